@@ -1,0 +1,28 @@
+"""mlpnas: architecture search over the vision-MLP design space. Names load when used; `import mlpnas` loads no torch."""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "ArchSpec": "mlpnas.spec",
+    "SearchSpace": "mlpnas.space",
+    "build": "mlpnas.nets.network",
+    "cost": "mlpnas.costs",
+    "search": "mlpnas.engine.search",
+    "Run": "mlpnas.run",
+    "load": "mlpnas.exporters",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mlpnas' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,3 @@
+from mlpnas.cli import main
+
+main()

@@ -1,0 +1,40 @@
+"""The command line: one file of `commands/` = one command. An MlpnasError is printed without a traceback, exit code 2."""
+
+import sys
+from importlib import import_module
+
+import typer
+
+from mlpnas.errors import MlpnasError
+from mlpnas.plugins import names
+
+app = typer.Typer(
+    name="mlpnas",
+    help="Find the best vision-MLP backbone for your budget.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+
+def _add_commands() -> None:
+    for name in names("commands"):
+        module = import_module(f"mlpnas.commands.{name}")
+        if group := getattr(module, "app", None):
+            app.add_typer(group, name=name)
+        else:
+            app.command(name=name)(getattr(module, name))
+
+
+def main() -> None:
+    """Entry point of the console script `mlpnas`."""
+    _add_commands()
+    try:
+        app()
+    except MlpnasError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:  # `mlpnas front RUN | head` is no failure
+        sys.stderr.close()
+        sys.exit(0)

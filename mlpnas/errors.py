@@ -1,0 +1,86 @@
+"""Every error that mlpnas raises on purpose.
+
+MlpnasError              the command line prints it without a traceback and exits with 2
+├── UnknownName          no plug-in answers to this name
+├── UnitError            a quantity without a unit, or with one we do not know
+├── SpecError            an architecture that cannot be read
+│   └── ShapeError       layers that do not fit together (grid, width, heads, windows)
+├── SpaceError           a space file that cannot be read; lists all its problems
+├── BudgetError          no architecture of the space meets the limits
+├── DataError            a data set that is missing, corrupt or unusable
+├── RecipeError          training options that contradict each other
+├── RunError             a run folder that is missing, locked, unreadable or of another search
+├── ExportError          a model that cannot be exported in the wanted form
+└── MissingPackage       an optional package is needed; says which extra installs it
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+class MlpnasError(Exception):
+    """Something the user can mend: says where, what, and what to write instead."""
+
+
+class UnknownName(MlpnasError):
+    def __init__(self, kind: str, name: object, known: Sequence[str]) -> None:
+        near = get_close_matches(str(name), known, n=1)
+        hint = f" - did you mean {near[0]}?" if near else ""
+        super().__init__(f"no {kind} is called {name!r}{hint} (known: {', '.join(known)})")
+
+
+class UnitError(MlpnasError):
+    pass
+
+
+class SpecError(MlpnasError):
+    pass
+
+
+class ShapeError(SpecError):
+    pass
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One mistake in a file: where it stands, what is wrong and the remedy."""
+
+    line: int
+    path: str
+    text: str
+
+
+class SpaceError(MlpnasError):
+    """All problems of a space file at once, in the order of its lines."""
+
+    def __init__(self, source: str, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
+        rows = [f"  line {p.line}: {p.path or '(top)'}: {p.text}" for p in self.problems]
+        super().__init__("\n".join([f"{source}: {count}", *rows]))
+
+
+class BudgetError(MlpnasError):
+    pass
+
+
+class DataError(MlpnasError):
+    pass
+
+
+class RecipeError(MlpnasError):
+    pass
+
+
+class RunError(MlpnasError):
+    pass
+
+
+class ExportError(MlpnasError):
+    pass
+
+
+class MissingPackage(MlpnasError):
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs the package {package}: pip install 'mlpnas[{extra}]'")

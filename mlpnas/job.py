@@ -1,0 +1,68 @@
+"""What a worker is given (Job) and what it hands back (Outcome): plain data, JSON both ways.
+
+An evaluator turns one into the other. Neither knows Ray, Optuna or the store.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from mlpnas.record import EpochRow
+
+
+@dataclass(frozen=True)
+class Job:
+    """One candidate to evaluate.
+
+    Attributes:
+        spec: canonical JSON of the architecture as declared; recipe, data: JSON objects.
+        objectives: names of those that are only known after training (top1, loss, latency).
+        limits: upper bounds on measured objectives (latency, seconds).
+        weights: path the trained weights are written to, or "".
+        time_limit: seconds of wall time, or None.
+    """
+
+    trial: int
+    spec: str
+    recipe: Mapping[str, Any]
+    data: Mapping[str, Any]
+    objectives: tuple[str, ...] = ("top1",)
+    limits: Mapping[str, float] = field(default_factory=dict)
+    seed: int = 0
+    weights: str = ""
+    device: str = "cpu"
+    threads: int = 1
+    time_limit: float | None = None
+
+    def dumps(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def loads(cls, text: str) -> "Job":
+        data = json.loads(text)
+        return cls(**data | {"objectives": tuple(data["objectives"])})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended; `status` is one of record.STATUSES."""
+
+    status: str
+    values: Mapping[str, float] = field(default_factory=dict)
+    epochs: int = 0
+    seconds: float = 0.0
+    device: str = ""
+    error: str = ""
+    weights: str = ""
+
+
+class Evaluator(Protocol):
+    """Judges candidates, one at a time, in a worker process.
+
+    `run` yields an EpochRow after every epoch and one Outcome last. What a candidate does wrong (memory, NaN, crash)
+    is an Outcome with its status and reason, never an exception; only MlpnasError about data or recipe, which no other
+    candidate would survive either, is raised. Closing the iterator early stops the training and frees its memory.
+    """
+
+    def run(self, job: Job) -> Iterator[EpochRow | Outcome]: ...

@@ -1,0 +1,51 @@
+"""Name -> file -> object. A folder of the package is a catalogue: adding a variant is adding one file.
+
+`find("mixers", "axial_shift")` imports `mlpnas/mixers/axial_shift.py` alone and returns its class `AxialShift`.
+Other packages add theirs by an entry point in the group `mlpnas.mixers` (name = object).
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from inspect import Parameter, signature
+from pathlib import Path
+from typing import Any
+
+from mlpnas.errors import UnknownName
+
+
+@cache
+def _outside(kind: str) -> Mapping[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=f"mlpnas.{kind}")}
+
+
+@cache
+def names(kind: str) -> tuple[str, ...]:
+    """The names in one catalogue ("mixers", "samplers", ...), sorted; imports none of them."""
+    files = (Path(__file__).parent / kind).glob("[!_]*.py")
+    return tuple(sorted({file.stem for file in files} | set(_outside(kind))))
+
+
+def class_name(name: str) -> str:
+    """axial_shift -> AxialShift."""
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
+@cache
+def find(kind: str, name: str) -> Any:
+    """The class called `name` in one catalogue.
+
+    Raises:
+        UnknownName: no file and no entry point is called so.
+    """
+    if name not in names(kind):
+        raise UnknownName(kind.removesuffix("s"), name, names(kind))
+    if name in _outside(kind):
+        return _outside(kind)[name].load()
+    return getattr(import_module(f"mlpnas.{kind}.{name}"), class_name(name))
+
+
+def options(plugin: Any, skip: int) -> Mapping[str, Parameter]:
+    """The options of a plug-in: its constructor's parameters after the first `skip` ones."""
+    return dict(list(signature(plugin).parameters.items())[skip:])

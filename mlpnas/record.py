@@ -1,0 +1,61 @@
+"""A Record: what is known about one trial, finished or not. Plain data; the store writes it, samplers are told it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+STATUSES = ("done", "stopped", "diverged", "out_of_memory", "failed", "over_budget")
+ORIGINS = ("sampled", "published", "warm_start", "duplicate")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row of the trials table.
+
+    Attributes:
+        trial: number in the run, from 0, in the order of proposing.
+        key, spec: of the architecture; `spec` is its canonical JSON.
+        answers: what the sampler decided, question path -> option.
+        values: every objective and cost by name (top1, loss, macs, params, ...); latency in seconds.
+            top1 is a share, 0 to 1.
+        seconds: wall time of the evaluation. epochs: fully trained ones.
+        recipe: canonical JSON of the recipe that was trained.
+        weights: file under the run folder with the trained weights, or "".
+        sampler_state: what the sampler needs to rebuild itself, besides the answers and values.
+    """
+
+    trial: int
+    key: str
+    spec: str
+    answers: Mapping[str, Any]
+    status: str
+    origin: str = "sampled"
+    values: Mapping[str, float] = field(default_factory=dict)
+    epochs: int = 0
+    seconds: float = 0.0
+    seed: int = 0
+    device: str = ""
+    error: str = ""
+    recipe: str = ""
+    weights: str = ""
+    started: float = 0.0
+    finished: float = 0.0
+    sampler_state: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its values may stand on the front."""
+        return self.status == "done"
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """One row of the epochs table: a point of a training curve."""
+
+    trial: int
+    epoch: int
+    train_loss: float
+    val_loss: float
+    top1: float
+    seconds: float
+    learning_rate: float
