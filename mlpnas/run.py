@@ -1,0 +1,183 @@
+"""Run: a run folder, read. Manifest, trials, epochs, front and hypervolume; the report and export work from it alone.
+
+    RUN/run.json                 everything needed to repeat the run
+    RUN/space.yaml               the space as it was
+    RUN/trials/part-*.parquet    one row per trial
+    RUN/epochs/part-*.parquet    training curves
+    RUN/weights/                 trained weights of the trials on the front
+    RUN/report.html
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from mlpnas import pareto
+from mlpnas.errors import RunError
+from mlpnas.record import Record
+from mlpnas.spec import ArchSpec
+from mlpnas.store import Store, write_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a run was asked to do, and on what.
+
+    Attributes:
+        objectives: name -> "maximize" | "minimize"; the first one decides what is best.
+        limits: upper bounds by cost name (macs, params, peak_bytes, latency in seconds).
+        reference: the hypervolume's reference point by objective.
+        recipe: as JSON; data: source, path, fingerprint, classes, images.
+        notes: what `auto` decided, line by line.
+    """
+
+    name: str
+    created: str = ""
+    command: str = ""
+    space: str = ""
+    space_text: str = ""
+    space_hash: str = ""
+    seed: int = 0
+    sampler: str = ""
+    backend: str = ""
+    workers: int = 1
+    objectives: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, float] = field(default_factory=dict)
+    reference: Mapping[str, float] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def write(self, folder: Path) -> None:
+        write_text(folder / "run.json", json.dumps(asdict(self), indent=2) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Raises RunError where `folder` holds no readable run.json."""
+        path = folder / "run.json"
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            known = {f.name: data[f.name] for f in fields(cls) if f.name in data}
+            return cls(**known | {"notes": tuple(known.get("notes", ()))})
+        except FileNotFoundError:
+            raise RunError(f"{folder}: no run here (no run.json); `mlpnas runs` lists the runs") from None
+        except (ValueError, TypeError, OSError) as error:
+            raise RunError(f"{path}: not a run's manifest ({error})") from None
+
+
+def runs_folder() -> Path:
+    """Where runs live: $MLPNAS_RUNS, or `runs` in the current folder."""
+    return Path(os.environ.get("MLPNAS_RUNS", "runs"))
+
+
+def locate(name_or_path: str | Path) -> Path:
+    """Folder of a run: a name under runs/, or a path (anything with a slash, or a folder with a run in it)."""
+    text = os.fspath(name_or_path)
+    path = Path(text).expanduser()
+    is_path = path.is_absolute() or os.sep in text or text in (".", "..") or (path / "run.json").is_file()
+    return path if is_path else runs_folder() / text
+
+
+class Run:
+    """A run folder, read when asked.
+
+    Example:
+        >>> run = Run("quick")                                       # doctest: +SKIP
+        >>> run.trials().sort_by([("top1", "descending")])           # doctest: +SKIP
+        >>> [record.trial for record in run.front()]                 # doctest: +SKIP
+
+    Raises:
+        RunError: there is no run at this name or path.
+    """
+
+    def __init__(self, name_or_path: str | Path) -> None:
+        self.path = locate(name_or_path)
+        self.manifest = Manifest.read(self.path)
+        self.store = Store(self.path)
+
+    @cached_property
+    def records(self) -> list[Record]:
+        """Every trial, in the order of proposing."""
+        return self.store.records()
+
+    def trials(self) -> "pa.Table":
+        """The trials table, one row per trial; objectives and costs are columns of their own."""
+        return self.store.trials.read()
+
+    def epochs(self) -> "pa.Table":
+        """The training curves: trial, epoch, train_loss, val_loss, top1, seconds, learning_rate."""
+        return self.store.epochs.read()
+
+    @property
+    def directions(self) -> list[str]:
+        return list(self.manifest.objectives.values())
+
+    def done(self) -> list[Record]:
+        """Distinct finished trials with every objective; duplicates are left out."""
+        wanted = self.manifest.objectives
+        return [r for r in self.records if r.is_done and r.origin != "duplicate" and all(n in r.values for n in wanted)]
+
+    def points(self, records: list[Record]) -> pareto.Points:
+        """(records, objectives) in the manifest's order."""
+        rows = [[record.values[name] for name in self.manifest.objectives] for record in records]
+        return np.array(rows, float).reshape(len(records), len(self.manifest.objectives))
+
+    def front(self) -> list[Record]:
+        """The finished trials that no other beats in every objective, cheapest first."""
+        done = self.done()
+        mask = pareto.on_front(self.points(done), self.directions)
+        kept = [record for record, keep in zip(done, mask, strict=True) if keep]
+        return sorted(kept, key=lambda record: (record.values.get("macs", 0), record.trial))
+
+    def hypervolume(self) -> float:
+        """Of the front, against the stored reference point; see pareto.hypervolume."""
+        done, reference = self.done(), self.manifest.reference
+        if not done or any(name not in reference for name in self.manifest.objectives):
+            return 0.0
+        corner = [reference[name] for name in self.manifest.objectives]
+        return pareto.hypervolume(self.points(done), self.directions, corner)
+
+    def best(self) -> Record:
+        """The finished trial that is best in the first objective.
+
+        Raises:
+            RunError: no trial has finished.
+        """
+        done = self.done()
+        if not done:
+            raise RunError(f"{self.path}: no finished trial yet")
+        name, direction = next(iter(self.manifest.objectives.items()))
+        sign = -1 if direction == "maximize" else 1
+        return min(done, key=lambda record: (sign * record.values[name], record.values.get("macs", 0), record.trial))
+
+    def pick(self, which: str) -> Record:
+        """best, knee (of the front) or a trial number.
+
+        Raises:
+            RunError: no such trial, or it has not finished.
+        """
+        if which == "best":
+            return self.best()
+        if which == "knee":
+            self.best()
+            front = self.front()
+            return front[pareto.knee(self.points(front), self.directions)]
+        for record in self.records:
+            if str(record.trial) == which:
+                return record
+        known = f"0 to {self.records[-1].trial}" if self.records else "none yet"
+        raise RunError(f"{self.path}: no trial {which!r}; write best, knee or a trial number ({known})")
+
+    def spec(self, record: Record) -> ArchSpec:
+        return ArchSpec.loads(record.spec)

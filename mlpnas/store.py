@@ -1,0 +1,158 @@
+"""Parquet parts: the only truth of a run. Append-only; one writer; a part is complete or not there.
+
+A table is a folder of parts `part-FIRST-LAST.parquet`. Compaction writes one part that covers the range of many and
+then deletes those; a reader that meets both takes the wider one, so a crash in between loses and repeats nothing.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mlpnas.errors import RunError
+from mlpnas.record import EpochRow, Record
+
+SCHEMA_VERSION = 1
+_PART = re.compile(r"part-(\d{6})-(\d{6})\.parquet")
+_JSON = ("answers", "sampler_state")
+_TYPES = {int: pa.int64(), float: pa.float64(), str: pa.string()}
+_FIXED = tuple(f.name for f in fields(Record) if f.name != "values")
+_COMPACT_AT = 64
+
+
+def _schema(cls: type, extra: Iterable[str] = ()) -> pa.Schema:
+    plain = [(f.name, _TYPES.get(f.type, pa.string())) for f in fields(cls) if f.name != "values"]  # type: ignore[call-overload]
+    columns = plain + [(name, pa.float64()) for name in extra]
+    return pa.schema(columns, metadata={"mlpnas_schema": str(SCHEMA_VERSION)})
+
+
+TABLES: Mapping[str, type] = {"trials": Record, "epochs": EpochRow}
+
+
+class Table:
+    """One Parquet table of a run folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._next = max((last for _, last, _ in self._all_parts()), default=-1) + 1
+
+    def _all_parts(self) -> Iterator[tuple[int, int, Path]]:
+        for path in self.folder.glob("part-*.parquet"):
+            if match := _PART.fullmatch(path.name):
+                yield int(match[1]), int(match[2]), path
+
+    def _parts(self) -> list[tuple[int, int, Path]]:
+        """Parts in order, without those that a wider one covers."""
+        kept: list[tuple[int, int, Path]] = []
+        for first, last, path in sorted(self._all_parts(), key=lambda part: (part[0], -part[1])):
+            if not kept or first > kept[-1][1]:
+                kept.append((first, last, path))
+        return kept
+
+    def append(self, table: pa.Table) -> None:
+        """Write one part; it is on disk, whole, when this returns."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._write(table, self._next, self._next)
+        self._next += 1
+        if len(self._parts()) >= _COMPACT_AT:
+            self.compact()
+
+    def _write(self, table: pa.Table, first: int, last: int) -> None:
+        path = self.folder / f"part-{first:06d}-{last:06d}.parquet"
+        with _replacing(path) as temporary:
+            pq.write_table(table, temporary)
+
+    def compact(self) -> None:
+        """Join all parts into one. What a crash left half written or already joined is cleared away."""
+        parts = self._parts()
+        if len(parts) > 1:
+            self._write(self.read(), parts[0][0], parts[-1][1])
+        current = {path for _, _, path in self._parts()}
+        for path in self.folder.glob("*"):
+            if path not in current:
+                path.unlink(missing_ok=True)
+
+    def read(self) -> pa.Table:
+        """All rows, columns matched by name; a column that an older part lacks is null there.
+
+        Raises:
+            RunError: a part is no readable Parquet file.
+        """
+        return pa.concat_tables([_read(path) for _, _, path in self._parts()] or [pa.table({})], promote_options="default")
+
+
+def _read(path: Path) -> pa.Table:
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise RunError(f"{path}: not readable as Parquet ({error}); move it away to go on without its rows") from None
+    version = int((table.schema.metadata or {}).get(b"mlpnas_schema", b"0"))
+    if version > SCHEMA_VERSION:
+        raise RunError(f"{path}: written by a newer mlpnas (schema {version}); update mlpnas to read it")
+    return table
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A temporary path that takes the place of `path` once the block ends well."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small file at once or not at all."""
+    with _replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+class Store:
+    """The trials and epochs of one run folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.trials = Table(folder / "trials")
+        self.epochs = Table(folder / "epochs")
+
+    def append(self, record: Record, curve: Sequence[EpochRow] = ()) -> None:
+        """Keep a trial and its curve; the curve first, so that a record always has its own."""
+        if curve:
+            self.epochs.append(pa.Table.from_pylist([asdict(row) for row in curve], schema=_schema(EpochRow)))
+        row = {name: getattr(record, name) for name in _FIXED} | dict(record.values)
+        row |= {name: json.dumps(dict(row[name]), sort_keys=True) for name in _JSON}
+        self.trials.append(pa.Table.from_pylist([row], schema=_schema(Record, record.values)))
+
+    def records(self) -> list[Record]:
+        """Every trial in the order of their numbers."""
+        rows = self.trials.read().to_pylist()
+        return sorted((_record(row) for row in rows), key=lambda record: record.trial)
+
+    def curves(self) -> dict[int, list[EpochRow]]:
+        """Training curves by trial."""
+        curves: dict[int, list[EpochRow]] = {}
+        for row in self.epochs.read().to_pylist():
+            curves.setdefault(row["trial"], []).append(EpochRow(**{f.name: row[f.name] for f in fields(EpochRow)}))
+        return curves
+
+    def compact(self) -> None:
+        for table in (self.trials, self.epochs):
+            table.compact()
+
+
+def _record(row: Mapping[str, Any]) -> Record:
+    known = {name: row[name] for name in _FIXED if row.get(name) is not None}
+    known |= {name: json.loads(known[name]) for name in _JSON if name in known}
+    values = {name: value for name, value in row.items() if name not in _FIXED and value is not None}
+    return Record(**known, values=values)
