@@ -1,14 +1,15 @@
 """Run: a run folder, read. Manifest, trials, epochs, front and hypervolume; the report and export work from it alone.
 
-    RUN/run.json                 everything needed to repeat the run
-    RUN/space.yaml               the space as it was
-    RUN/trials/part-*.parquet    one row per trial
-    RUN/epochs/part-*.parquet    training curves
-    RUN/weights/                 trained weights of the trials on the front
-    RUN/report.html
+RUN/run.json                 everything needed to repeat the run
+RUN/space.yaml               the space as it was
+RUN/trials/part-*.parquet    one row per trial
+RUN/epochs/part-*.parquet    training curves
+RUN/weights/                 trained weights of the trials on the front
+RUN/report.html
 """
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -69,11 +70,20 @@ class Manifest:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             known = {f.name: data[f.name] for f in fields(cls) if f.name in data}
-            return cls(**known | {"notes": tuple(known.get("notes", ()))})
+            return cls(**known | {"notes": tuple(known.get("notes", ()))})._checked()
         except FileNotFoundError:
             raise RunError(f"{folder}: no run here (no run.json); `mlpnas runs` lists the runs") from None
         except (ValueError, TypeError, OSError) as error:
             raise RunError(f"{path}: not a run's manifest ({error})") from None
+
+    def _checked(self) -> Self:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.default_factory is dict and not isinstance(value, Mapping):
+                raise TypeError(f"{f.name}: expected a mapping, got {value!r}")
+        if unknown := set(self.objectives.values()) - {"maximize", "minimize"}:
+            raise ValueError(f"objectives: a direction is maximize or minimize, not {unknown.pop()!r}")
+        return self
 
 
 def runs_folder() -> Path:
@@ -125,8 +135,11 @@ class Run:
 
     def done(self) -> list[Record]:
         """Distinct finished trials with every objective; duplicates are left out."""
-        wanted = self.manifest.objectives
-        return [r for r in self.records if r.is_done and r.origin != "duplicate" and all(n in r.values for n in wanted)]
+
+        def complete(record: Record) -> bool:
+            return all(math.isfinite(record.values.get(name, math.nan)) for name in self.manifest.objectives)
+
+        return [r for r in self.records if r.is_done and r.origin != "duplicate" and complete(r)]
 
     def points(self, records: list[Record]) -> pareto.Points:
         """(records, objectives) in the manifest's order."""
@@ -147,6 +160,14 @@ class Run:
             return 0.0
         corner = [reference[name] for name in self.manifest.objectives]
         return pareto.hypervolume(self.points(done), self.directions, corner)
+
+    def seconds(self) -> float:
+        """Wall time in which at least one trial ran; the pause before a resume does not count."""
+        total, end = 0.0, 0.0
+        for record in sorted(self.records, key=lambda record: record.started):
+            total += max(0.0, record.finished - max(record.started, end))
+            end = max(end, record.finished)
+        return total
 
     def best(self) -> Record:
         """The finished trial that is best in the first objective.
@@ -175,6 +196,8 @@ class Run:
             return front[pareto.knee(self.points(front), self.directions)]
         for record in self.records:
             if str(record.trial) == which:
+                if not record.is_done:
+                    raise RunError(f"{self.path}: trial {which} has not finished ({record.status}); pick another")
                 return record
         known = f"0 to {self.records[-1].trial}" if self.records else "none yet"
         raise RunError(f"{self.path}: no trial {which!r}; write best, knee or a trial number ({known})")

@@ -5,6 +5,7 @@ then deletes those; a reader that meets both takes the wider one, so a crash in 
 """
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,15 +23,16 @@ from mlpnas.record import EpochRow, Record
 SCHEMA_VERSION = 1
 _PART = re.compile(r"part-(\d{6})-(\d{6})\.parquet")
 _JSON = ("answers", "sampler_state")
-_TYPES = {int: pa.int64(), float: pa.float64(), str: pa.string()}
+_TYPES: Mapping[Any, pa.DataType] = {int: pa.int64(), float: pa.float64(), str: pa.string()}
 _FIXED = tuple(f.name for f in fields(Record) if f.name != "values")
 _COMPACT_AT = 64
+_METADATA = {"mlpnas_schema": str(SCHEMA_VERSION)}
 
 
 def _schema(cls: type, extra: Iterable[str] = ()) -> pa.Schema:
-    plain = [(f.name, _TYPES.get(f.type, pa.string())) for f in fields(cls) if f.name != "values"]  # type: ignore[call-overload]
+    plain = [(f.name, _TYPES.get(f.type, pa.string())) for f in fields(cls) if f.name != "values"]
     columns = plain + [(name, pa.float64()) for name in extra]
-    return pa.schema(columns, metadata={"mlpnas_schema": str(SCHEMA_VERSION)})
+    return pa.schema(columns)
 
 
 TABLES: Mapping[str, type] = {"trials": Record, "epochs": EpochRow}
@@ -67,7 +69,7 @@ class Table:
     def _write(self, table: pa.Table, first: int, last: int) -> None:
         path = self.folder / f"part-{first:06d}-{last:06d}.parquet"
         with _replacing(path) as temporary:
-            pq.write_table(table, temporary)
+            pq.write_table(table.replace_schema_metadata(_METADATA), temporary)
 
     def compact(self) -> None:
         """Join all parts into one. What a crash left half written or already joined is cleared away."""
@@ -75,8 +77,8 @@ class Table:
         if len(parts) > 1:
             self._write(self.read(), parts[0][0], parts[-1][1])
         current = {path for _, _, path in self._parts()}
-        for path in self.folder.glob("*"):
-            if path not in current:
+        for pattern in ("part-*.parquet", ".part-*.parquet.*"):
+            for path in set(self.folder.glob(pattern)) - current:
                 path.unlink(missing_ok=True)
 
     def read(self) -> pa.Table:
@@ -85,12 +87,19 @@ class Table:
         Raises:
             RunError: a part is no readable Parquet file.
         """
-        return pa.concat_tables([_read(path) for _, _, path in self._parts()] or [pa.table({})], promote_options="default")
+        while True:
+            try:
+                parts = [_read(path) for _, _, path in self._parts()]
+            except FileNotFoundError:  # joined by the writer since they were listed: list again
+                continue
+            return pa.concat_tables(parts or [pa.table({})], promote_options="default")
 
 
 def _read(path: Path) -> pa.Table:
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, partitioning=None)  # a folder called `lr=0.1` is no column
+    except FileNotFoundError:
+        raise
     except (pa.ArrowException, OSError) as error:
         raise RunError(f"{path}: not readable as Parquet ({error}); move it away to go on without its rows") from None
     version = int((table.schema.metadata or {}).get(b"mlpnas_schema", b"0"))
@@ -132,18 +141,27 @@ class Store:
             self.epochs.append(pa.Table.from_pylist([asdict(row) for row in curve], schema=_schema(EpochRow)))
         row = {name: getattr(record, name) for name in _FIXED} | dict(record.values)
         row |= {name: json.dumps(dict(row[name]), sort_keys=True) for name in _JSON}
+        row["error"] = record.error.encode("utf-8", "replace").decode()  # may quote a file name that is no UTF-8
         self.trials.append(pa.Table.from_pylist([row], schema=_schema(Record, record.values)))
 
     def records(self) -> list[Record]:
-        """Every trial in the order of their numbers."""
+        """Every trial in the order of their numbers.
+
+        Raises:
+            RunError: a part is unreadable, or holds something other than trials.
+        """
         rows = self.trials.read().to_pylist()
-        return sorted((_record(row) for row in rows), key=lambda record: record.trial)
+        try:
+            return sorted((_record(row) for row in rows), key=lambda record: record.trial)
+        except (TypeError, ValueError) as error:
+            raise RunError(f"{self.trials.folder}: a part holds something other than trials ({error})") from None
 
     def curves(self) -> dict[int, list[EpochRow]]:
         """Training curves by trial."""
         curves: dict[int, list[EpochRow]] = {}
         for row in self.epochs.read().to_pylist():
-            curves.setdefault(row["trial"], []).append(EpochRow(**{f.name: row[f.name] for f in fields(EpochRow)}))
+            known = {f.name: row.get(f.name, math.nan) for f in fields(EpochRow)}
+            curves.setdefault(row["trial"], []).append(EpochRow(**known))
         return curves
 
     def compact(self) -> None:
