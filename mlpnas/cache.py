@@ -1,0 +1,51 @@
+"""The folder for what can be made again: decoded images, downloads, what was measured about this machine."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mlpnas.errors import DataError
+
+
+def folder(*parts: str) -> Path:
+    """A folder under `$MLPNAS_CACHE` (default ~/.cache/mlpnas), made if missing.
+
+    Raises:
+        DataError: it cannot be made.
+    """
+    path = Path(os.environ.get("MLPNAS_CACHE") or "~/.cache/mlpnas").expanduser().joinpath(*parts)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be made ({error.strerror}); set MLPNAS_CACHE to a folder of yours") from None
+    return path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place at the end, or vanishes on an exception."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        yield Path(name)
+        os.replace(name, path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """What `path` holds, or None where it is missing or damaged."""
+    try:
+        data = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def write_json(path: Path, data: dict[str, Any]) -> None:
+    with replacing(path) as part:
+        part.write_text(json.dumps(data, indent=1))

@@ -1,0 +1,42 @@
+"""Train, val and test indices. Every class keeps its share in each of them."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+VAL_SHARE = 0.2
+LARGEST_VAL = 10_000
+TEST_SHARE = 0.2
+_TEST_SEED = 20_210_504  # one for all: the test part of a source never changes
+
+Indices = NDArray[np.int64]
+
+
+def split(labels: Indices, parts: Mapping[str, int], seed: int) -> tuple[Indices, Indices, Indices]:
+    """Indices of train, val and test.
+
+    Args:
+        labels: of all images, part after part.
+        parts: number of images in "train" and, where they exist, "val" and "test", in this order.
+        seed: of the val part, where it has to be split off. A missing test part is split off by a fixed seed.
+    """
+    ends = np.cumsum(list(parts.values()))
+    given = dict(zip(parts, np.split(np.arange(len(labels)), ends[:-1]), strict=True))
+    train = given["train"]
+    test, train = (given["test"], train) if "test" in given else take(labels, train, TEST_SHARE, _TEST_SEED)
+    share = min(VAL_SHARE, LARGEST_VAL / max(len(train), 1))
+    val, train = (given["val"], train) if "val" in given else take(labels, train, share, seed)
+    return np.random.default_rng(seed).permutation(train), np.sort(val), np.sort(test)
+
+
+def take(labels: Indices, indices: Indices, share: float, seed: int) -> tuple[Indices, Indices]:
+    """(taken, left): `share` of each class, at least one image of a class that has two."""
+    rng = np.random.default_rng(seed)
+    taken = [np.empty(0, np.int64)]
+    for label in np.unique(labels[indices]):
+        members = rng.permutation(indices[labels[indices] == label])
+        wanted = max(round(share * len(members)), 1) if len(members) > 1 else 0
+        taken.append(members[:wanted])
+    chosen = np.concatenate(taken)
+    return chosen, np.setdiff1d(indices, chosen)

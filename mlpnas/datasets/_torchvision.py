@@ -1,0 +1,39 @@
+"""torchvision's loaders, with their download where there is a network."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlpnas import cache
+from mlpnas.datasets import Content
+from mlpnas.errors import DataError
+
+
+def content_of(loader: Any, name: str, path: str) -> Content:
+    """Both parts of a set that torchvision holds in memory; `path` or the cache folder is where its files are.
+
+    Raises:
+        DataError: not there, and cannot be downloaded.
+    """
+    root = Path(path) if path else cache.folder("downloads")
+    train, test = (part(loader, name, root, train=train, download=True) for train in (True, False))
+    pixels = np.concatenate([_channels_first(train.data), _channels_first(test.data)])
+    labels = np.concatenate([np.asarray(train.targets), np.asarray(test.targets)]).astype(np.int64)
+    return Content(pixels, labels, tuple(train.classes), {"train": len(train.targets), "test": len(test.targets)})
+
+
+def part(loader: Any, name: str, root: Path, remedy: str = "", **options: Any) -> Any:
+    """One part of a torchvision set, or a DataError with the remedy."""
+    try:
+        return loader(root, **options)
+    except (OSError, RuntimeError, EOFError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        remedy = remedy or f"copy torchvision's files there, or write {name}:FOLDER for a folder that has them"
+        raise DataError(f"{name}: not in {root} and cannot be downloaded ({reason}); {remedy}") from None
+
+
+def _channels_first(images: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """(N, H, W) or (N, H, W, C) -> (N, C, H, W)."""
+    pixels = np.asarray(images, np.uint8)
+    return pixels[:, None] if pixels.ndim == 3 else np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
