@@ -1,0 +1,146 @@
+"""What an architecture costs, measured on the meta device piece by piece and remembered: no weights, no data.
+
+All figures are for one image. MACs are multiply-accumulates of convolutions, linears and attention products; biases,
+norms, activations, softmax, pooling and shifts count 0. Bytes are float32's, with CPU kernels (fused attention on a
+GPU keeps less).
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from mlpnas.errors import MlpnasError
+from mlpnas.nets.meter import Meter
+from mlpnas.nets.plan import Piece, blocks, plan, within
+from mlpnas.spec import ArchSpec, Grid, Stage
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one image.
+
+    Attributes:
+        params: learned numbers.
+        macs: multiply-accumulates of a forward pass.
+        activation_bytes: kept for the backward pass.
+        peak_bytes: largest sum of activations alive at once in inference.
+    """
+
+    params: int = 0
+    macs: int = 0
+    activation_bytes: int = 0
+    peak_bytes: int = 0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        """One after the other: all add up, but of the peaks the higher one stays."""
+        return Cost(
+            self.params + other.params,
+            self.macs + other.macs,
+            self.activation_bytes + other.activation_bytes,
+            max(self.peak_bytes, other.peak_bytes),
+        )
+
+
+class Row(NamedTuple):
+    """One line of a cost table; `output` is (height, width, channels), (tokens, channels) or (classes,)."""
+
+    part: str
+    output: tuple[int, ...]
+    cost: Cost
+
+
+def cost(spec: ArchSpec) -> Cost:
+    """The sum over all pieces of a network.
+
+    Raises:
+        ShapeError: layers do not fit together. SpecError, UnknownName: options or layers that do not exist.
+    """
+    return sum((row.cost for row in cost_table(spec)), Cost())
+
+
+def cost_table(spec: ArchSpec) -> list[Row]:
+    """Stem, then downsample and blocks of every stage, then head; raises as `cost` does."""
+    pieces, rows = plan(spec), []
+    widths, grids = [stage.width for stage in spec.stages], spec.grids()
+    with within("stem"):
+        rows.append(Row("stem", (*grids[0].shape, widths[0]), piece_cost(pieces.stem)))
+    for number, (stage, grid) in enumerate(zip(spec.stages, grids, strict=True), 1):
+        output = (*grid.shape, stage.width)
+        with within(f"stage {number}"):
+            if piece := pieces.stages[number - 1].downsample:
+                rows.append(Row(f"downsample {number}", output, piece_cost(piece)))
+            rows.append(Row(f"stage {number}", output, stage_cost(stage, grid)))
+    with within("head"):
+        rows.append(Row("head", (spec.classes,), piece_cost(pieces.head)))
+    return rows
+
+
+def stage_cost(stage: Stage, grid: Grid) -> Cost:
+    """The blocks of a stage on `grid`, without its downsample; raises as `cost` does."""
+    return _unwrap(_stage_cost(stage, grid))
+
+
+def piece_cost(piece: Piece) -> Cost:
+    """Raises as `cost` does."""
+    return _unwrap(_piece_cost(piece))
+
+
+def _unwrap(result: Cost | MlpnasError) -> Cost:
+    if isinstance(result, MlpnasError):
+        raise result.with_traceback(None)
+    return result
+
+
+# A search space probes thousands of combinations, many of them impossible: what cannot be built is remembered too.
+@cache
+def _stage_cost(stage: Stage, grid: Grid) -> Cost | MlpnasError:
+    try:
+        return sum((piece_cost(piece) for block in blocks(stage, grid) for piece in block.values()), Cost())
+    except MlpnasError as error:
+        return error
+
+
+@cache
+def _piece_cost(piece: Piece) -> Cost | MlpnasError:
+    try:
+        with torch.device("meta"):
+            module, x = piece.build(), torch.empty(_BATCH, *piece.shape)
+    except MlpnasError as error:
+        return error
+    own = {_storage(tensor) for tensor in (*module.parameters(), *module.buffers())}
+    params = sum(parameter.numel() for parameter in module.parameters())
+    kept, macs = _training(module, x, own)
+    return Cost(params, macs, kept, _inference(module, x, own))
+
+
+_BATCH = 2  # batch norm needs more than one value per channel
+
+
+def _training(module: nn.Module, x: Tensor, own: set[int]) -> tuple[int, int]:
+    """(bytes kept for the backward pass, MACs)."""
+    kept: dict[int, Tensor] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        if _storage(tensor) not in own:
+            kept[_storage(tensor)] = tensor
+        return tensor
+
+    with Meter() as meter, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        module(x)
+    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values()) // _BATCH, meter.flops // (2 * _BATCH)
+
+
+def _inference(module: nn.Module, x: Tensor, own: set[int]) -> int:
+    """Peak bytes, `x` included."""
+    module.eval()
+    with torch.no_grad(), Meter(own) as meter:
+        meter.watch(x)
+        module(x)
+    return meter.peak // _BATCH
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata

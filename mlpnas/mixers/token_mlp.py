@@ -1,0 +1,31 @@
+"""Token-mixing MLP of MLP-Mixer (arXiv:2105.01601, section 2)."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mlpnas.errors import ShapeError
+from mlpnas.spec import Grid
+
+
+class TokenMlp(nn.Module):
+    """An MLP over the tokens of each channel, shared by all channels; int(dim * ratio) hidden units.
+
+    x: (B, *tokens, C) -> the same shape.
+
+    Raises:
+        ShapeError: no hidden unit is left.
+    """
+
+    locked = True
+
+    def __init__(self, dim: int, grid: Grid, *, ratio: float = 0.5) -> None:
+        super().__init__()
+        hidden = int(dim * ratio)
+        if hidden < 1:
+            raise ShapeError(f"token_mlp: ratio {ratio} of width {dim} leaves no hidden unit; use at least {1 / dim:g}")
+        self.expand = nn.Linear(grid.tokens, hidden)
+        self.contract = nn.Linear(hidden, grid.tokens)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = x.flatten(1, -2).mT
+        return self.contract(F.gelu(self.expand(tokens))).mT.reshape(x.shape)

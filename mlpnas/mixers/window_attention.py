@@ -1,0 +1,111 @@
+"""Shifted-window attention of Swin (arXiv:2103.14030, section 3.2)."""
+
+import torch
+from torch import Tensor, nn
+
+from mlpnas.errors import ShapeError
+from mlpnas.mixers.attention import attend, count_heads, join_heads, split_heads
+from mlpnas.spec import Grid
+
+
+class WindowAttention(nn.Module):
+    """Attention inside windows, with a learned bias per relative position.
+
+    `shifted` moves the windows by half their size, cyclically; tokens that only meet by wrapping around do not attend
+    to each other. On a side that one window covers, the window is that side and there is no shift.
+    x: (B, H, W, C) -> (B, H, W, C).
+
+    Raises:
+        ShapeError: `head_dim` does not divide `dim`, `window` does not divide the grid, or tokens beside the plane.
+    """
+
+    position_index: Tensor
+    mask: Tensor | None
+
+    plane = True
+    alternating = "shifted"
+    scales_with_width = ("head_dim",)
+
+    def __init__(self, dim: int, grid: Grid, *, window: int = 7, head_dim: int = 32, shifted: bool = False) -> None:
+        super().__init__()
+        _check(grid, window)
+        self.heads = count_heads("window_attention", dim, head_dim)
+        self.window = (min(window, grid.height), min(window, grid.width))
+        self.shift = tuple(window // 2 if shifted and side > window else 0 for side in (grid.height, grid.width))
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.project = nn.Linear(dim, dim)
+        height, width = self.window
+        self.position_bias = nn.Parameter(torch.zeros((2 * height - 1) * (2 * width - 1), self.heads))
+        self.register_buffer("position_index", _relative_positions(height, width), persistent=False)
+        mask = _wrapping_mask(grid, self.window, self.shift) if any(self.shift) else None
+        self.register_buffer("mask", mask, persistent=False)
+
+    def init_weights(self) -> None:
+        nn.init.trunc_normal_(self.position_bias, std=0.02)
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[1:3]
+        windows = _windows(self._roll(x, -1), self.window)
+        query, key, value = split_heads(self.qkv(windows), self.heads)
+        mixed = attend(query, key, value, self._bias())
+        plane = _plane(self.project(join_heads(mixed)), self.window, (height, width))
+        return self._roll(plane, 1)
+
+    def _roll(self, x: Tensor, sign: int) -> Tensor:
+        return x.roll([sign * step for step in self.shift], (1, 2)) if any(self.shift) else x
+
+    def _bias(self) -> Tensor:
+        """(1 or windows, heads, tokens, tokens)."""
+        tokens = self.window[0] * self.window[1]
+        bias = self.position_bias[self.position_index].view(1, tokens, tokens, -1).permute(0, 3, 1, 2)
+        return bias if self.mask is None else bias + self.mask.to(bias.dtype).unsqueeze(1)
+
+
+def _windows(x: Tensor, window: tuple[int, int]) -> Tensor:
+    """(B, H, W, C) -> (B * windows, tokens, C)."""
+    (height, width), channels = window, x.shape[-1]
+    tiles = x.unflatten(2, (-1, width)).unflatten(1, (-1, height))
+    return tiles.transpose(2, 3).reshape(-1, height * width, channels)
+
+
+def _plane(windows: Tensor, window: tuple[int, int], plane: tuple[int, int]) -> Tensor:
+    """(B * windows, tokens, C) -> (B, H, W, C)."""
+    rows, columns = (side // part for side, part in zip(plane, window, strict=True))
+    tiles = windows.view(-1, rows, columns, *window, windows.shape[-1])
+    return tiles.transpose(2, 3).reshape(-1, *plane, windows.shape[-1])
+
+
+def _relative_positions(height: int, width: int) -> Tensor:
+    """Row of the bias table for every pair of tokens, (tokens * tokens)."""
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    rows, columns = rows.flatten(), columns.flatten()
+    down = rows[:, None] - rows + height - 1
+    right = columns[:, None] - columns + width - 1
+    return (down * (2 * width - 1) + right).flatten()
+
+
+def _wrapping_mask(grid: Grid, window: tuple[int, int], shift: tuple[int, ...]) -> Tensor:
+    """0 where two tokens of a shifted window are neighbours, -100 where only the roll brought them together."""
+    regions = torch.zeros(grid.height, grid.width)
+    for axis, (size, step) in enumerate(zip(window, shift, strict=True)):
+        if step:
+            side = regions.shape[axis]
+            regions.narrow(axis, side - size, size - step).add_(3**axis)
+            regions.narrow(axis, side - step, step).add_(2 * 3**axis)
+    labels = _windows(regions[None, ..., None], window).squeeze(-1)
+    return (labels[:, None] != labels[..., None]) * -100.0
+
+
+def _check(grid: Grid, window: int) -> None:
+    if grid.extra:
+        raise ShapeError("window_attention cuts a plane into windows and pool: cls adds a token; use pool: avg")
+    if not _divides(window, grid):
+        fitting = [str(size) for size in range(2, max(grid) + 1) if _divides(size, grid)]
+        raise ShapeError(
+            f"window_attention: window {window} does not divide the grid {grid.height}x{grid.width}; "
+            f"windows that fit: {', '.join(fitting)}"
+        )
+
+
+def _divides(window: int, grid: Grid) -> bool:
+    return window > 0 and all(side <= window or side % window == 0 for side in (grid.height, grid.width))

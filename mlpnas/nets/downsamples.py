@@ -1,0 +1,43 @@
+"""How the input of a stage is made from the output of the stage before."""
+
+from torch import Tensor, nn
+
+from mlpnas.errors import ShapeError
+from mlpnas.nets.norms import norm
+from mlpnas.nets.options import create
+from mlpnas.spec import Layer
+
+
+class Merge(nn.Module):
+    """Patch merging (Swin, arXiv:2103.14030, section 3.1): the pixels of each 2x2 cell side by side, norm, linear.
+
+    (B, H, W, source) -> (B, H / 2, W / 2, target).
+    """
+
+    def __init__(self, source: int, target: int, norm_layer: Layer) -> None:
+        super().__init__()
+        self.norm = norm(norm_layer, 4 * source)
+        self.reduce = nn.Linear(4 * source, target, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        cells = x.unflatten(2, (-1, 2)).unflatten(1, (-1, 2))  # (B, H/2, row, W/2, column, C)
+        return self.reduce(self.norm(cells.permute(0, 1, 3, 4, 2, 5).flatten(3)))
+
+
+class Keep(nn.Identity):
+    """Leaves the tokens as they are."""
+
+    def __init__(self, source: int, target: int, norm_layer: Layer) -> None:
+        super().__init__()
+        if source != target:
+            raise ShapeError(
+                f"downsample: none keeps the width, but it leads from {source} to {target}; use merge or equal widths"
+            )
+
+
+DOWNSAMPLES = {"merge": Merge, "none": Keep}
+
+
+def downsample(layer: Layer, source: int, target: int, norm_layer: Layer) -> nn.Module:
+    """Raises UnknownName, SpecError or ShapeError where no downsample answers to the layer or fits the widths."""
+    return create("downsample", DOWNSAMPLES, layer, source, target, norm_layer)

@@ -1,0 +1,70 @@
+"""Counts what runs on the meta device: FLOPs by torch.utils.flop_counter's formulas, and bytes of living tensors."""
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+from weakref import finalize
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+aten = torch.ops.aten
+
+
+class Meter(TorchDispatchMode):
+    """
+    Attributes:
+        flops: so far; a multiply-accumulate counts 2.
+        peak: largest number of bytes of all results alive at once, without the storages in `ignored`.
+    """
+
+    def __init__(self, ignored: Collection[int] = ()) -> None:
+        super().__init__()
+        self.flops = self.peak = self._living = 0
+        self._known = set(ignored)
+
+    def watch(self, tensor: Tensor) -> None:
+        """Counts the storage of `tensor` while it lives."""
+        storage = tensor.untyped_storage()
+        if storage._cdata not in self._known:
+            self._known.add(storage._cdata)
+            self._living += storage.nbytes()
+            self.peak = max(self.peak, self._living)
+            finalize(storage, self._forget, storage._cdata, storage.nbytes())
+
+    def _forget(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self._living -= size
+
+    def __torch_dispatch__(self, op: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        result = _SHAPES.get(op, op)(*args, **kwargs)
+        if formula := flop_registry.get(op._overloadpacket):
+            self.flops += formula(*args, **kwargs, out_val=result)
+        for tensor in _tensors(result):
+            self.watch(tensor)
+        return result
+
+
+def _tensors(result: Any) -> Iterator[Tensor]:
+    if isinstance(result, Tensor):
+        yield result
+    elif isinstance(result, (tuple, list)):
+        for item in result:
+            yield from _tensors(item)
+
+
+def _normed(x: Tensor, statistics: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
+    return torch.empty_like(x), x.new_empty(statistics), x.new_empty(statistics)
+
+
+# torch's own meta kernels of these are Python and take over a millisecond each: most of the cost of a cost.
+_SHAPES: dict[Any, Callable[..., Any]] = {
+    aten.addmm.default: lambda bias, x, weight, **_: x.new_empty(x.shape[0], weight.shape[1]),
+    aten.gelu.default: lambda x, **_: torch.empty_like(x),
+    aten.native_layer_norm.default: lambda x, shape, *_: _normed(x, (*x.shape[: -len(shape)], *(1,) * len(shape))),
+    aten.native_group_norm.default: lambda x, weight, bias, batch, channels, size, groups, eps: _normed(
+        x, (batch, groups)
+    ),
+}

@@ -1,0 +1,113 @@
+"""ArchSpec -> nn.Module."""
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+from mlpnas.errors import ShapeError
+from mlpnas.nets.branches import DropPath
+from mlpnas.nets.plan import Block, StagePlan, plan, within
+from mlpnas.spec import ArchSpec
+
+
+def build(spec: ArchSpec, drop_path: float = 0.0) -> "Network":
+    """The network of `spec`, freshly initialised.
+
+    Args:
+        drop_path: rate of stochastic depth in the last block; it ramps up linearly from 0 in the first.
+
+    Raises:
+        ShapeError: layers do not fit together. SpecError, UnknownName: options or layers that do not exist.
+    """
+    network = Network(spec)
+    _ramp(network, drop_path)
+    _initialise(network)
+    return network
+
+
+class Network(nn.Module):
+    """Stem, stages of residual blocks, head. The state between them is (batch, height, width, channels).
+
+    Attributes:
+        spec: what it was built from.
+    """
+
+    def __init__(self, spec: ArchSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        pieces = plan(spec)
+        with within("stem"):
+            self.stem = pieces.stem.build()
+        self.stages = nn.ModuleList()
+        for number, stage in enumerate(pieces.stages, 1):
+            with within(f"stage {number}"):
+                self.stages.append(_stage(stage))
+        with within("head"):
+            self.head = pieces.head.build()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, channels, height, width) -> logits (B, classes).
+
+        Raises:
+            ShapeError: images of another size or number of channels than the spec's.
+        """
+        x = self._stem(images)
+        for stage in self.stages:
+            x = stage(x)
+        return self.head(x)
+
+    def forward_features(self, images: Tensor) -> list[Tensor]:
+        """(B, channels, height, width) -> the output of every stage, (B, H, W, C), without the class token.
+
+        Raises:
+            ShapeError: images of another size or number of channels than the spec's.
+        """
+        x, maps = self._stem(images), []
+        for stage, grid in zip(self.stages, self.spec.grids(), strict=True):
+            x = stage(x)
+            maps.append(x[:, grid.extra :].unflatten(1, (grid.height, grid.width)) if grid.extra else x)
+        return maps
+
+    def _stem(self, images: Tensor) -> Tensor:
+        wanted = (self.spec.channels, *self.spec.image)
+        if images.shape[1:] != wanted:
+            raise ShapeError(
+                f"the network takes images of {_size(wanted)} (channels x height x width), "
+                f"got {_size(images.shape[1:])}; resize the images or build spec.at(size)"
+            )
+        return self.stem(images)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _stage(stage: StagePlan) -> nn.Sequential:
+    blocks = nn.Sequential(*(_block(block) for block in stage.blocks))
+    parts = {"downsample": stage.downsample.build()} if stage.downsample else {}
+    return nn.Sequential(OrderedDict(parts | {"blocks": blocks}))
+
+
+def _block(block: Block) -> nn.Sequential:
+    return nn.Sequential(OrderedDict((name, piece.build()) for name, piece in block.items()))
+
+
+def _ramp(network: Network, drop_path: float) -> None:
+    blocks = [block for stage in network.stages for block in stage.get_submodule("blocks").children()]
+    for number, block in enumerate(blocks):
+        for module in block.modules():
+            if isinstance(module, DropPath):
+                module.rate = drop_path * number / max(len(blocks) - 1, 1)
+
+
+@torch.no_grad()
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    for child in module.children():
+        _initialise(child)
+    if own := getattr(module, "init_weights", None):
+        own()
