@@ -1,4 +1,4 @@
-"""mlpnas: architecture search over the vision-MLP design space. Names load when used; `import mlpnas` loads no torch."""
+"""mlpnas: architecture search over the vision-MLP design space. Names load when used; importing loads no torch."""
 
 from importlib import import_module
 from typing import Any

@@ -1,4 +1,4 @@
-"""The command line: one file of `commands/` = one command. An MlpnasError is printed without a traceback, exit code 2."""
+"""The command line: one file of `commands/` is one command. An MlpnasError has no traceback and exits with 2."""
 
 import sys
 from importlib import import_module

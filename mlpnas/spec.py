@@ -136,12 +136,14 @@ class ArchSpec:
         """
         (height, width), patch = self.image, self.stem.patch
         if height % patch or width % patch:
-            raise ShapeError(f"patch {patch} does not divide the input {height}x{width}; {_fitting(patch)}")
+            raise ShapeError(
+                f"patch {patch} does not divide the input {height}x{width}; sizes that fit are multiples of {patch}"
+            )
         grid = Grid(height // patch, width // patch, int(self.pool == "cls"))
         grids = [grid]
         for number, stage in enumerate(self.stages[1:], 2):
             if stage.downsample.name != "none":
-                grid = _halved(grid, number, patch, len(self.stages))
+                grid = halved(grid, number)
             grids.append(grid)
         return tuple(grids)
 
@@ -181,17 +183,18 @@ class ArchSpec:
         return cls.from_json(data)
 
 
-def _fitting(patch: int) -> str:
-    return f"sizes that fit are multiples of {patch}"
+def halved(grid: Grid, number: int) -> Grid:
+    """The grid behind the patch merging before stage `number` (from 1).
 
-
-def _halved(grid: Grid, number: int, patch: int, stages: int) -> Grid:
+    Raises:
+        ShapeError: the grid is odd, or has tokens beside the plane.
+    """
     if grid.extra:
         raise ShapeError(f"stage {number}: patch merging needs a plane, and pool: cls adds a token; use pool: avg")
     if grid.height % 2 or grid.width % 2:
         raise ShapeError(
             f"stage {number}: patch merging needs an even grid, got {grid.height}x{grid.width}; "
-            f"{_fitting(patch * 2 ** (stages - 1))} with {stages - 1} mergings"
+            f"sizes that fit are multiples of patch x 2^mergings (32 for patch 4 and 4 stages)"
         )
     return Grid(grid.height // 2, grid.width // 2)
 

@@ -1,0 +1,70 @@
+"""From the values of a walk to stages and specs, and what each stage adds to the cost of a network."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any, NamedTuple
+
+from mlpnas.costs import Cost, piece_cost, stage_cost
+from mlpnas.errors import ShapeError
+from mlpnas.nets.plan import downsample_piece, head_piece, stem_piece
+from mlpnas.spec import ArchSpec, Grid, Stage, Stem, halved
+
+_STAGE_FIELDS = {"width_factor", *(field.name for field in fields(Stage))}
+
+
+class State(NamedTuple):
+    """What a stage hands on."""
+
+    width: int
+    grid: Grid
+
+
+class Assembly:
+    """Puts stages together, given the network's values."""
+
+    def __init__(self, network: Mapping[str, Any], count: int) -> None:
+        self.network, self.count = network, count
+
+    def stage(self, number: int, values: Mapping[str, Any]) -> Stage:
+        """Raises ShapeError where width times width_factor is no whole number."""
+        own = {name: value for name, value in self.network.items() if name in _STAGE_FIELDS} | dict(values)
+        factor = own.pop("width_factor", 1)
+        width = own["width"] * factor
+        if width != int(width) or width < 1:
+            raise ShapeError(f"stage {number + 1}: width {own['width']} times {factor} is no whole number")
+        if not number:
+            own.pop("downsample", None)
+        return Stage(**{**own, "width": int(width)})
+
+    def spec(self, stages: Sequence[Stage]) -> ArchSpec:
+        """The architecture of these stages; the final norm is the last stage's unless the head names one."""
+        image, head, stem = (self.network.get(name, {}) for name in ("input", "head", "stem"))
+        given = {
+            "input_size": image.get("size"),
+            "channels": image.get("channels"),
+            "classes": image.get("classes"),
+            "pool": head.get("pool"),
+            "position_embedding": self.network.get("position_embedding"),
+        }
+        known = {name: value for name, value in given.items() if value is not None}
+        return ArchSpec(tuple(stages), Stem(**stem), norm=head.get("norm", stages[-1].norm), **known)
+
+    def extend(self, number: int, state: State | None, stage: Stage) -> tuple[Cost, State]:
+        """What stage `number` behind `state` adds to the cost, and what it hands on.
+
+        The first stage brings the stem, the last one the head, every other its downsample.
+
+        Raises:
+            ShapeError: it does not fit there.
+        """
+        spec = self.spec([stage])
+        if state is None:
+            grid = spec.grids()[0]
+            cost = piece_cost(stem_piece(spec, grid))
+        else:
+            grid = halved(state.grid, number + 1) if stage.downsample.name != "none" else state.grid
+            cost = piece_cost(downsample_piece(state.width, stage, state.grid))
+        cost += stage_cost(stage, grid)
+        if number == self.count - 1:
+            cost += piece_cost(head_piece(spec, grid))
+        return cost, State(stage.width, grid)

@@ -1,0 +1,31 @@
+"""What a space may name: the catalogues of layers, and what values their options take."""
+
+from functools import cache
+from inspect import Parameter
+from typing import Any
+
+from mlpnas.nets.downsamples import DOWNSAMPLES
+from mlpnas.nets.norms import NORMS
+from mlpnas.plugins import find, names, options
+from mlpnas.space.grammar import Number, Word
+
+# positional arguments before the options: Mixer(dim, grid), Norm(dim), Downsample(source, target, norm)
+_SHAPE = {"mixers": 2, "norms": 1, "downsamples": 3}
+_TABLES = {"norms": NORMS, "downsamples": DOWNSAMPLES}
+
+
+def plugin_names(catalogue: str) -> tuple[str, ...]:
+    return tuple(_TABLES[catalogue]) if catalogue in _TABLES else names(catalogue)
+
+
+@cache
+def option_kinds(catalogue: str, name: str) -> dict[str, Number | Word]:
+    """Option -> what it takes, read from the constructor's annotations."""
+    plugin: Any = _TABLES[catalogue][name] if catalogue in _TABLES else find(catalogue, name)
+    return {option: _kind(parameter) for option, parameter in options(plugin, _SHAPE[catalogue]).items()}
+
+
+def _kind(parameter: Parameter) -> Number | Word:
+    if parameter.annotation is bool:
+        return Word((True, False))
+    return Number(whole=parameter.annotation is int, least=1 if parameter.annotation is int else 0)

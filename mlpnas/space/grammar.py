@@ -1,0 +1,105 @@
+"""The words of a space file: which fields stand on which level, and what each takes.
+
+One meaning per word: a bare value is fixed, `{choose: [...]}` is a question, a plain list (only in `stages.each`) is
+one value per stage. A field of a stage may stand on the network's level instead: then it is asked once, for all stages.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mlpnas.spec import Scalar
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number, whole or not, of at least `least`; `none` allows the word none (null)."""
+
+    whole: bool = True
+    least: float = 1
+    none: bool = False
+
+    def fits(self, value: Scalar) -> bool:
+        if value is None:
+            return self.none
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return is_number and self.least <= value < 1e6 and (not self.whole or value == int(value))  # type: ignore[operator, arg-type]
+
+    def __str__(self) -> str:
+        kind = "a whole number" if self.whole else "a number"
+        return f"{kind} of at least {self.least:g}" + (", or null" if self.none else "")
+
+
+@dataclass(frozen=True)
+class Word:
+    """One of a few words, or of true and false."""
+
+    words: tuple[Scalar, ...]
+
+    def fits(self, value: Scalar) -> bool:
+        return any(value is word or (isinstance(word, str) and value == word) for word in self.words)
+
+    def __str__(self) -> str:
+        return "one of " + ", ".join(str(word).lower() for word in self.words)
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A layer by name, with or without options, out of one catalogue."""
+
+    catalogue: str  # mixers, norms or downsamples
+
+
+@dataclass(frozen=True)
+class Group:
+    """A mapping with fields of its own."""
+
+    fields: Mapping[str, "Field"]
+
+
+Field = Number | Word | Plugin | Group
+
+STAGE: Mapping[str, Field] = {
+    "width": Number(),
+    "width_factor": Number(whole=False, least=0.01),
+    "depth": Number(),
+    "mixer": Plugin("mixers"),
+    "mlp_ratio": Number(whole=False, least=0),
+    "norm": Plugin("norms"),
+    "layer_scale": Number(whole=False, least=0, none=True),
+    "downsample": Plugin("downsamples"),
+}
+
+NETWORK: Mapping[str, Field] = {
+    "input": Group({"size": Number(), "channels": Number(), "classes": Number()}),
+    "stem": Group({"patch": Number(), "norm": Plugin("norms")}),
+    "head": Group({"norm": Plugin("norms"), "pool": Word(("avg", "cls"))}),
+    "position_embedding": Word((True, False)),
+}
+
+DOCUMENT = ("version", "name", "stages", "constraints", "seeds")
+
+MEANING: Mapping[str, str] = {
+    "version": "of this grammar: 1",
+    "name": "of the space, a word",
+    "input": "the image that costs are counted for",
+    "size": "pixels of the square input",
+    "channels": "of the image: 3 for colour, 1 for grey",
+    "classes": "of the classifier",
+    "stem": "patch embedding",
+    "patch": "pixels per token side",
+    "head": "final norm and pooling",
+    "pool": "avg over tokens, or cls: a class token",
+    "position_embedding": "a learned table added to the tokens",
+    "stages": "{count: N, each: {...}} or a list of mappings, one per stage",
+    "variant": "{choose: {name: {fields}}}: one question that brings several fields of its level",
+    "constraints": "[{max: params, value: 100M}]: upper bounds on macs, params, activation_bytes or peak_bytes",
+    "seeds": "published models to try first",
+    "width": "channels of the first stage, or of a stage",
+    "width_factor": "times `width`; often [1, 2, 4, 8]",
+    "depth": "blocks of a stage",
+    "mixer": "token mixer",
+    "mlp_ratio": "hidden width of the channel MLP over width; 0 leaves it out",
+    "norm": "of blocks and patch merging (in stem, head: their own)",
+    "layer_scale": "initial value of LayerScale, null for none",
+    "downsample": "between stages: merge (2x2 patch merging) or none",
+}

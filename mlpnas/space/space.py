@@ -1,0 +1,222 @@
+"""SearchSpace: a declared design space, loaded and checked; walked, counted, drawn from and fitted into a budget."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from mlpnas.errors import BudgetError, Problem, SpaceError, SpecError
+from mlpnas.space import fit
+from mlpnas.space.assemble import Assembly
+from mlpnas.space.load import read
+from mlpnas.space.tables import QUANTITIES, SUMMED, Draw, SpaceTables
+from mlpnas.space.tree import Answers, Choose, Pick, count, questions, resolve
+from mlpnas.spec import ArchSpec, Scalar
+from mlpnas.units import Limit, show
+
+Budget = str | Limit | Iterable[str | Limit] | None
+Window = Mapping[str, tuple[float, float]]
+_TRIES = 10_000
+
+
+class SearchSpace:
+    """A tree of questions whose answers give an ArchSpec.
+
+    Example:
+        >>> import numpy as np, mlpnas
+        >>> space = mlpnas.SearchSpace.load("quick")
+        >>> draw = space.sample(np.random.default_rng(0), budget="2MMACs")
+        >>> draw.costs["macs"] <= 2e6 and space.spec(draw.answers) == draw.spec
+        True
+
+    Raises:
+        SpaceError: the text is no space; with every problem, its line and the remedy.
+    """
+
+    def __init__(self, text: str, source: str = "space") -> None:
+        self.text, self.source = text, source
+        document = read(text, source)
+        self.name, self.seeds = document.name, document.seeds
+        self.constraints = document.limits
+        self.network, self.stages = document.network, document.stages
+        self.tables = SpaceTables(self.network, self.stages)
+        self._tightest = cache(self._look_for_tightest)
+        self._refuse_unusable(document.lines)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """A space file by path, or a shipped one by name (asmlp, quick.yaml).
+
+        Raises:
+            SpaceError: no such file, or its problems.
+        """
+        file = find_file(path)
+        try:
+            return cls(file.read_text(encoding="utf-8"), file.name)
+        except (OSError, UnicodeDecodeError) as error:
+            raise SpaceError(str(path), [Problem(1, "", f"cannot be read as text ({error})")]) from None
+
+    def _refuse_unusable(self, lines: Mapping[str, int]) -> None:
+        """An option that no architecture can have is a mistake in the file."""
+        used = self.tables.used()
+        problems = [
+            Problem(
+                lines.get(q.path, 1), q.path, f"{label!r} fits no architecture of this space{self._reason(q, label)}"
+            )
+            for q in self.questions
+            for label in q.labels
+            if (q.path, label) not in used
+        ]
+        if not any(table.buildable() for table in self.tables.networks):
+            problems = [Problem(1, "", f"no architecture can be built{self._reason(None, None)}")]
+        if problems:
+            raise SpaceError(self.source, problems)
+
+    def _reason(self, question: Choose | None, label: Scalar) -> str:
+        """Why a first architecture with this answer cannot be built."""
+        try:
+            self.walk(lambda asked: label if asked is question else asked.labels[0])
+        except SpecError as error:
+            return f": {error}"
+        return ""
+
+    @cached_property
+    def questions(self) -> tuple[Choose, ...]:
+        """Every question, asked or not, in the order of the file."""
+        return tuple(q for level in (self.network, *self.stages) for q in questions(level))
+
+    @property
+    def hash(self) -> str:
+        """12 hex digits of the text."""
+        return sha256(self.text.encode()).hexdigest()[:12]
+
+    @property
+    def size(self) -> int:
+        """Number of sets of answers, those that cannot be built included."""
+        return int(np.prod([count(level) for level in (self.network, *self.stages)], dtype=object))
+
+    def walk(self, pick: Pick) -> tuple[Answers, ArchSpec]:
+        """Ask `pick` every question on the way down the tree.
+
+        Raises:
+            ShapeError: the answers do not fit together.
+        """
+        answers: Answers = {}
+
+        def ask(question: Choose) -> Scalar:
+            answers[question.path] = pick(question)
+            return answers[question.path]
+
+        network = resolve(self.network, ask)
+        assembly = Assembly(network, len(self.stages))
+        stages = [assembly.stage(number, resolve(fields, ask)) for number, fields in enumerate(self.stages)]
+        return answers, assembly.spec(stages)
+
+    def spec(self, answers: Answers) -> ArchSpec:
+        """The architecture of a whole set of answers."""
+        return self.walk(lambda question: answers[question.path])[1]
+
+    def limits(self, budget: Budget = None) -> dict[str, float]:
+        """Upper bounds by quantity: the budget's and the file's, the lower of two.
+
+        Raises:
+            UnitError: a budget that cannot be read.
+        """
+        limits: dict[str, float] = {}
+        for limit in [*self.constraints, *_parsed(budget)]:
+            limits[limit.quantity] = min(limit.value, limits.get(limit.quantity, np.inf))
+        return limits
+
+    def window(self, budget: Budget = None, fill: float = 0.0) -> Window:
+        """Lowest and highest cost by quantity, of the limits that are known before training.
+
+        The budget's first quantity must also be filled to the share `fill`.
+
+        Raises:
+            BudgetError: nothing in the space keeps them; names the cheapest architecture.
+        """
+        limits = {name: value for name, value in self.limits(budget).items() if name in QUANTITIES}
+        for name, bound in limits.items():
+            low, _ = self.tables.range(name)
+            if name in SUMMED and low > bound:
+                raise BudgetError(
+                    f"{self.source}: nothing has {show(bound, name)} or less; the cheapest has {show(low, name)}"
+                )
+        asked = [limit.quantity for limit in _parsed(budget) if limit.quantity in SUMMED][:1]
+        return {name: (bound * fill if name in asked else 0.0, bound) for name, bound in limits.items()}
+
+    def sample(self, rng: np.random.Generator, budget: Budget = None) -> Draw:
+        """Uniform among the architectures inside the budget and the file's constraints.
+
+        Raises:
+            BudgetError: there is none. UnitError: a budget that cannot be read.
+        """
+        return self.draw(rng, self.window(budget))
+
+    def draw(self, rng: np.random.Generator, window: Window) -> Draw:
+        """Uniform inside `window`: by table on the tightest quantity, checked on the others."""
+        tightest = self._tightest(tuple(sorted(window.items())))
+        low, high = window.get(tightest, (0.0, np.inf))
+        for _ in range(_TRIES):
+            drawn = self.tables.draw(tightest, low, high, rng)
+            if inside(drawn.costs, window):
+                return drawn
+        bounds = ", ".join(show(bound, name) for name, (_, bound) in window.items())
+        raise BudgetError(f"{self.source}: found no architecture within {bounds} together in {_TRIES} draws; raise one")
+
+    def _look_for_tightest(self, bounds: tuple[tuple[str, tuple[float, float]], ...]) -> str:
+        """The quantity whose limits fewest architectures keep, by a look at some."""
+        asked = [name for name, _ in bounds if name in SUMMED]
+        if len(asked) < 2:
+            return (asked or ["macs"])[0]
+        look, window = np.random.default_rng(0), dict(bounds)
+        some = [self.tables.draw("macs", 0.0, np.inf, look).costs for _ in range(100)]
+        return min(asked, key=lambda name: sum(inside(costs, {name: window[name]}) for costs in some))
+
+    def fit(self, answers: Answers, window: Window, rng: np.random.Generator) -> Draw:
+        """The architecture nearest to `answers` that can be built inside `window`; see space/fit.py."""
+        return fit.fit(self.tables, answers, window, rng)
+
+    def find(self, spec: ArchSpec) -> Answers | None:
+        """The answers that lead to `spec`, or None where the space does not hold it."""
+        return self.tables.find(spec)
+
+
+def _parsed(budget: Budget) -> list[Limit]:
+    given = [budget] if isinstance(budget, (str, Limit)) else list(budget or ())
+    return [item if isinstance(item, Limit) else Limit.parse(item) for item in given]
+
+
+def inside(costs: Mapping[str, float], window: Window) -> bool:
+    """Whether every cost lies in its part of the window."""
+    return all(low <= costs[name] <= high for name, (low, high) in window.items())
+
+
+def shipped_folder() -> Path:
+    """Where the shipped spaces are: in the installed package, or beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    inside = package / "search_spaces"
+    return inside if inside.is_dir() else package.parent / "search_spaces"
+
+
+def shipped() -> Sequence[str]:
+    """Names of the shipped spaces."""
+    return sorted(file.stem for file in shipped_folder().glob("*.yaml"))
+
+
+def find_file(path: str | Path) -> Path:
+    """A path as it is, else a shipped space of that name.
+
+    Raises:
+        SpaceError: neither.
+    """
+    given = Path(path).expanduser()
+    if given.is_file():
+        return given
+    ours = shipped_folder() / f"{given.name.removesuffix('.yaml')}.yaml"
+    if given.parent == Path(".") and ours.is_file():
+        return ours
+    raise SpaceError(str(path), [Problem(1, "", f"no such file; shipped spaces: {', '.join(shipped())}")])

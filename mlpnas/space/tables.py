@@ -1,0 +1,272 @@
+"""Counting tables: how many architectures cost how much, and uniform draws among those inside a window of cost.
+
+A network is a chain of stages, and its cost the sum of theirs, so the architectures below a cost are counted from the
+last stage to the first without listing them. Which stages fit behind which is part of the table: a combination that
+cannot be built (odd grids, heads that do not divide the width) is not in it.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpnas.costs import Cost
+from mlpnas.errors import BudgetError, ShapeError
+from mlpnas.space.assemble import Assembly, State
+from mlpnas.space.tree import Answers, Fields, outcomes
+from mlpnas.spec import ArchSpec, Scalar, Stage
+
+Floats = NDArray[np.float64]
+SUMMED = ("macs", "params", "activation_bytes")
+QUANTITIES = (*SUMMED, "peak_bytes")  # a maximum, not a sum
+_LARGEST = 2**17  # sums kept apart; beyond, they are rounded up to a raster of as many steps
+
+
+class StageOutcomes(NamedTuple):
+    """What one stage can be, behind one given state; the rows belong together."""
+
+    answers: tuple[Answers, ...]
+    stages: tuple[Stage, ...]
+    costs: Mapping[str, Floats]
+    states: tuple[State, ...]
+    rows: Mapping[State, NDArray[np.int64]]  # of each state
+
+
+class Histogram(NamedTuple):
+    """Distinct costs in rising order, and how many ways there are up to each."""
+
+    costs: Floats
+    cumulative: Floats
+
+    def within(self, low: Floats, high: Floats) -> Floats:
+        """Ways with low <= cost <= high, elementwise."""
+        padded = np.concatenate([[0.0], self.cumulative])
+        upper = padded[np.searchsorted(self.costs, high, side="right")]
+        return np.maximum(upper - padded[np.searchsorted(self.costs, low, side="left")], 0.0)
+
+
+def _histogram(costs: Floats, ways: Floats) -> Histogram:
+    if len(costs) > _LARGEST:
+        step = costs.max() / _LARGEST
+        ways = np.bincount(np.ceil(costs / step).astype(np.int64), ways)
+        kept = np.flatnonzero(ways)
+        return Histogram(kept * step, np.cumsum(ways[kept]))
+    distinct, where = np.unique(costs, return_inverse=True)
+    return Histogram(distinct, np.cumsum(np.bincount(where, ways, minlength=len(distinct))))
+
+
+_NOTHING_LEFT = Histogram(np.zeros(1), np.ones(1))
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One architecture with the answers that led to it."""
+
+    answers: Answers
+    spec: ArchSpec
+    costs: Mapping[str, float]
+
+
+class NetworkTable:
+    """All architectures that share one set of answers on the network's level."""
+
+    def __init__(self, answers: Answers, network: Mapping[str, Any], stages: Sequence[Fields]) -> None:
+        self.answers = answers
+        self.assembly = Assembly(network, len(stages))
+        self.stages = stages
+        self._outcomes: dict[tuple[int, State | None], StageOutcomes] = {}
+        self._ranges: dict[tuple[str, int, State | None], tuple[float, float]] = {}
+        self._remaining: dict[tuple[str, int, State | None], Histogram] = {}
+
+    def outcomes(self, number: int, state: State | None) -> StageOutcomes:
+        """What stage `number` can be behind `state`."""
+        if (number, state) not in self._outcomes:
+            rows = [row for row in self._tried(number, state) if row is not None]
+            quantities = {name: np.array([getattr(row[2], name) for row in rows], float) for name in QUANTITIES}
+            columns = (tuple(row[i] for row in rows) for i in (0, 1, 3))
+            answers, stages, states = columns
+            self._outcomes[number, state] = StageOutcomes(answers, stages, quantities, states, _by_state(states))
+        return self._outcomes[number, state]
+
+    def _tried(self, number: int, state: State | None) -> list[tuple[Answers, Stage, Cost, State] | None]:
+        return [self._try(number, state, answers, values) for answers, values in outcomes(self.stages[number])]
+
+    def _try(self, number: int, state: State | None, answers: Answers, values: Mapping[str, Any]) -> Any:
+        try:
+            stage = self.assembly.stage(number, values)
+            cost, following = self.assembly.extend(number, state, stage)
+        except ShapeError:
+            return None
+        return answers, stage, cost, following
+
+    def remaining(self, quantity: str, number: int, state: State | None) -> Histogram:
+        """Costs of everything from stage `number` on."""
+        if number == len(self.stages):
+            return _NOTHING_LEFT
+        key = (quantity, number, state)
+        if key not in self._remaining:
+            self._remaining[key] = self._summed(quantity, number, state)
+        return self._remaining[key]
+
+    def _summed(self, quantity: str, number: int, state: State | None) -> Histogram:
+        table = self.outcomes(number, state)
+        costs, ways = [np.zeros(0)], [np.zeros(0)]
+        for following, rows in table.rows.items():
+            own = _histogram(table.costs[quantity][rows], np.ones(len(rows)))
+            rest = self.remaining(quantity, number + 1, following)
+            costs.append(np.add.outer(own.costs, rest.costs).ravel())
+            ways.append(np.multiply.outer(_each(own), _each(rest)).ravel())
+        joined = np.concatenate(costs)
+        return _histogram(joined, np.concatenate(ways)) if len(joined) else Histogram(joined, joined)
+
+    def range(self, quantity: str, number: int = 0, state: State | None = None) -> tuple[float, float]:
+        """Lowest and highest cost from stage `number` on; (inf, -inf) where nothing can be built."""
+        if number == len(self.stages):
+            return 0.0, 0.0
+        key = (quantity, number, state)
+        if key not in self._ranges:
+            table, low, high = self.outcomes(number, state), np.inf, -np.inf
+            for following, rows in table.rows.items():
+                rest, own = self.range(quantity, number + 1, following), table.costs[quantity][rows]
+                low, high = min(low, own.min() + rest[0]), max(high, own.max() + rest[1])
+            self._ranges[key] = (float(low), float(high))
+        return self._ranges[key]
+
+    def buildable(self, number: int = 0, state: State | None = None) -> bool:
+        """Whether something can be built from stage `number` on."""
+        return self.range("macs", number, state)[0] < np.inf
+
+    def ways(self, quantity: str, number: int, state: State | None, low: float, high: float) -> Floats:
+        """For each outcome of stage `number`, how many ways there are from there on that cost from `low` to `high`."""
+        table = self.outcomes(number, state)
+        own, ways = table.costs[quantity], np.zeros(len(table.states))
+        for following, rows in table.rows.items():
+            rest = self.remaining(quantity, number + 1, following)
+            ways[rows] = rest.within(low - own[rows], high - own[rows])
+        return ways
+
+    def draw(self, quantity: str, low: float, high: float, rng: np.random.Generator) -> Draw:
+        """Uniform among the architectures of this table inside the window."""
+        chain: list[tuple[StageOutcomes, int]] = []
+        state = None
+        for number in range(len(self.stages)):
+            ways = self.ways(quantity, number, state, low, high)
+            row = int(rng.choice(len(ways), p=ways / ways.sum()))
+            table = self.outcomes(number, state)
+            own = table.costs[quantity][row]
+            low, high, state = low - own, high - own, table.states[row]
+            chain.append((table, row))
+        return self.drawn(chain)
+
+    def used(self) -> set[tuple[str, Scalar]]:
+        """Every (question, label) of the stages that some whole architecture has."""
+        used: set[tuple[str, Scalar]] = set()
+        open_states: set[State | None] = {None}
+        for number in range(len(self.stages)):
+            following: set[State | None] = set()
+            for state in open_states:
+                table = self.outcomes(number, state)
+                for answers, after in zip(table.answers, table.states, strict=True):
+                    if self.buildable(number + 1, after):
+                        used.update(answers.items())
+                        following.add(after)
+            open_states = following
+        return used
+
+    def find(self, spec: ArchSpec) -> Answers | None:
+        """The answers that lead to `spec`, or None."""
+        if len(spec.stages) != len(self.stages):
+            return None
+        chain: list[tuple[StageOutcomes, int]] = []
+        state = None
+        for number, stage in enumerate(spec.stages):
+            table = self.outcomes(number, state)
+            if stage not in table.stages:
+                return None
+            chain.append((table, table.stages.index(stage)))
+            state = table.states[chain[-1][1]]
+        drawn = self.drawn(chain)
+        return drawn.answers if drawn.spec == spec else None
+
+    def drawn(self, chain: Sequence[tuple[StageOutcomes, int]]) -> Draw:
+        """The architecture made of one chosen row per stage."""
+        answers = dict(self.answers)
+        for table, row in chain:
+            answers |= table.answers[row]
+        costs = {name: _joined(name, [float(table.costs[name][row]) for table, row in chain]) for name in QUANTITIES}
+        return Draw(answers, self.assembly.spec([table.stages[row] for table, row in chain]), costs)
+
+
+def _joined(name: str, costs: Sequence[float]) -> float:
+    return sum(costs) if name in SUMMED else max(costs)
+
+
+def _each(histogram: Histogram) -> Floats:
+    return np.diff(histogram.cumulative, prepend=0.0)
+
+
+def _by_state(states: Sequence[State]) -> dict[State, NDArray[np.int64]]:
+    groups: dict[State, list[int]] = {}
+    for row, state in enumerate(states):
+        groups.setdefault(state, []).append(row)
+    return {state: np.array(rows) for state, rows in groups.items()}
+
+
+class SpaceTables:
+    """The tables of a whole space, one per set of answers on the network's level."""
+
+    def __init__(self, network: Fields, stages: Sequence[Fields]) -> None:
+        self._network, self._stages = network, stages
+        self._weights_of: dict[tuple[str, float, float], Floats] = {}
+
+    @cached_property
+    def networks(self) -> tuple[NetworkTable, ...]:
+        found = []
+        for answers, values in outcomes(self._network):
+            with suppress(ShapeError):
+                found.append(NetworkTable(answers, values, self._stages))
+        return tuple(found)
+
+    def count(self, quantity: str = "macs", low: float = 0.0, high: float = np.inf) -> float:
+        """How many architectures cost from `low` to `high`; exact below 2^53."""
+        return float(self._weights(quantity, low, high).sum())
+
+    def _weights(self, quantity: str, low: float, high: float) -> Floats:
+        key = (quantity, low, high)
+        if key not in self._weights_of:
+            self._weights_of[key] = np.array(
+                [table.ways(quantity, 0, None, low, high).sum() for table in self.networks]
+            )
+        return self._weights_of[key]
+
+    def range(self, quantity: str) -> tuple[float, float]:
+        """Lowest and highest cost of the space; (inf, -inf) where nothing can be built."""
+        ends = [table.range(quantity) for table in self.networks]
+        return min((low for low, _ in ends), default=np.inf), max((high for _, high in ends), default=-np.inf)
+
+    def used(self) -> set[tuple[str, Scalar]]:
+        """Every (question, label) of some architecture that can be built."""
+        used: set[tuple[str, Scalar]] = set()
+        for table in self.networks:
+            if table.buildable():
+                used |= set(table.answers.items()) | table.used()
+        return used
+
+    def find(self, spec: ArchSpec) -> Answers | None:
+        """The answers that lead to `spec`, or None."""
+        return next((answers for table in self.networks if (answers := table.find(spec)) is not None), None)
+
+    def draw(self, quantity: str, low: float, high: float, rng: np.random.Generator) -> Draw:
+        """Uniform among the architectures that cost from `low` to `high`.
+
+        Raises:
+            BudgetError: there is none.
+        """
+        weights = self._weights(quantity, low, high)
+        if not weights.any():
+            raise BudgetError(f"no architecture of the space has {quantity} from {low:g} to {high:g}")
+        return self.networks[int(rng.choice(len(weights), p=weights / weights.sum()))].draw(quantity, low, high, rng)

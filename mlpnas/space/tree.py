@@ -1,0 +1,121 @@
+"""A space as a tree of questions. Answering them all gives plain values; which are asked depends on earlier answers.
+
+Fixed(value)                   no question
+Choose(path, options)          one question; each option has a label and what follows from it
+LayerNode(name, options)       a plug-in whose options may hold questions
+Fields({name: node})           a level; its `variant` brings the fields of the alternative that was chosen
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from typing import Any
+
+from mlpnas.spec import Layer, Scalar
+
+Answers = dict[str, Scalar]
+
+
+@dataclass(frozen=True)
+class Fixed:
+    value: Any
+
+
+@dataclass(frozen=True)
+class Option:
+    label: Scalar
+    node: "Node"
+
+
+@dataclass(frozen=True)
+class Choose:
+    """One question. `path` names it in answers: stage2.mixer.axial_shift.shift_size."""
+
+    path: str
+    options: tuple[Option, ...]
+
+    @property
+    def labels(self) -> tuple[Scalar, ...]:
+        return tuple(option.label for option in self.options)
+
+    def option(self, label: Scalar) -> Option:
+        return self.options[self.labels.index(label)]
+
+
+@dataclass(frozen=True)
+class LayerNode:
+    name: str
+    options: Mapping[str, "Node"]
+
+
+@dataclass(frozen=True)
+class Fields:
+    nodes: Mapping[str, "Node"]
+
+
+Node = Fixed | Choose | LayerNode | Fields
+Pick = Callable[[Choose], Scalar]
+
+
+def resolve(node: Node, pick: Pick) -> Any:
+    """The value of a node, asking `pick` every question on the way, in the order of the file."""
+    match node:
+        case Fixed(value):
+            return value
+        case Choose():
+            return resolve(node.option(pick(node)).node, pick)
+        case LayerNode(name, options):
+            return Layer.of(name, **{key: resolve(child, pick) for key, child in options.items()})
+        case Fields(nodes):
+            return _merged({name: resolve(child, pick) for name, child in nodes.items()})
+
+
+def _merged(values: dict[str, Any]) -> dict[str, Any]:
+    return values.pop("variant", {}) | values
+
+
+def count(node: Node) -> int:
+    """How many different sets of answers a node has."""
+    match node:
+        case Fixed():
+            return 1
+        case Choose():
+            return sum(count(option.node) for option in node.options)
+        case LayerNode(_, children) | Fields(children):
+            return prod(count(child) for child in children.values())
+
+
+def outcomes(node: Node) -> Iterator[tuple[Answers, Any]]:
+    """Every (answers, value) of a node, without repeats."""
+    match node:
+        case Fixed(value):
+            yield {}, value
+        case Choose(path, options):
+            for option in options:
+                for answers, value in outcomes(option.node):
+                    yield {path: option.label, **answers}, value
+        case LayerNode(name, children):
+            for answers, values in _combined(children):
+                yield answers, Layer.of(name, **values)
+        case Fields(children):
+            for answers, values in _combined(children):
+                yield answers, _merged(values)
+
+
+def _combined(children: Mapping[str, Node]) -> Iterator[tuple[Answers, dict[str, Any]]]:
+    for row in product(*(list(outcomes(child)) for child in children.values())):
+        answers = {path: label for part, _ in row for path, label in part.items()}
+        yield answers, dict(zip(children, (value for _, value in row), strict=True))
+
+
+def questions(node: Node) -> Iterator[Choose]:
+    """Every question of a node, whether asked or not, in the order of the file."""
+    match node:
+        case Choose(_, options):
+            yield node
+            for option in options:
+                yield from questions(option.node)
+        case LayerNode(_, children) | Fields(children):
+            for child in children.values():
+                yield from questions(child)
