@@ -1,0 +1,73 @@
+"""Published models as named points: a spec with the numbers that were printed for it. One file = one family (MODELS).
+
+Loads no torch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+from mlpnas.errors import SpecError, UnknownName
+from mlpnas.spec import ArchSpec
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was printed about one model, beside its architecture.
+
+    Attributes:
+        params_m: million parameters as printed. gflops: as printed, at the spec's input size.
+        gflops_convention: what one printed FLOP is: MACs, or 2 x MACs (multiply and add counted apart).
+        top1: on ImageNet-1K's validation images, trained on ImageNet-1K alone; a share, 0 to 1.
+        source: where the numbers stand.
+    """
+
+    name: str
+    family: str
+    spec: ArchSpec
+    params_m: float | None = None
+    gflops: float | None = None
+    gflops_convention: str = "MACs"
+    top1: float | None = None
+    source: str = ""
+    notes: str = ""
+
+
+@cache
+def _all() -> Mapping[str, Published]:
+    families = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
+    return {model.name: model for family in families for model in family.MODELS}
+
+
+def names() -> tuple[str, ...]:
+    """The names of all published models, family by family."""
+    return tuple(_all())
+
+
+def find(name: str) -> Published:
+    """Raises UnknownName where no published model is called so."""
+    if name not in _all():
+        raise UnknownName("published model", name, names())
+    return _all()[name]
+
+
+def find_spec(text: str) -> ArchSpec:
+    """The architecture of a published name, or of a spec's JSON file by its path.
+
+    Raises:
+        UnknownName: neither a name nor a path. SpecError: a file that cannot be read as an architecture.
+    """
+    path = Path(text)
+    if text in _all() or not (path.suffix or path.exists()):
+        return find(text).spec
+    try:
+        return ArchSpec.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecError(f"{path}: {error.strerror}; give a published name or the path of a spec's JSON file") from None
+    except UnicodeDecodeError:
+        raise SpecError(f"{path}: not a text file; give the path of a spec's JSON file") from None
+    except SpecError as error:
+        raise SpecError(f"{path}: {error}") from None
