@@ -99,25 +99,31 @@ class SearchSpace:
         return int(np.prod([count(level) for level in (self.network, *self.stages)], dtype=object))
 
     def walk(self, pick: Pick) -> tuple[Answers, ArchSpec]:
-        """Ask `pick` every question on the way down the tree.
+        """Ask `pick` every question on the way down the tree; the answers, and the architecture they give.
 
         Raises:
             ShapeError: the answers do not fit together.
         """
+        answers = self.answers(pick)
+        return answers, self.spec(answers)
+
+    def answers(self, pick: Pick) -> Answers:
+        """What `pick` answers on the way down the tree, whether that can be built or not."""
         answers: Answers = {}
 
         def ask(question: Choose) -> Scalar:
             answers[question.path] = pick(question)
             return answers[question.path]
 
-        network = resolve(self.network, ask)
-        assembly = Assembly(network, len(self.stages))
-        stages = [assembly.stage(number, resolve(fields, ask)) for number, fields in enumerate(self.stages)]
-        return answers, assembly.spec(stages)
+        for level in (self.network, *self.stages):
+            resolve(level, ask)
+        return answers
 
     def spec(self, answers: Answers) -> ArchSpec:
-        """The architecture of a whole set of answers."""
-        return self.walk(lambda question: answers[question.path])[1]
+        """The architecture of a whole set of answers; raises as `walk` does."""
+        network, *stages = (resolve(level, lambda q: answers[q.path]) for level in (self.network, *self.stages))
+        assembly = Assembly(network, len(stages))
+        return assembly.spec([assembly.stage(number, values) for number, values in enumerate(stages)])
 
     def limits(self, budget: Budget = None) -> dict[str, float]:
         """Upper bounds by quantity: the budget's and the file's, the lower of two.

@@ -1,0 +1,109 @@
+"""Optuna's samplers made honest: every proposal inside the window, every end of a trial told as what it was.
+
+The study lives in memory and is rebuilt from the records; nothing of it is stored but the system attributes that
+Optuna's genetic samplers keep their generations in.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import CategoricalDistribution
+from optuna.samplers import BaseSampler
+from optuna.trial import Trial, TrialState, create_trial
+
+from mlpnas.record import Record
+from mlpnas.samplers import Proposal
+from mlpnas.space.space import SearchSpace, Window
+from mlpnas.space.tree import Answers
+
+STARTUP = 10
+_INFEASIBLE = ("diverged", "out_of_memory", "over_budget")
+_WORST = {"maximize": 0.0, "minimize": 1e12}
+
+
+class OptunaStudy:
+    """A sampler of Optuna behind our protocol.
+
+    Args:
+        make: seed -> Optuna's sampler; made anew for every proposal, so that a resumed run draws what an uninterrupted
+            one would have drawn.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        window: Window,
+        objectives: Mapping[str, str],
+        seed: int,
+        make: Callable[[int], BaseSampler],
+    ) -> None:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.space, self.window, self.objectives, self.seed, self.make = space, window, dict(objectives), seed, make
+        self.study = optuna.create_study(directions=list(self.objectives.values()))
+        self._running: dict[int, Trial] = {}
+        self._suggested = 0
+
+    def ask(self, trial: int) -> Proposal:
+        rng = np.random.default_rng([self.seed, trial])
+        if self._suggested < STARTUP:
+            draw = self.space.draw(rng, self.window)
+            asked = self._replay(draw.answers)
+        else:
+            self.study.sampler = self.make(int(rng.integers(2**31)))
+            asked = self.study.ask()
+            answers = self.space.answers(lambda q: asked.suggest_categorical(q.path, q.labels))
+            draw = self.space.fit(answers, self.window, rng)
+            if draw.answers != answers:  # the study must learn from what is trained, not from what was wished
+                self.study.tell(asked, state=TrialState.FAIL)
+                asked = self._replay(draw.answers)
+        self._running[trial] = asked
+        self._suggested += 1
+        return Proposal(draw, {"optuna": self._attributes(asked)})
+
+    def _attributes(self, asked: Trial) -> dict[str, Any]:
+        """Where Optuna's genetic samplers keep their generations; what was enqueued stands in the answers already."""
+        attributes = self.study.get_trials(deepcopy=False)[asked.number].system_attrs
+        return {name: value for name, value in attributes.items() if name != "fixed_params"}
+
+    def _replay(self, answers: Answers) -> Trial:
+        self.study.enqueue_trial(answers)
+        asked = self.study.ask()
+        self.space.answers(lambda q: asked.suggest_categorical(q.path, q.labels))
+        return asked
+
+    def tell(self, record: Record) -> None:
+        asked = self._running.pop(record.trial, None)
+        is_news = record.origin != "duplicate"
+        state, values = self._judged(record) if is_news else (TrialState.FAIL, None)
+        violation = float(record.status in _INFEASIBLE)
+        if asked is not None:
+            asked.set_constraint("status", violation)
+            self.study.tell(asked, values, state=state)
+        elif is_news and record.answers:  # a published model may lie outside the space
+            self._suggested += record.origin == "sampled"
+            self.study.add_trial(self._finished(record, state, values, violation))
+
+    def _judged(self, record: Record) -> tuple[TrialState, list[float] | None]:
+        """What a record is to Optuna: complete, complete but infeasible (so that the region is avoided), or failed."""
+        if record.status not in ("done", *_INFEASIBLE):
+            return TrialState.FAIL, None
+        rows = [record.values.get(name, _WORST[direction]) for name, direction in self.objectives.items()]
+        return TrialState.COMPLETE, [
+            float(value if np.isfinite(value) else _WORST[direction])
+            for value, direction in zip(rows, self.objectives.values(), strict=True)
+        ]
+
+    def _finished(
+        self, record: Record, state: TrialState, values: list[float] | None, violation: float
+    ) -> optuna.trial.FrozenTrial:
+        labels = {q.path: q.labels for q in self.space.questions}
+        return create_trial(
+            state=state,
+            values=values,
+            params=dict(record.answers),
+            distributions={path: CategoricalDistribution(labels[path]) for path in record.answers},
+            system_attrs=dict(record.sampler_state.get("optuna", {})),
+            constraints={"status": violation},
+        )

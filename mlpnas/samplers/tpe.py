@@ -1,0 +1,24 @@
+"""Optuna's tree-structured Parzen estimator, multivariate and grouped so that conditional questions are learned.
+
+Bergstra et al., Algorithms for Hyper-Parameter Optimization (NeurIPS 2011); several objectives after Ozaki et al. 2022.
+"""
+
+import warnings
+from collections.abc import Mapping
+
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler, TPESampler
+
+from mlpnas.samplers._optuna import OptunaStudy
+from mlpnas.space.space import SearchSpace, Window
+
+
+class Tpe(OptunaStudy):
+    def __init__(self, space: SearchSpace, window: Window, objectives: Mapping[str, str], seed: int) -> None:
+        super().__init__(space, window, objectives, seed, _sampler)
+
+
+def _sampler(seed: int) -> BaseSampler:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # `group`
+        return TPESampler(n_startup_trials=1, multivariate=True, group=True, seed=seed)
