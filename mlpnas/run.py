@@ -35,9 +35,10 @@ class Manifest:
 
     Attributes:
         objectives: name -> "maximize" | "minimize"; the first one decides what is best.
-        limits: upper bounds by cost name (macs, params, peak_bytes, latency in seconds).
+        budget: as the user wrote it; limits: with the space's, by cost name (macs, params, latency in seconds, ...).
         reference: the hypervolume's reference point by objective.
-        recipe: as JSON; data: source, path, fingerprint, classes, images.
+        trials: to be trained in all; seconds: of wall time, or None. fill: share of the budget to use at least.
+        recipe: as JSON; data: source, path, seed; data_facts: name, fingerprint, classes, images per part.
         notes: what `auto` decided, line by line.
     """
 
@@ -51,11 +52,19 @@ class Manifest:
     sampler: str = ""
     backend: str = ""
     workers: int = 1
+    device: str = "cpu"
+    gpus_per_trial: float = 0.0
+    address: str = ""
+    trials: int = 0
+    seconds: float | None = None
+    fill: float = 0.0
     objectives: Mapping[str, str] = field(default_factory=dict)
+    budget: tuple[str, ...] = ()
     limits: Mapping[str, float] = field(default_factory=dict)
     reference: Mapping[str, float] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
+    data_facts: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -70,7 +79,7 @@ class Manifest:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             known = {f.name: data[f.name] for f in fields(cls) if f.name in data}
-            return cls(**known | {"notes": tuple(known.get("notes", ()))})._checked()
+            return cls(**known | {name: tuple(known.get(name, ())) for name in ("notes", "budget")})._checked()
         except FileNotFoundError:
             raise RunError(f"{folder}: no run here (no run.json); `mlpnas runs` lists the runs") from None
         except (ValueError, TypeError, OSError) as error:

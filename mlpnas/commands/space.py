@@ -1,0 +1,73 @@
+"""mlpnas space check|show|sample|schema: what a space holds, before anything is trained."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(help="Check, show and sample a space file.", no_args_is_help=True)
+
+File = Annotated[str, typer.Argument(help="A space file, or a shipped space: asmlp, isotropic, quick.")]
+Budgets = Annotated[
+    list[str], typer.Option("--budget", help="Upper bound with its unit: 15GFLOPs, 60Mparams. Repeat for more.")
+]
+
+
+@app.command()
+def check(file: File) -> None:
+    """Read a space file and name every mistake with its line; silent files are good files."""
+    from mlpnas.space import SearchSpace
+
+    space = SearchSpace.load(file)
+    print(f"{space.source}: fine, {len(space.questions)} questions, {space.tables.count():,.0f} architectures")
+
+
+@app.command()
+def show(file: File, budget: Budgets = []) -> None:  # noqa: B006
+    """The tree of questions, the number of architectures, their costs, and the share inside a budget."""
+    from mlpnas.space import SearchSpace
+    from mlpnas.space.show import lines
+
+    print("\n".join(lines(SearchSpace.load(file), budget)))
+
+
+@app.command()
+def sample(
+    file: File,
+    budget: Budgets = [],  # noqa: B006
+    count: Annotated[int, typer.Option(min=1, help="How many.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same architectures.")] = 0,
+    fill: Annotated[float, typer.Option(min=0, max=0.99, help="Share of the budget to use at least.")] = 0.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Draw architectures, uniformly among those inside the budget."""
+    import numpy as np
+
+    from mlpnas.space import SearchSpace
+
+    space = SearchSpace.load(file)
+    window, rng = space.window(budget, fill), np.random.default_rng(seed)
+    for _ in range(count):
+        draw = space.draw(rng, window)
+        print(_as_json(draw) if as_json else _as_line(draw))
+
+
+def _as_json(draw: Any) -> str:
+    costs = {name: int(draw.costs[name]) for name in ("macs", "params")}
+    return json.dumps({"key": draw.spec.key, **costs, "answers": draw.answers, "spec": draw.spec.to_json()})
+
+
+def _as_line(draw: Any) -> str:
+    from mlpnas.units import show as shown
+
+    stages = "  ".join(f"{stage.depth}x{stage.width} {stage.mixer}" for stage in draw.spec.stages)
+    macs, params = (shown(draw.costs[name], name) for name in ("macs", "params"))
+    return f"{draw.spec.key}  {macs:>12}  {params:>14}  {stages}"
+
+
+@app.command()
+def schema() -> None:
+    """The JSON Schema of space files, for editors."""
+    from mlpnas.space.schema import schema as json_schema
+
+    print(json.dumps(json_schema(), indent=2))

@@ -1,0 +1,204 @@
+"""The driver: what is tried next, and what becomes of it. Backends pull jobs from it and hand results back.
+
+All state is rebuilt from the store when it starts, so that a resumed run is an ordinary one with a past.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from mlpnas.engine import weights
+from mlpnas.engine.seeds import published_seeds
+from mlpnas.errors import BudgetError
+from mlpnas.job import Job, Outcome
+from mlpnas.plugins import find
+from mlpnas.record import EpochRow, Record
+from mlpnas.run import Run
+from mlpnas.samplers import Proposal, Sampler
+from mlpnas.space.space import SearchSpace
+from mlpnas.space.tables import QUANTITIES
+
+Listener = Callable[[Mapping[str, Any]], None]
+_REPEATS = 20  # repeats in a row before the sampler is passed over
+_LOOKS = 500  # uniform draws to find something new
+
+
+class Backend(Protocol):
+    """Runs jobs: takes the next one only when a worker is free, and hands each end back once.
+
+    A worker that dies is an Outcome("failed"), not an exception. On KeyboardInterrupt it lets go of its workers and
+    raises it again.
+    """
+
+    def run(self, driver: "Driver") -> None: ...
+
+
+@dataclass
+class _Running:
+    proposal: Proposal
+    origin: str
+    started: float
+    curve: list[EpochRow] = field(default_factory=list)
+
+
+class Driver:
+    """One search over one run folder.
+
+    Args:
+        listener: told every event, a JSON object with the key `event`.
+    """
+
+    def __init__(self, run: Run, space: SearchSpace, listener: Listener) -> None:
+        self.run, self.space, self.tell = run, space, listener
+        self.window = space.window(self.run.manifest.budget, self.run.manifest.fill)
+        self.known = {record.key: record for record in run.records if record.origin != "duplicate"}
+        self.running: dict[int, _Running] = {}
+        self.started = time.time()
+        self.sampler: Sampler = find("samplers", self.run.manifest.sampler)(
+            space, self.window, self.run.manifest.objectives, self.run.manifest.seed
+        )
+        for record in run.records:
+            self.sampler.tell(record)
+        self._next = 1 + max([record.trial for record in run.records] + list(run.store.curves()), default=-1)
+        self._repeats = 0
+        self._seeds, notes = published_seeds(space, self.window, self.known)
+        for note in notes:
+            self.note(note)
+
+    def note(self, text: str) -> None:
+        self.tell({"event": "note", "text": text})
+
+    def is_over(self) -> bool:
+        """Whether enough trials were started, or the time is up."""
+        limit = self.run.manifest.seconds
+        is_late = limit is not None and time.time() - self.started >= limit
+        return is_late or len(self.known) + len(self.running) >= self.run.manifest.trials
+
+    def next_job(self) -> Job | None:
+        """The next candidate to train; None once there is nothing more to try."""
+        while not self.is_over():
+            proposed = self._propose()
+            if proposed is None:
+                self.note("nothing new is left in the space within the budget")
+                return None
+            proposal, origin = proposed
+            number, self._next = self._next, self._next + 1
+            key = proposal.draw.spec.key
+            if key in self.known:
+                self._replay(number, proposal, self.known[key])
+            elif any(other.proposal.draw.spec.key == key for other in self.running.values()):
+                self._repeats += 1
+                self.sampler.tell(self._record(number, proposal, "duplicate", Outcome("stopped")))
+            else:
+                return self._start(number, proposal, origin)
+        return None
+
+    def _propose(self) -> tuple[Proposal, str] | None:
+        if self._seeds:
+            return Proposal(self._seeds.pop(0)), "published"
+        if self._repeats < _REPEATS:
+            return self.sampler.ask(self._next), "sampled"
+        taken = set(self.known) | {other.proposal.draw.spec.key for other in self.running.values()}
+        rng = np.random.default_rng([self.run.manifest.seed, self._next])
+        for _ in range(_LOOKS):
+            with suppress(BudgetError):
+                draw = self.space.draw(rng, self.window)
+                if draw.spec.key not in taken:
+                    return Proposal(draw), "sampled"
+        return None
+
+    def _start(self, number: int, proposal: Proposal, origin: str) -> Job:
+        self._repeats = 0
+        self.running[number] = _Running(proposal, origin, time.time())
+        draw, manifest = proposal.draw, self.run.manifest
+        costs = {name: draw.costs[name] for name in QUANTITIES}
+        self.tell({"event": "start", "trial": number, "key": draw.spec.key, "origin": origin, **costs})
+        objectives = tuple(name for name in manifest.objectives if not find("objectives", name).known)
+        return Job(
+            trial=number,
+            spec=draw.spec.dumps(),
+            recipe=manifest.recipe,
+            data=manifest.data,
+            objectives=objectives,
+            limits={name: bound for name, bound in manifest.limits.items() if name not in QUANTITIES},
+            seed=manifest.seed,
+            weights=str(weights.file_of(self.run.path, number)),
+            device=manifest.device,
+        )
+
+    def report(self, trial: int, row: EpochRow) -> None:
+        """A candidate has trained one more epoch."""
+        self.running[trial].curve.append(row)
+        self.tell({"event": "epoch", "trial": trial, "epoch": row.epoch, "top1": row.top1, "loss": row.val_loss})
+
+    def finish(self, trial: int, outcome: Outcome) -> None:
+        """A candidate has ended, well or not: kept on disk first, told afterwards."""
+        running = self.running.pop(trial)
+        record = self._record(trial, running.proposal, running.origin, outcome, running.started)
+        self._keep(record, running.curve)
+
+    def _replay(self, number: int, proposal: Proposal, known: Record) -> None:
+        """A repeat gets the result that is known."""
+        self._repeats += 1
+        outcome = Outcome(known.status, known.values, known.epochs, error=known.error)
+        self._keep(self._record(number, proposal, "duplicate", outcome), [])
+
+    def _record(
+        self, number: int, proposal: Proposal, origin: str, outcome: Outcome, started: float | None = None
+    ) -> Record:
+        draw, now = proposal.draw, time.time()
+        return Record(
+            trial=number,
+            key=draw.spec.key,
+            spec=draw.spec.dumps(),
+            answers=draw.answers,
+            status=outcome.status,
+            origin=origin,
+            values={**draw.costs, **outcome.values},
+            epochs=outcome.epochs,
+            seconds=outcome.seconds,
+            seed=self.run.manifest.seed,
+            device=outcome.device,
+            error=outcome.error,
+            recipe=json.dumps(self.run.manifest.recipe, sort_keys=True, separators=(",", ":")),
+            weights=weights.relative(outcome.weights),
+            started=started or now,
+            finished=now,
+            sampler_state=proposal.state,
+        )
+
+    def _keep(self, record: Record, curve: list[EpochRow]) -> None:
+        self.run.store.append(record, curve)
+        self.run.records.append(record)
+        self.sampler.tell(record)
+        if record.origin != "duplicate":
+            self.known[record.key] = record
+        self._settle_reference(record)
+        self._prune_weights()
+        self.tell({"event": "trial", **summary(record)})
+
+    def _settle_reference(self, record: Record) -> None:
+        """An objective without a natural worst value is measured against twice the first one seen."""
+        missing = [name for name in self.run.manifest.objectives if name not in self.run.manifest.reference]
+        if missing and record.is_done:
+            found = {name: 2 * record.values[name] for name in missing if name in record.values}
+            self.run.manifest = replace(self.run.manifest, reference={**self.run.manifest.reference, **found})
+            self.run.manifest.write(self.run.path)
+
+    def _prune_weights(self) -> None:
+        """Weights are kept of the front and of what is running; the rest can be trained again."""
+        kept = {record.weights for record in self.run.front()}
+        if self.run.done():
+            kept.add(self.run.best().weights)
+        weights.prune(self.run.path, kept, set(self.running))
+
+
+def summary(record: Record) -> dict[str, Any]:
+    """What is told of a trial that has ended."""
+    told = {"trial": record.trial, "key": record.key, "status": record.status, "origin": record.origin}
+    return told | {"error": record.error, "seconds": record.seconds, "epochs": record.epochs} | dict(record.values)

@@ -1,0 +1,158 @@
+"""The Ray Tune backend; the only file that knows Ray.
+
+Tune schedules, restarts nothing and decides nothing: jobs come from the driver through a Searcher and ends go back
+through a Callback, because OptunaSearch would tell stopped trials as complete and lose failed ones. A class Trainable,
+reused actors and a concurrency limit keep workers warm; without them Tune runs one trial at a time.
+"""
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+_ENVIRONMENT = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # five log files per trial
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths keep their meaning
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "0",
+}
+os.environ.update({name: os.environ.get(name, value) for name, value in _ENVIRONMENT.items()})
+
+import ray  # noqa: E402
+from ray import tune  # noqa: E402
+from ray.tune.experiment import Trial  # noqa: E402
+from ray.tune.search import Searcher  # noqa: E402
+
+from mlpnas.engine.driver import Driver  # noqa: E402
+from mlpnas.errors import RunError  # noqa: E402
+from mlpnas.evaluators.proxy_training import ProxyTraining  # noqa: E402
+from mlpnas.job import Job, Outcome  # noqa: E402
+from mlpnas.record import EpochRow  # noqa: E402
+
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+_STORE_BYTES = 100 * 2**20  # objects are small: jobs and epochs
+
+
+class Candidate(tune.Trainable):
+    """One worker: takes a job, hands back an epoch a step, then its outcome; then takes the next job."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self.steps = ProxyTraining().run(Job.loads(config["job"]))
+
+    def step(self) -> dict[str, Any]:
+        step = next(self.steps)
+        if isinstance(step, Outcome):
+            return {"outcome": asdict(step), tune.result.DONE: True}
+        return {"row": asdict(step)}
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self.cleanup()
+        self.setup(new_config)
+        return True
+
+    def cleanup(self) -> None:
+        self.steps.close()
+
+
+class Asking(Searcher):
+    """Hands the driver's jobs to Tune, as one JSON text each."""
+
+    def __init__(self, driver: Driver) -> None:
+        super().__init__()
+        self.driver = driver
+
+    def suggest(self, trial_id: str) -> Any:
+        job = self.driver.next_job()
+        return Searcher.FINISHED if job is None else {"job": job.dumps()}
+
+    def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
+        pass  # `Telling` knows more
+
+    def save(self, checkpoint_path: str) -> None:
+        pass  # the store is the memory
+
+    def restore(self, checkpoint_path: str) -> None:
+        pass
+
+
+class Telling(tune.Callback):
+    """Hands epochs and ends back to the driver."""
+
+    def __init__(self, driver: Driver) -> None:
+        self.driver = driver
+
+    def on_trial_result(self, iteration: int, trials: Any, trial: Trial, result: dict[str, Any], **info: Any) -> None:
+        if "row" in result:
+            row = EpochRow(**result["row"])
+            self.driver.report(row.trial, row)
+
+    def on_trial_complete(self, iteration: int, trials: Any, trial: Trial, **info: Any) -> None:
+        self.driver.finish(_number(trial), Outcome(**trial.last_result["outcome"]))
+
+    def on_trial_error(self, iteration: int, trials: Any, trial: Trial, **info: Any) -> None:
+        self.driver.finish(_number(trial), Outcome("failed", error=_reason(trial)))
+
+
+def _number(trial: Trial) -> int:
+    return Job.loads(trial.config["job"]).trial
+
+
+def _reason(trial: Trial) -> str:
+    error = trial.get_error()
+    if isinstance(error, ray.exceptions.RayTaskError):
+        error = error.cause
+    if isinstance(error, ray.exceptions.RayActorError):
+        return "the worker died (killed by the system, out of memory, or crashed)"
+    return f"{type(error).__name__}: {error}"
+
+
+class RayTune:
+    """See driver.Backend."""
+
+    def run(self, driver: Driver) -> None:
+        manifest = driver.run.manifest
+        with (
+            _cluster(manifest.address, manifest.workers, manifest.gpus_per_trial),
+            tempfile.TemporaryDirectory() as scratch,
+        ):
+            resources = {"cpu": 1, "gpu": manifest.gpus_per_trial}
+            tune.Tuner(
+                tune.with_resources(Candidate, resources),
+                tune_config=tune.TuneConfig(
+                    search_alg=Asking(driver),
+                    num_samples=-1,  # until the driver has no more jobs
+                    max_concurrent_trials=workers,
+                    reuse_actors=True,
+                    trial_dirname_creator=lambda trial: trial.trial_id,
+                ),
+                run_config=tune.RunConfig(
+                    name="search",
+                    storage_path=scratch,
+                    callbacks=[Telling(driver)],
+                    verbose=0,
+                    failure_config=tune.FailureConfig(max_failures=0),
+                    checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+                ),
+            ).fit()
+
+
+@contextmanager
+def _cluster(address: str, workers: int) -> Iterator[int]:
+    """A cluster that is there, or one of our own for as long as the search runs; the number of workers it holds."""
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    common = {"runtime_env": {"env_vars": _ONE_THREAD}, "logging_level": logging.ERROR, "log_to_driver": False}
+    own = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": _STORE_BYTES}
+    try:
+        ray.init(address=address, **common) if address else ray.init(address="local", **own, **common)
+    except ConnectionError as error:
+        raise RunError(f"no Ray cluster answers at {address!r}: {error}") from None
+    try:
+        yield workers or int(ray.cluster_resources()["CPU"])
+    finally:
+        ray.shutdown()

@@ -1,0 +1,44 @@
+"""Published models as the first trials of a search, and what to say of those that just miss the budget."""
+
+from collections.abc import Container
+
+from mlpnas import published
+from mlpnas.costs import cost
+from mlpnas.space.space import SearchSpace, Window, inside
+from mlpnas.space.tables import QUANTITIES, Draw
+from mlpnas.units import show
+
+_JUST_ABOVE = 1.05
+
+
+def published_seeds(space: SearchSpace, window: Window, known: Container[str]) -> tuple[list[Draw], list[str]]:
+    """The space's seeds that keep the upper limits and were not tried yet, and notes for people."""
+    limits = {name: (0.0, high) for name, (_, high) in window.items()}
+    seeds, notes = [], []
+    for name in space.seeds:
+        draw = _draw(space, name)
+        if not inside(draw.costs, limits):
+            notes.append(f"seed {name} is above the budget and left out")
+        elif draw.spec.key not in known:
+            seeds.append(draw)
+    return seeds, notes + _near_misses(space, limits)
+
+
+def _draw(space: SearchSpace, name: str) -> Draw:
+    spec = published.find(name).spec
+    costs = cost(spec)
+    return Draw(space.find(spec) or {}, spec, {quantity: float(getattr(costs, quantity)) for quantity in QUANTITIES})
+
+
+def _near_misses(space: SearchSpace, limits: Window) -> list[str]:
+    """Published models of this space that cost less than 5 % too much."""
+    notes = []
+    for name in published.names():
+        spec = published.find(name).spec
+        if len(spec.stages) != len(space.stages) or space.find(spec) is None:
+            continue
+        costs = cost(spec)
+        for quantity, (_, bound) in limits.items():
+            if bound < (value := getattr(costs, quantity)) <= bound * _JUST_ABOVE:
+                notes.append(f"{name} has {show(value, quantity)}, just above the limit of {show(bound, quantity)}")
+    return notes

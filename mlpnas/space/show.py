@@ -1,0 +1,98 @@
+"""A space for people: its tree of questions, how much it holds and what that costs."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from mlpnas.space.space import Budget, SearchSpace
+from mlpnas.space.tree import Choose, Fields, LayerNode, Node
+from mlpnas.units import show
+
+_BARS = 10
+_WIDTH = 40
+
+
+def lines(space: SearchSpace, budget: Budget = None) -> Iterator[str]:
+    """Text, line by line.
+
+    Raises:
+        UnitError, BudgetError: a budget that cannot be read or met.
+    """
+    limits = space.window(budget)
+    yield f"{space.name}: {len(space.questions)} questions, {space.size:,} sets of answers"
+    yield f"{space.tables.count():,.0f} architectures can be built"
+    for quantity in ("macs", "params"):
+        low, high = space.tables.range(quantity)
+        yield f"  {quantity:<7} {show(low, quantity)} to {show(high, quantity)}"
+    yield from _inside(space, limits)
+    yield ""
+    yield "cost of its architectures (macs)"
+    yield from _histogram(space)
+    yield ""
+    yield from _tree(space)
+
+
+def _inside(space: SearchSpace, limits: dict[str, tuple[float, float]]) -> Iterator[str]:
+    for quantity, (low, high) in limits.items():
+        if quantity != "peak_bytes":
+            count = space.tables.count(quantity, low, high)
+            share = count / space.tables.count()
+            yield f"  within {show(high, quantity)}: {count:,.0f} architectures ({share:.2%})"
+
+
+def _histogram(space: SearchSpace) -> Iterator[str]:
+    low, high = space.tables.range("macs")
+    edges = np.geomspace(low, high, _BARS + 1)
+    edges[0], edges[-1] = low, high
+    below = [0.0, *(space.tables.count("macs", 0, edge) for edge in edges[1:])]
+    shares = np.diff(below) / below[-1]
+    for start, end, share in zip(edges, edges[1:], shares, strict=False):
+        bar = "#" * round(_WIDTH * share / shares.max())
+        yield f"  {show(start, 'macs'):>12} to {show(end, 'macs'):<12} {share:6.1%} {bar}"
+
+
+def _tree(space: SearchSpace) -> Iterator[str]:
+    yield "network"
+    yield from _node(space.network, 1)
+    texts = [list(_node(stage, 1)) for stage in space.stages]
+    for number, text in enumerate(texts, 1):
+        same = [other for other in range(1, number) if _unnumbered(texts[other - 1]) == _unnumbered(text)]
+        yield f"stage {number}" + (f": as stage {same[0]}" if same else "")
+        yield from [] if same else text
+
+
+def _unnumbered(text: list[str]) -> list[str]:
+    return [line for line in text if "width_factor" not in line]
+
+
+def _node(node: Node, depth: int) -> Iterator[str]:
+    pad = "  " * depth
+    children = node.nodes if isinstance(node, Fields) else node.options if isinstance(node, LayerNode) else {}
+    for name, child in children.items():
+        if isinstance(child, Choose):
+            yield f"{pad}{name}? {', '.join(map(_label, child.labels))}"
+            yield from _followups(child, depth + 1)
+        elif isinstance(child, Fields):
+            yield f"{pad}{name}"
+            yield from _node(child, depth + 1)
+        elif isinstance(child, LayerNode):
+            yield f"{pad}{name}: {child.name}"
+            yield from _node(child, depth + 1)
+        else:
+            yield f"{pad}{name}: {_label(child.value)}"
+
+
+def _label(value: object) -> str:
+    return (
+        {True: "true", False: "false", None: "null"}[value]
+        if value is None or value is True or value is False
+        else str(value)
+    )
+
+
+def _followups(question: Choose, depth: int) -> Iterator[str]:
+    for option in question.options:
+        text = list(_node(option.node, depth + 1))
+        if text:
+            yield f"{'  ' * depth}{_label(option.label)}:"
+            yield from text
