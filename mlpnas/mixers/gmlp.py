@@ -23,8 +23,8 @@ class Gmlp(nn.Module):
         hidden = int(dim * ratio)
         if hidden < 2 or hidden % 2:
             raise ShapeError(
-                f"gmlp: ratio {ratio} of width {dim} gives {hidden} hidden channels, which must split in two halves; "
-                f"a ratio that fits is {(hidden // 2 + 1) * 2 / dim:g}"
+                f"gmlp: width {dim} x ratio {ratio} gives {hidden} hidden channels, which must split in two halves; "
+                f"even whole ratios always do"
             )
         self.expand = nn.Linear(dim, hidden)
         self.gate = SpatialGate(hidden // 2, grid.tokens)

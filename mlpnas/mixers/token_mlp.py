@@ -22,7 +22,9 @@ class TokenMlp(nn.Module):
         super().__init__()
         hidden = int(dim * ratio)
         if hidden < 1:
-            raise ShapeError(f"token_mlp: ratio {ratio} of width {dim} leaves no hidden unit; use at least {1 / dim:g}")
+            raise ShapeError(
+                f"token_mlp: width {dim} x ratio {ratio} is no hidden unit; the product must be at least 1"
+            )
         self.expand = nn.Linear(grid.tokens, hidden)
         self.contract = nn.Linear(hidden, grid.tokens)
 

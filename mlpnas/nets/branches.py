@@ -30,7 +30,7 @@ class ChannelMlp(nn.Module):
         hidden = int(dim * ratio)
         if hidden < 1:
             raise ShapeError(
-                f"mlp_ratio {ratio} of width {dim} leaves no hidden channel; use at least {1 / dim:g}, or 0"
+                f"width {dim} x mlp_ratio {ratio} is no hidden channel; the product must be at least 1, or the ratio 0"
             )
         self.expand = nn.Linear(dim, hidden)
         self.contract = nn.Linear(hidden, dim)

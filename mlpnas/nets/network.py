@@ -84,9 +84,9 @@ def _size(shape: tuple[int, ...]) -> str:
 
 
 def _stage(stage: StagePlan) -> nn.Sequential:
-    blocks = nn.Sequential(*(_block(block) for block in stage.blocks))
     parts = {"downsample": stage.downsample.build()} if stage.downsample else {}
-    return nn.Sequential(OrderedDict(parts | {"blocks": blocks}))
+    parts["blocks"] = nn.Sequential(*(_block(block) for block in stage.blocks))
+    return nn.Sequential(OrderedDict(parts))
 
 
 def _block(block: Block) -> nn.Sequential:

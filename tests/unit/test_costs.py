@@ -1,0 +1,286 @@
+"""A cost is the sum of its pieces, measured on shapes alone: held against whole networks, torch's own counter, real
+tensors on the CPU and closed forms."""
+
+import json
+from dataclasses import astuple
+from pathlib import Path
+
+import pytest
+import torch
+import typer
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+from typer.testing import CliRunner
+
+from mlpnas import costs
+from mlpnas.commands.cost import cost as command
+from mlpnas.costs import Cost, cost, cost_table, stage_cost
+from mlpnas.errors import ShapeError, SpecError, UnknownName
+from mlpnas.nets import meter
+from mlpnas.nets.network import Network, build
+from mlpnas.plugins import names
+from mlpnas.published import find
+from mlpnas.spec import ArchSpec, Grid, Layer, Stage, Stem
+
+GROUP, BATCH, AFFINE, NONE = Layer("group"), Layer("batch"), Layer("affine"), Layer("none")
+SHIFT = Layer.of("axial_shift", shift_size=3)
+WINDOWS = Layer.of("window_attention", window=4, head_dim=8)
+HEADS = Layer.of("attention", head_dim=8)
+
+SPECS = {
+    "pyramid": ArchSpec(
+        (Stage(16, 2, SHIFT, norm=GROUP), Stage(32, 3, WINDOWS, mlp_ratio=2), Stage(40, 1, Layer("token_mlp"))),
+        Stem(4, GROUP),
+        input_size=64,
+        classes=10,
+        norm=GROUP,
+    ),
+    "isotropic": ArchSpec(
+        (Stage(24, 2, Layer("gmlp"), mlp_ratio=0), Stage(24, 2, HEADS, norm=BATCH, downsample=NONE)),
+        Stem(8),
+        input_size=(64, 32),
+        channels=1,
+        classes=3,
+    ),
+    "affine": ArchSpec((Stage(24, 3, Layer("token_linear"), 4, AFFINE, 0.1),), Stem(8), 32, classes=7, norm=AFFINE),
+    "tokens": ArchSpec((Stage(24, 2, HEADS),), Stem(8), 32, classes=7, pool="cls", position_embedding=True),
+    "bare": ArchSpec((Stage(16, 2, SHIFT, 1, NONE),), Stem(4), 32, classes=7, norm=NONE),
+}
+
+
+@pytest.fixture(params=SPECS.values(), ids=SPECS)
+def spec(request: pytest.FixtureRequest) -> ArchSpec:
+    return request.param
+
+
+def kept_bytes(network: Network, batch: int) -> int:
+    """What a real forward pass on the CPU keeps for backward, parameters and buffers left out."""
+    own = {tensor.untyped_storage().data_ptr() for tensor in (*network.parameters(), *network.buffers())}
+    kept = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        output = network(torch.randn(batch, network.spec.channels, *network.spec.image))
+    assert output.requires_grad
+    return sum(kept.values())
+
+
+def test_params_and_macs_are_those_of_the_whole_network(spec: ArchSpec) -> None:
+    network = build(spec).eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, spec.channels, *spec.image))
+    measured = cost(spec)
+    assert measured.params == sum(parameter.numel() for parameter in network.parameters())
+    assert 2 * measured.macs == counter.get_total_flops()
+
+
+def test_activation_bytes_are_those_of_a_real_training_step(spec: ArchSpec) -> None:
+    """To the byte, but for batch norm: its statistics are kept once for a batch, not for each image."""
+    network = build(spec)
+    marginal = kept_bytes(network, batch=5) - kept_bytes(network, batch=4)
+    once = 0.002 if any(stage.norm == BATCH for stage in spec.stages) else 0
+    assert cost(spec).activation_bytes == pytest.approx(marginal, rel=once, abs=0)
+
+
+def test_peak_bytes_are_those_of_a_whole_inference(spec: ArchSpec) -> None:
+    """The whole also holds the images until the end."""
+    with torch.device("meta"):
+        network, images = build(spec).eval(), torch.empty(1, spec.channels, *spec.image)
+    own = {tensor.untyped_storage()._cdata for tensor in (*network.parameters(), *network.buffers())}
+    with torch.no_grad(), meter.Meter(own) as whole:
+        network(images)
+    peak = cost(spec).peak_bytes
+    assert peak - images.nbytes <= whole.peak <= peak + images.nbytes
+
+
+@pytest.mark.parametrize("mixer", names("mixers"))
+def test_known_shapes_change_no_count(mixer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The meter replaces torch's slow shape functions; with them every figure but scratch space is the same."""
+    stage, grid = Stage(32, 2, Layer(mixer)), Grid(14, 14)
+    quick = stage_cost(stage, grid)
+    monkeypatch.setattr(meter, "_SHAPES", {})
+    costs._piece_cost.cache_clear()
+    costs._stage_cost.cache_clear()
+    slow = stage_cost(stage, grid)
+    assert astuple(quick)[:3] == astuple(slow)[:3]
+    assert quick.peak_bytes <= slow.peak_bytes <= 1.2 * quick.peak_bytes
+
+
+def test_blocks_cost_what_their_formulas_say() -> None:
+    """../shared/reference: AxialShift 4(C^2+C)+4C params, 4NC^2 MACs; channel MLP 2rC^2+rC+C, 2rNC^2; a norm 2C."""
+    width, ratio, tokens = 20, 3, 36
+    params = 4 * (width**2 + width) + 4 * width + 2 * ratio * width**2 + ratio * width + width + 2 * 2 * width
+    macs = 4 * tokens * width**2 + 2 * ratio * tokens * width**2
+    measured = stage_cost(Stage(width, 1, SHIFT, ratio, GROUP), Grid(6, 6))
+    assert (measured.params, measured.macs) == (params, macs)
+
+
+def test_kept_activations_of_a_channel_mlp() -> None:
+    """The branch input and the normed map (C each), the hidden map before and after GELU (4C each)."""
+    block = stage_cost(Stage(16, 1, Layer("token_linear"), 4, AFFINE), Grid(4, 4))
+    mixing = stage_cost(Stage(16, 1, Layer("token_linear"), 0, AFFINE), Grid(4, 4))
+    assert block.activation_bytes - mixing.activation_bytes == 4 * 16 * (16 + 16 + 64 + 64)
+
+
+def test_peak_of_a_channel_mlp() -> None:
+    """The residual, the normed map, and the hidden map before and after GELU."""
+    block = stage_cost(Stage(16, 1, Layer("token_linear"), 4, AFFINE), Grid(4, 4))
+    assert block.peak_bytes == 4 * 16 * (16 + 16 + 64 + 64)
+
+
+def test_add_up_except_the_peak() -> None:
+    assert Cost(1, 2, 3, 4) + Cost(10, 20, 30, 2) == Cost(11, 22, 33, 4)
+
+
+def test_depth_multiplies() -> None:
+    one, three = (stage_cost(Stage(16, depth, SHIFT), Grid(8, 8)) for depth in (1, 3))
+    assert one + one + one == three
+
+
+def test_every_second_block_is_shifted() -> None:
+    """A shifted window keeps the same count, a plane of one window needs no shift: one and two blocks stay additive."""
+    for grid in (Grid(8, 8), Grid(4, 4)):
+        one, two = (stage_cost(Stage(16, depth, WINDOWS), grid) for depth in (1, 2))
+        assert (two.params, two.macs) == (2 * one.params, 2 * one.macs)
+
+
+def test_the_table_adds_up(spec: ArchSpec) -> None:
+    rows = cost_table(spec)
+    assert sum((row.cost for row in rows), Cost()) == cost(spec)
+    stages = range(1, len(spec.stages) + 1)
+    parts = [part for number in stages for part in (f"downsample {number}", f"stage {number}")][1:]
+    assert [row.part for row in rows] == ["stem", *parts, "head"]
+    assert rows[-1].output == (spec.classes,)
+
+
+def test_batch_norm_on_a_grid_of_one() -> None:
+    assert stage_cost(Stage(8, 1, SHIFT, norm=BATCH), Grid(1, 1)).macs == 12 * 8 * 8
+
+
+@pytest.mark.parametrize(
+    ("stage", "grid", "error", "says"),
+    [
+        (Stage(16, 1, Layer.of("axial_shift", shift_size=7)), Grid(8, 8), ShapeError, "widths that fit"),
+        (Stage(16, 1, Layer.of("attention", head_dim=5)), Grid(8, 8), ShapeError, "those that do: 1, 2, 4, 8, 16"),
+        (Stage(32, 1, Layer("window_attention")), Grid(8, 8), ShapeError, "windows that fit: 2, 4, 8"),
+        (Stage(32, 1, Layer("window_attention")), Grid(7, 7, 1), ShapeError, "pool: avg"),
+        (Stage(3, 1, Layer.of("gmlp", ratio=1)), Grid(8, 8), ShapeError, "even whole ratios"),
+        (Stage(4, 1, Layer.of("token_mlp", ratio=0.2)), Grid(8, 8), ShapeError, "must be at least 1"),
+        (Stage(8, 1, SHIFT, mlp_ratio=0.1), Grid(8, 8), ShapeError, "at least 1, or the ratio 0"),
+        (Stage(16, 1, Layer.of("axial_shift", shfit=3)), Grid(8, 8), SpecError, "it has shift_size, dilation"),
+        (Stage(16, 1, Layer.of("axial_shift", shift_size="3")), Grid(8, 8), SpecError, "must be int, got '3'"),
+        (Stage(16, 1, Layer.of("axial_shift", shift_size=True)), Grid(8, 8), SpecError, "must be int, got True"),
+        (Stage(16, 1, Layer.of("token_mlp", ratio=True)), Grid(8, 8), SpecError, "must be float, got True"),
+        (Stage(16, 1, Layer.of("token_linear", size=1)), Grid(8, 8), SpecError, "it has none"),
+        (Stage(16, 1, Layer("axialshift")), Grid(8, 8), UnknownName, "did you mean axial_shift"),
+        (Stage(16, 1, SHIFT, norm=Layer("grop")), Grid(8, 8), UnknownName, "did you mean group"),
+    ],
+)
+def test_what_cannot_be_built_says_so_every_time(stage: Stage, grid: Grid, error: type, says: str) -> None:
+    for _ in range(2):
+        with pytest.raises(error, match=says):
+            stage_cost(stage, grid)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"stages": (Stage(16, 1, SHIFT), Stage(20, 1, HEADS))}, "stage 2: attention: head_dim 8"),
+        (
+            {"stages": (Stage(16, 1, SHIFT), Stage(20, 1, SHIFT, downsample=NONE))},
+            "stage 2: .*use merge or equal widths",
+        ),
+        ({"stages": (Stage(16, 1, SHIFT), Stage(32, 1, SHIFT)), "input_size": 36}, "stage 2: .*even grid, got 9x9"),
+        ({"stages": (Stage(16, 1, SHIFT),), "input_size": 30}, "patch 4 does not divide the input 30x30"),
+        ({"stages": (Stage(16, 1, SHIFT),), "norm": Layer.of("none", eps=1)}, "head: none has no option 'eps'"),
+        (
+            {"stages": (Stage(16, 1, SHIFT),), "stem": Stem(4, Layer.of("layer", eps="x"))},
+            "stem: layer: eps must be float",
+        ),
+    ],
+)
+def test_the_place_is_named_alike_by_cost_and_build(changed: dict[str, object], says: str) -> None:
+    spec = ArchSpec(**{"stem": Stem(4), "input_size": 32, **changed})
+    for use in (cost, build):
+        with pytest.raises(SpecError, match=says):
+            use(spec)
+
+
+def test_an_operator_with_its_own_formula_is_counted() -> None:
+    """A custom kernel registers its FLOPs with torch, and nothing with us."""
+    from torch.utils.flop_counter import flop_registry
+
+    @torch.library.custom_op("mlpnas_test::double", mutates_args=())
+    def double(x: torch.Tensor) -> torch.Tensor:
+        return x * 2
+
+    double.register_fake(torch.empty_like)
+    flop_registry[torch.ops.mlpnas_test.double] = lambda x, out_val=None: 2 * x.numel()
+    with torch.device("meta"), meter.Meter() as counted:
+        double(torch.empty(3, 5))
+    del flop_registry[torch.ops.mlpnas_test.double]
+    assert counted.flops == 30
+
+
+def test_the_meter_forgets_what_is_freed() -> None:
+    with torch.device("meta"), meter.Meter() as counted:
+        for _ in range(3):
+            torch.empty(100).add(1)
+    assert counted.peak == 800
+
+
+def run(*arguments: str) -> str:
+    app = typer.Typer()
+    app.command()(command)
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_command_json() -> None:
+    measured = json.loads(run("as_mlp_t", "--json"))
+    assert list(measured) == ["params", "macs", "activation_bytes", "peak_bytes", "input_size"]
+    assert (measured["params"], measured["macs"], measured["input_size"]) == (28_282_696, 4_350_425_088, 224)
+
+
+def test_command_at_another_size() -> None:
+    measured = json.loads(run("as_mlp_t", "--size", "448", "--json"))
+    assert measured["input_size"] == 448
+    assert measured["macs"] - 768_000 == 4 * (4_350_425_088 - 768_000)
+
+
+def test_command_on_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text(SPECS["isotropic"].dumps())
+    output = run(str(file))
+    assert "64x32" in output
+    assert "MACs" in output
+
+
+def test_command_table() -> None:
+    output = run("as_mlp_t", "--table")
+    assert [line.split()[0] for line in output.splitlines()[1:]][:3] == ["stem", "stage", "downsample"]
+    assert "28,282,696" in output
+    parts = json.loads(run("as_mlp_t", "--table", "--json"))["table"]
+    assert sum(part["macs"] for part in parts) == 4_350_425_088
+
+
+def test_command_says_which_sizes_fit() -> None:
+    with pytest.raises(ShapeError, match="even grid"):
+        run("as_mlp_t", "--size", "100")
+
+
+def test_costs_need_no_weights() -> None:
+    """A network of 40 G parameters is measured on any machine."""
+    assert cost(ArchSpec((Stage(2**16, 1, Layer("token_linear")),), Stem(32))).params > 34e9
+
+
+def test_published_models_build_as_costed() -> None:
+    with torch.device("meta"):
+        network: nn.Module = build(find("swin_s").spec)
+    assert sum(parameter.numel() for parameter in network.parameters()) == cost(find("swin_s").spec).params
