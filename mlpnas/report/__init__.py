@@ -1,0 +1,85 @@
+"""The report of a run: one HTML page that needs no network, opens anywhere and prints well."""
+
+from pathlib import Path
+from secrets import token_urlsafe
+from typing import TYPE_CHECKING, Any
+
+from mlpnas.run import Run
+from mlpnas.store import write_text
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+def write_report(run: Run) -> Path:
+    """Write `report.html` into the run folder, whatever state the run is in, and return its path.
+
+    Raises:
+        RunError: the trials cannot be read.
+    """
+    path = run.path / "report.html"
+    write_text(path, page(run))
+    return path
+
+
+def page(run: Run) -> str:
+    """The page as HTML: plotly, styles and figures inside."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from plotly.offline import get_plotlyjs
+
+    pages = Environment(
+        loader=PackageLoader("mlpnas.report", "page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    charts = _charts(run)
+    return pages.get_template("report.html.j2").render(
+        _contents(run), charts=charts, plotly=get_plotlyjs() if any(charts.values()) else "", nonce=token_urlsafe(16)
+    )
+
+
+def _contents(run: Run) -> dict[str, Any]:
+    import mlpnas
+    from mlpnas.report import tables, wording
+    from mlpnas.report.front_chart import axes_of
+    from mlpnas.report.published import neighbours
+
+    x, y = map(wording.label, axes_of(run))
+    return {
+        "manifest": run.manifest,
+        "x": x,
+        "y": y,
+        "answer": wording.answer(run),
+        "tally": wording.tally(run),
+        "facts": tables.facts(run),
+        "headings": tables.headings(run),
+        "front": tables.front_lines(run),
+        "certainty": wording.certainty(run),
+        "unfinished": tables.unfinished(run),
+        "published": tables.published_rows(neighbours(run)),
+        "settings": tables.settings(run),
+        "version": mlpnas.__version__,
+    }
+
+
+def _charts(run: Run) -> dict[str, str]:
+    """Plotly's JSON by name; "" for a chart that would show nothing."""
+    from mlpnas.report import charts, front_chart
+    from mlpnas.report.published import neighbours
+
+    figures = {
+        "front": front_chart.front_chart(run, neighbours(run)),
+        "best_so_far": charts.best_so_far(run),
+        "hypervolume": charts.hypervolume(run),
+        "by_mixer": charts.by_mixer(run),
+        "curves": charts.curves(run, run.store.curves()),
+    }
+    return {name: _json(figure) if figure else "" for name, figure in figures.items()}
+
+
+def _json(figure: "go.Figure") -> str:
+    import plotly.io
+
+    return plotly.io.to_json(figure, engine="json").replace("<", "\\u003c")  # nothing in it ends the script element

@@ -1,0 +1,128 @@
+"""The smaller charts: progress over trials, accuracy by mixer, training curves."""
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from statistics import median
+
+import numpy as np
+import plotly.graph_objects as go
+from markupsafe import escape
+
+from mlpnas import pareto
+from mlpnas.record import EpochRow, Record
+from mlpnas.report.front_chart import hover, mixer_colours
+from mlpnas.report.style import ACCENT, OTHER, axis, figure, scale, shades
+from mlpnas.report.wording import label, mixers
+from mlpnas.run import Run
+from mlpnas.spec import ArchSpec
+
+_STEPS = 200  # enough points for a line; each one costs a hypervolume
+
+
+def best_so_far(run: Run) -> go.Figure | None:
+    """The first objective trial by trial, and the best until then; None below two finished trials."""
+    done = run.done()
+    if len(done) < 2:
+        return None
+    name, way = next(iter(run.manifest.objectives.items()))
+    values = [record.values[name] * scale(name) for record in done]
+    trials = [record.trial for record in done]
+    chart = figure(300)
+    chart.add_scatter(
+        x=trials,
+        y=values,
+        mode="markers",
+        name="trial",
+        marker={"color": OTHER, "size": 6, "opacity": 0.7},
+        hovertext=[hover(record) for record in done],
+        hoverinfo="text",
+    )
+    best = list(accumulate(values, max if way == "maximize" else min))
+    line = {"shape": "hv", "color": ACCENT, "width": 2}
+    chart.add_scatter(x=trials, y=best, mode="lines", line=line, name="best so far", hoverinfo="skip")
+    return chart.update_layout(xaxis={"title": {"text": "trial"}}, yaxis=axis(name))
+
+
+def hypervolume(run: Run) -> go.Figure | None:
+    """Of the front after each trial; None without a reference point or below two finished trials."""
+    done, reference = run.done(), run.manifest.reference
+    names = list(run.manifest.objectives)
+    if len(done) < 2 or any(name not in reference for name in names):
+        return None
+    points, corner = run.points(done), [reference[name] for name in names]
+    counts = sorted({round(count) for count in np.linspace(1, len(done), min(len(done), _STEPS))})
+    volumes = [pareto.hypervolume(points[:count], run.directions, corner) for count in counts]
+    chart = figure(300)
+    chart.add_scatter(
+        x=[done[count - 1].trial for count in counts],
+        y=volumes,
+        mode="lines",
+        line={"shape": "hv", "color": ACCENT, "width": 2},
+        name="hypervolume",
+        hovertemplate="trial %{x}: %{y:.4f}<extra></extra>",
+        showlegend=False,
+    )
+    return chart.update_layout(xaxis={"title": {"text": "trial"}}, yaxis={"title": {"text": "hypervolume"}})
+
+
+def by_mixer(run: Run) -> go.Figure | None:
+    """The first objective of all trials that use a mixer, the best median first; None below two mixers."""
+    name, way = next(iter(run.manifest.objectives.items()))
+    users = _users(run.done())
+    if len(users) < 2:
+        return None
+    value = {record.trial: record.values[name] * scale(name) for record in run.done()}
+    on_front, palette = {record.trial for record in run.front()}, mixer_colours(run)
+    order = sorted(users, key=lambda mixer: median(value[r.trial] for r in users[mixer]), reverse=way == "maximize")
+    chart = figure(340)
+    for mixer in order:
+        records = users[mixer]
+        kept = sum(record.trial in on_front for record in records)
+        chart.add_box(
+            y=[value[record.trial] for record in records],
+            name=f"{escape(mixer)}<br>{len(records)} trial{'s' * (len(records) != 1)}<br>{kept} on the front",
+            boxpoints="all",
+            jitter=0.5,
+            pointpos=0,
+            line={"color": palette[mixer], "width": 1.5},
+            fillcolor="rgba(0,0,0,0.03)",
+            marker={"color": palette[mixer], "size": 6, "opacity": 0.75},
+            hovertext=[hover(record, front=record.trial in on_front) for record in records],
+            hoverinfo="text",
+            hoveron="points",
+            showlegend=False,
+        )
+    return chart.update_layout(yaxis=axis(name))
+
+
+def _users(records: Sequence[Record]) -> dict[str, list[Record]]:
+    users: dict[str, list[Record]] = {}
+    for record in records:
+        for mixer in mixers(ArchSpec.loads(record.spec)):
+            users.setdefault(mixer, []).append(record)
+    return users
+
+
+def curves(run: Run, rows: Mapping[int, Sequence[EpochRow]], best: int = 10) -> go.Figure | None:
+    """Validation accuracy by epoch of the front's `best` most accurate trials; None where there are no curves."""
+    name, way = next(iter(run.manifest.objectives.items()))
+    front = sorted(
+        (r for r in run.front() if rows.get(r.trial)), key=lambda r: r.values[name], reverse=way == "maximize"
+    )
+    if not front:
+        return None
+    chart = figure(340)
+    for record, colour in zip(front[:best], shades(len(front[:best])), strict=True):
+        points = sorted(rows[record.trial], key=lambda row: row.epoch)
+        chart.add_scatter(
+            x=[row.epoch + 1 for row in points],
+            y=[row.top1 for row in points],
+            mode="lines+markers",
+            name=f"trial {record.trial}",
+            line={"color": colour, "width": 1.8},
+            marker={"size": 5},
+            hovertemplate=f"trial {record.trial}, epoch %{{x}}: %{{y:.1%}}<extra></extra>",
+        )
+    last = max(row.epoch + 1 for record in front[:best] for row in rows[record.trial])
+    whole = {"title": {"text": "epoch"}, "tickformat": "d", "dtick": max(1, last // 10)}
+    return chart.update_layout(xaxis=whole, yaxis=axis("top1", title={"text": f"{label('top1')} on val"}))

@@ -1,0 +1,61 @@
+"""Published models that cost about what the trials of a run cost, counted the same way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+
+from mlpnas import published
+from mlpnas.costs import cost
+from mlpnas.errors import MlpnasError
+from mlpnas.published import Published
+from mlpnas.record import Record
+from mlpnas.run import Run
+from mlpnas.spec import ArchSpec
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A published model with our count of its cost, and what its paper printed."""
+
+    name: str
+    macs: int
+    params: int
+    printed: Published
+
+
+def neighbours(run: Run) -> list[Neighbour]:
+    """Those inside the range of MACs that the run's trials and budget span, cheapest first."""
+    seen = [record.values["macs"] for record in run.records if record.values.get("macs", 0) > 0]
+    if not seen:
+        return []
+    low, high = min(seen), max([*seen, run.manifest.limits.get("macs", 0)])
+    inside = [item for item in _all() if low <= item.macs <= 1.05 * high]
+    return sorted(inside, key=lambda item: item.macs)
+
+
+@cache
+def _all() -> tuple[Neighbour, ...]:
+    models = [published.find(name) for name in published.names()]
+    costs = [cost(model.spec) for model in models]
+    return tuple(Neighbour(m.name, c.macs, c.params, m) for m, c in zip(models, costs, strict=True))
+
+
+def published_name(record: Record) -> str:
+    """The name of the published model that a trial is, whatever its classes and input; or ""."""
+    try:
+        return _names().get(_shape(ArchSpec.loads(record.spec)), "")
+    except MlpnasError:
+        return ""
+
+
+@cache
+def _names() -> Mapping[ArchSpec, str]:
+    """ViT and DeiT differ in training alone: one shape may have several names."""
+    names: dict[ArchSpec, list[str]] = {}
+    for name in published.names():
+        names.setdefault(_shape(published.find(name).spec), []).append(name)
+    return {shape: ", ".join(same) for shape, same in names.items()}
+
+
+def _shape(spec: ArchSpec) -> ArchSpec:
+    return replace(spec, input_size=224, channels=3, classes=1000)

@@ -1,0 +1,71 @@
+"""How the charts look: one palette, one layout, axes by the name of what they show."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import plotly.graph_objects as go
+
+from mlpnas.report.wording import label
+
+INK, MUTED, EDGE, LINE, ACCENT = "#1b2330", "#5a6475", "#b8c0cc", "#e4e8ee", "#2457a6"
+# at least 3:1 against white, and apart from each other for colour-blind readers; grey is for the rest
+_MARKS = ("#2a6fb8", "#c8553d", "#2b8a66", "#8458b3", "#a97a12", "#c2457e", "#3b8596")
+OTHER = "#7c8696"
+FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
+
+_TICKS = {"top1": ".0%", "macs": "~s", "params": "~s", "latency": "~g"}
+_UNITS = {"latency": "ms", "peak_bytes": "MiB", "activation_bytes": "MiB"}
+_SCALE = {"latency": 1e3, "peak_bytes": 2**-20, "activation_bytes": 2**-20}
+
+
+def colours(names: Iterable[str]) -> Mapping[str, str]:
+    """A colour for each name, the first come the first served; what is left over is grey."""
+    distinct = list(dict.fromkeys(names))
+    return {name: _MARKS[place] if place < len(_MARKS) else OTHER for place, name in enumerate(distinct)}
+
+
+def shades(count: int) -> list[str]:
+    """Colours of a ranking: the first one dark, the last one light but readable."""
+    dark, light = (20, 52, 110), (148, 178, 214)
+    shares = [place / max(count - 1, 1) for place in range(count)]
+    mixed = [[round(d + (b - d) * share) for d, b in zip(dark, light, strict=True)] for share in shares]
+    return [f"rgb({red},{green},{blue})" for red, green, blue in mixed]
+
+
+def scale(name: str) -> float:
+    """What a value is multiplied by on its axis (latency is drawn in ms, bytes in MiB)."""
+    return _SCALE.get(name, 1.0)
+
+
+def axis(name: str, **more: Any) -> dict[str, Any]:
+    """A plotly axis for one objective or cost."""
+    title = label(name) + (f" ({_UNITS[name]})" if name in _UNITS else "")
+    shares = {"autorangeoptions": {"clipmin": 0, "clipmax": 1.02}} if name == "top1" else {}
+    return {"title": {"text": title}, "tickformat": _TICKS.get(name, "~g")} | shares | more
+
+
+def cost_axis(name: str, values: Iterable[float]) -> dict[str, Any]:
+    """The same, logarithmic where the values span more than a factor of 20."""
+    positive = [value for value in values if value > 0]
+    if not positive or max(positive) < 20 * min(positive):
+        return axis(name)
+    return axis(name, type="log", dtick="D2" if max(positive) < 500 * min(positive) else 1)
+
+
+def figure(height: int = 340) -> go.Figure:
+    """An empty figure in our style."""
+    both = {"gridcolor": LINE, "linecolor": EDGE, "tickcolor": EDGE, "zeroline": False, "automargin": True}
+    template = go.layout.Template(layout={"xaxis": both | {"showline": True, "ticks": "outside"}, "yaxis": both})
+    return go.Figure(
+        layout={
+            "template": template,
+            "height": height,
+            "font": {"family": FONT, "size": 13, "color": INK},
+            "margin": {"l": 64, "r": 16, "t": 16, "b": 48},
+            "paper_bgcolor": "white",
+            "plot_bgcolor": "white",
+            "hovermode": "closest",
+            "hoverlabel": {"bgcolor": "white", "bordercolor": EDGE, "font": {"color": INK}, "align": "left"},
+            "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "font": {"color": MUTED}},
+        }
+    )

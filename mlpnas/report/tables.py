@@ -1,0 +1,165 @@
+"""What the page's tables and lists say, as plain text; the template escapes it."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from mlpnas.record import Record
+from mlpnas.report.front_chart import mixer_colours
+from mlpnas.report.published import Neighbour, published_name
+from mlpnas.report.style import OTHER
+from mlpnas.report.wording import cell, grid, label, short, text
+from mlpnas.run import Run, runs_folder
+from mlpnas.spec import ArchSpec
+
+
+class StageLine(NamedTuple):
+    """One stage of a network as the page draws it."""
+
+    colour: str
+    depth: int
+    mixer: str
+    options: str
+    facts: str
+
+
+class FrontLine(NamedTuple):
+    """One row of the table of the best."""
+
+    trial: int
+    tags: list[str]
+    stages: list[StageLine]
+    cells: list[str]
+    command: str
+
+
+def columns(run: Run) -> list[str]:
+    """Names of the value columns: the objectives, then macs and params."""
+    return list(dict.fromkeys([*run.manifest.objectives, "macs", "params"]))
+
+
+def front_lines(run: Run) -> list[FrontLine]:
+    """The front, best first in the first objective."""
+    name, way = next(iter(run.manifest.objectives.items()))
+    front = sorted(run.front(), key=lambda record: record.values[name], reverse=way == "maximize")
+    palette, places = mixer_colours(run), columns(run)
+    return [
+        FrontLine(
+            record.trial,
+            _tags(run, record, len(front)),
+            _stage_lines(ArchSpec.loads(record.spec), palette),
+            [cell(place, record.values.get(place)) for place in places],
+            export_command(run, str(record.trial)),
+        )
+        for record in front
+    ]
+
+
+def headings(run: Run) -> list[str]:
+    """Those of `columns`."""
+    return [label(name) for name in columns(run)]
+
+
+def _tags(run: Run, record: Record, count: int) -> list[str]:
+    picks = ["best", "knee"] if count > 2 else ["best"]
+    tags = [which for which in picks if run.pick(which) is record]
+    return tags + ([published_name(record)] if record.origin == "published" else [])
+
+
+def _stage_lines(spec: ArchSpec, palette: Mapping[str, str]) -> list[StageLine]:
+    lines = []
+    for stage, size in zip(spec.stages, spec.grids(), strict=True):
+        mlp = f"MLP {stage.mlp_ratio:g}" if stage.mlp_ratio else "no MLP"
+        options = ", ".join(f"{name} {value}" for name, value in stage.mixer.options)
+        facts = f"{grid(size)} · {stage.width} ch · {mlp}"
+        colour = palette.get(stage.mixer.name, OTHER)
+        lines.append(StageLine(colour, stage.depth, stage.mixer.name, options, facts))
+    return lines
+
+
+def name_of(run: Run) -> str:
+    """How the run is called on the command line: its name under runs/, or its path."""
+    return run.path.name if run.path.parent == runs_folder() else str(run.path)
+
+
+def export_command(run: Run, pick: str) -> str:
+    """The command that exports a trial."""
+    return shlex.join(["mlpnas", "export", name_of(run), "--pick", pick, "--to", f"{run.path.name}-{pick}"])
+
+
+def unfinished(run: Run) -> list[list[str]]:
+    """Trials that ended without a result: number, status, reason, architecture, MACs."""
+    rows = [record for record in run.records if record.status not in ("done", "stopped")]
+    return [
+        [
+            str(r.trial),
+            r.status.replace("_", " "),
+            r.error,
+            short(ArchSpec.loads(r.spec)),
+            cell("macs", r.values.get("macs")),
+        ]
+        for r in rows
+    ]
+
+
+def published_rows(models: Sequence[Neighbour]) -> list[list[str]]:
+    """Name, our MACs and params, printed FLOPs, printed ImageNet top-1, source."""
+    rows = []
+    for model in models:
+        paper = model.printed
+        flops = f"{paper.gflops:g} G ({paper.gflops_convention})" if paper.gflops else "-"
+        source = "; ".join(part for part in (paper.source, paper.notes) if part)
+        costs = [cell("macs", model.macs), cell("params", model.params)]
+        rows.append([model.name, *costs, flops, cell("top1", paper.top1), source])
+    return rows
+
+
+def facts(run: Run) -> dict[str, str]:
+    """The figures at the top of the page."""
+    m = run.manifest
+    found = {
+        "networks on the front": str(len(run.front())) if run.done() else "",
+        "hypervolume": f"{run.hypervolume():.3f}" if run.done() and m.reference else "",
+        "budget": ", ".join(text(name, value) for name, value in m.limits.items()),
+        "data": str(m.data.get("source", "")),
+        "proxy training": f"{m.recipe['epochs']} epochs" if "epochs" in m.recipe else "",
+        "sampler": m.sampler,
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def settings(run: Run) -> dict[str, dict[str, str]]:
+    """What the run was asked to do and on what: heading -> {name: value}."""
+    m = run.manifest
+    budget = ", ".join(f"{label(name)} ≤ {cell(name, value)}" for name, value in m.limits.items())
+    search = {
+        "space": m.space,
+        "space hash": m.space_hash,
+        "budget": budget,
+        "objectives": ", ".join(f"{way} {label(name)}" for name, way in m.objectives.items()),
+        "hypervolume against": ", ".join(f"{label(name)} {cell(name, value)}" for name, value in m.reference.items()),
+        "sampler": m.sampler,
+        "seed": str(m.seed),
+        "backend": f"{m.backend}, {m.workers} worker{'s' * (m.workers != 1)}" if m.backend else "",
+    }
+    groups = {"Search": search} | {
+        title: {str(key).replace("_", " "): _plain(value) for key, value in given.items()}
+        for title, given in (("Data", m.data), ("Recipe", m.recipe), ("Versions", m.versions), ("Machine", m.machine))
+    }
+    kept = {title: {key: value for key, value in group.items() if value} for title, group in groups.items()}
+    return {title: group for title, group in kept.items() if group}
+
+
+def _plain(value: Any) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:g}"
+        case list() | tuple():
+            return ", ".join(map(_plain, value))
+        case dict():
+            return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    return str(value)

@@ -1,0 +1,101 @@
+"""Numbers and architectures in words, the same in the report and on the command line."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from mlpnas.run import Run
+from mlpnas.spec import ArchSpec, Grid, Stage
+from mlpnas.units import duration, show
+
+FAILED = ("diverged", "out_of_memory", "failed")
+_LABELS = {"top1": "top-1", "macs": "MACs", "peak_bytes": "peak memory", "activation_bytes": "training memory"}
+
+
+def label(name: str) -> str:
+    """The name of an objective or cost: label("top1") == "top-1"."""
+    return _LABELS.get(name, name.replace("_", " "))
+
+
+def text(name: str, value: float | None) -> str:
+    """A value with its unit: text("top1", 0.972) == "97.2 % top-1", text("macs", 1.32e6) == "1.32 MMACs"."""
+    short = cell(name, value)
+    if name == "macs" and value is not None:
+        return show(value, "macs")
+    if name in ("top1", "params"):
+        return f"{short} {label(name)}"
+    return short if name == "latency" or name.endswith("bytes") else f"{label(name)} {short}"
+
+
+def cell(name: str, value: float | None) -> str:
+    """The same under a heading that names the quantity: cell("macs", 1.32e6) == "1.32 M"."""
+    if value is None:
+        return "-"
+    if name == "top1":
+        return f"{100 * value:.1f} %"
+    if name in ("macs", "params", "latency") or name.endswith("bytes"):
+        return show(value, name).removesuffix("MACs").removesuffix("params").strip()
+    return f"{value:.4g}"
+
+
+def grid(size: Grid) -> str:
+    """14x14, or 14x14+1 with a class token."""
+    return f"{size.height}x{size.width}" + (f"+{size.extra}" if size.extra else "")
+
+
+def stage(stage: Stage, size: Grid) -> str:
+    """One line for one stage: 14x14 · 48 channels · 3 x axial_shift(shift_size=5) · MLP 2."""
+    mlp = f"MLP {stage.mlp_ratio:g}" if stage.mlp_ratio else "no MLP"
+    return f"{grid(size)} · {stage.width} channels · {stage.depth} x {stage.mixer} · {mlp}"
+
+
+def stages(spec: ArchSpec) -> list[str]:
+    """One line for each stage."""
+    return [stage(item, size) for item, size in zip(spec.stages, spec.grids(), strict=True)]
+
+
+def short(spec: ArchSpec) -> str:
+    """The architecture in one line: 2 x gmlp 32, 3 x axial_shift(shift_size=5) 64."""
+    return ", ".join(f"{item.depth} x {item.mixer} {item.width}" for item in spec.stages)
+
+
+def mixers(spec: ArchSpec) -> list[str]:
+    """The token mixers of an architecture, the one with the most blocks first."""
+    depths: Counter[str] = Counter()
+    for item in spec.stages:
+        depths[item.mixer.name] += item.depth
+    return [name for name, _ in depths.most_common()]
+
+
+def answer(run: Run) -> str:
+    """What the run found, in a sentence: `Best: trial 17, 97.2 % top-1 on mnist5k val at 1.32 MMACs, 41 k params`."""
+    if not run.done():
+        return "No trial has finished" if run.records else "No trial yet"
+    best, data = run.best(), run.manifest.data.get("source")
+    name, *others = run.manifest.objectives
+    costs = dict.fromkeys(n for n in (*others, "macs", "params") if n in best.values and n != name)
+    where = f" on {data} val" if data and name in ("top1", "loss") else ""
+    at = ", ".join(text(cost, best.values[cost]) for cost in costs)
+    return f"Best: trial {best.trial}, {text(name, best.values[name])}{where}" + (f" at {at}" if at else "")
+
+
+def tally(run: Run) -> str:
+    """How the search went: `24 trials, 2 failed, 3m 40s`."""
+    count, failed = len(run.records), sum(record.status in FAILED for record in run.records)
+    parts = [f"{count} trial" + ("s" if count != 1 else "")]
+    if failed:
+        parts.append(f"{failed} failed")
+    return ", ".join([*parts, duration(run.seconds())])
+
+
+def certainty(run: Run) -> str:
+    """How far the best accuracy may be off by the choice of the validation images."""
+    images = run.manifest.data.get("images")
+    count = images.get("val", 0) if isinstance(images, Mapping) else 0
+    if not run.done() or not count or next(iter(run.manifest.objectives)) != "top1":
+        return ""
+    top1 = run.best().values["top1"]
+    margin = 1.96 * (top1 * (1 - top1) / count) ** 0.5
+    return (
+        f"With {count} validation images, top-1 is known to ± {100 * margin:.1f} points (95 % confidence); "
+        "the best of many is also picked by luck, so expect slightly less on test."
+    )
