@@ -4,6 +4,7 @@
     data = load(ref)                  -> Dataset: uint8 tensors in memory or memory-mapped, split into train, val, test
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
@@ -18,7 +19,8 @@ from torch import Tensor
 
 from mlpnas import plugins
 from mlpnas.datasets._split import split
-from mlpnas.errors import DataError
+from mlpnas.errors import DataError, UnitError
+from mlpnas.units import Limit
 
 DEFAULT_SIZE = 224
 _ENOUGH_FOR_STATISTICS = 5_000
@@ -217,6 +219,22 @@ def _fingerprint(content: Content) -> str:
     digest = content.digest or digest_of(content.pixels)
     about = repr((digest, content.pixels.shape, content.classes, dict(content.parts)))
     return sha256(about.encode() + content.labels.tobytes()).hexdigest()[:16]
+
+
+def memory_limit() -> float:
+    """Bytes up to which decoded images are kept in memory (or on a GPU) instead of memory-mapped: $MLPNAS_MEMORY_LIMIT or 1 GiB.
+
+    Raises:
+        DataError: the variable is no size.
+    """
+    text = os.environ.get("MLPNAS_MEMORY_LIMIT") or "1GiB"
+    try:
+        limit = Limit.parse(text)
+    except UnitError as error:
+        raise DataError(f"MLPNAS_MEMORY_LIMIT: {error}") from None
+    if limit.quantity != "peak_bytes":
+        raise DataError(f"MLPNAS_MEMORY_LIMIT: {text!r} is no size; write it like 4GiB")
+    return limit.value
 
 
 def digest_of(pixels: NDArray[np.uint8]) -> str:

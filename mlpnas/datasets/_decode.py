@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from mlpnas import cache
-from mlpnas.datasets import digest_of
-from mlpnas.errors import DataError, UnitError
-from mlpnas.units import Limit, show
+from mlpnas.datasets import digest_of, memory_limit
+from mlpnas.errors import DataError
+from mlpnas.units import show
 
 _VERSION = 1  # raise when decoding changes
 _THREADS = min(os.cpu_count() or 1, 8)
@@ -78,22 +78,6 @@ def decoded(
     # "c" lets torch share the pages without a warning; nothing writes to them
     in_memory = pixels.stat().st_size <= memory_limit()
     return np.load(pixels, mmap_mode=None if in_memory else "c"), known["digest"]
-
-
-def memory_limit() -> float:
-    """Bytes up to which decoded images are kept in memory instead of memory-mapped: $MLPNAS_MEMORY_LIMIT or 1 GiB.
-
-    Raises:
-        DataError: the variable is no size.
-    """
-    text = os.environ.get("MLPNAS_MEMORY_LIMIT") or "1GiB"
-    try:
-        limit = Limit.parse(text)
-    except UnitError as error:
-        raise DataError(f"MLPNAS_MEMORY_LIMIT: {error}") from None
-    if limit.quantity != "peak_bytes":
-        raise DataError(f"MLPNAS_MEMORY_LIMIT: {text!r} is no size; write it like 4GiB")
-    return limit.value
 
 
 def _key(source: str, image_size: int, files: Sequence[Path]) -> str:

@@ -1,0 +1,87 @@
+"""The proxy of an architecture: smaller in pixels and channels, the same in depth, mixers and proportions."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import gcd, lcm, log
+from typing import Any
+
+from mlpnas.costs import cost
+from mlpnas.errors import ShapeError
+from mlpnas.plugins import find, options
+from mlpnas.spec import ArchSpec, Grid, Layer, Stage
+
+NARROWEST = 16  # below, token MLPs with small ratios and wide shifts have no channels left to work with
+_LARGEST_GAP = 256
+
+
+def proxy(spec: ArchSpec, *, channels: int, classes: int, input_size: int | None, width_scale: float) -> ArchSpec:
+    """The network that is trained in place of `spec`.
+
+    The input is the smallest size from `input_size` (None: the declared one) up that the grids allow. All widths shrink
+    by one factor, the one nearest to `width_scale` that keeps them whole and proportional, keeps the number of heads,
+    and can be built.
+
+    Raises:
+        ShapeError: no size fits.
+    """
+    resized = _resized(replace(spec, channels=channels, classes=classes), input_size)
+    if width_scale == 1:
+        return resized
+    for scaled in _scaled(resized, width_scale):
+        try:
+            cost(scaled)
+        except ShapeError:
+            continue
+        return scaled
+    return resized
+
+
+def _resized(spec: ArchSpec, input_size: int | None) -> ArchSpec:
+    if input_size is None:
+        return spec
+    for size in range(input_size, input_size + _LARGEST_GAP):
+        try:
+            grids = spec.at(size).grids()
+        except ShapeError:
+            continue
+        stages = tuple(_fitted(stage, grid) for stage, grid in zip(spec.stages, grids, strict=True))
+        return replace(spec, input_size=size, stages=stages)
+    spec.at(input_size).grids()
+    raise ShapeError(f"no input of {input_size} to {input_size + _LARGEST_GAP} pixels fits this architecture")
+
+
+def _fitted(stage: Stage, grid: Grid) -> Stage:
+    """Options that must divide the grid (windows) go down to the next one that does."""
+    fitted = {
+        name: next(size for size in range(value, 0, -1) if all(n <= size or n % size == 0 for n in grid[:2]))
+        for name, value in _values(stage.mixer, "divides_grid").items()
+    }
+    return replace(stage, mixer=_with(stage.mixer, fitted))
+
+
+def _scaled(spec: ArchSpec, scale: float) -> Iterator[ArchSpec]:
+    """`spec` with its widths times unit / whole, the factor nearest to `scale` first."""
+    whole = gcd(*(stage.width for stage in spec.stages))
+    followers = [value for stage in spec.stages for value in _values(stage.mixer, "scales_with_width").values()]
+    step = lcm(*(whole // gcd(whole, value) for value in followers))
+    narrowest = min(stage.width for stage in spec.stages)
+    least = whole * min(NARROWEST, narrowest) / narrowest
+    units = [unit for unit in range(step, max(round(whole * scale), whole) + step, step) if unit >= least]
+    for unit in sorted(units, key=lambda unit: abs(log(unit / (whole * scale)))):
+        yield replace(spec, stages=tuple(_narrowed(stage, unit, whole) for stage in spec.stages))
+
+
+def _narrowed(stage: Stage, unit: int, whole: int) -> Stage:
+    scaled = {name: value * unit // whole for name, value in _values(stage.mixer, "scales_with_width").items()}
+    return replace(stage, width=stage.width * unit // whole, mixer=_with(stage.mixer, scaled))
+
+
+def _values(mixer: Layer, attribute: str) -> dict[str, Any]:
+    """Options that the mixer lists under `attribute`, as given or by default."""
+    plugin = find("mixers", mixer.name)
+    defaults, given = options(plugin, skip=2), dict(mixer.options)
+    return {name: given.get(name, defaults[name].default) for name in getattr(plugin, attribute, ())}
+
+
+def _with(mixer: Layer, changed: dict[str, Any]) -> Layer:
+    return Layer.of(mixer.name, **(dict(mixer.options) | changed)) if changed else mixer

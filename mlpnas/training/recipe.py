@@ -1,0 +1,149 @@
+"""Recipe: how a candidate is trained, and at which fidelity. Frozen, JSON both ways, recorded with every trial."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
+from math import isfinite
+from typing import Any
+
+from mlpnas.datasets import Dataset
+from mlpnas.errors import RecipeError
+from mlpnas.spec import ArchSpec
+from mlpnas.training.proxy import proxy
+
+PRECISIONS = ("fp32", "bf16")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """AdamW with linear warm-up and cosine decay; weight decay spares norms, biases and other vectors.
+
+    Attributes:
+        epochs: full passes over the training samples.
+        batch_size: images per step; memory may split it into parts whose gradients are added up.
+        learning_rate: the highest, reached after `warmup_epochs`.
+        clip_norm: largest norm of the gradient; None leaves gradients as they are.
+        precision: fp32, or bf16 (autocast; weights, softmax and loss stay in fp32).
+        ema_decay: evaluates and keeps an exponential moving average of the weights; None: the weights themselves.
+        drop_path: stochastic depth in the last block, 0 in the first, linear between (arXiv:1603.09382).
+        crop_padding: pixels of the stored image by which a random crop may be off; 0 leaves crops out.
+        flip: mirrors half of the images, where the data set allows it.
+        input_size: pixels that the proxy network sees; None: as declared.
+        samples: training images in use; None: all.
+        width_scale: widths of the proxy network over the declared ones.
+
+    Raises:
+        RecipeError: a value out of its range.
+    """
+
+    epochs: int = 8
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    warmup_epochs: float = 1.0
+    label_smoothing: float = 0.1
+    clip_norm: float | None = 1.0
+    precision: str = "fp32"
+    ema_decay: float | None = None
+    drop_path: float = 0.0
+    crop_padding: int = 0
+    flip: bool = True
+    input_size: int | None = None
+    samples: int | None = None
+    width_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, (is_right, wanted) in _RULES.items():
+            value = getattr(self, name)
+            if not is_right(value):
+                raise RecipeError(f"recipe.{name}: expected {wanted}, got {value!r}")
+        if self.warmup_epochs >= self.epochs and self.warmup_epochs:
+            raise RecipeError(
+                f"recipe.warmup_epochs: {self.warmup_epochs:g} leave nothing of {self.epochs} epochs; "
+                f"take fewer than {self.epochs}"
+            )
+
+    def network(self, spec: ArchSpec, data: Dataset) -> ArchSpec:
+        """The network that is trained in place of `spec`: for these images and classes, at this fidelity.
+
+        Raises:
+            ShapeError: no input size fits the architecture.
+        """
+        return proxy(
+            spec,
+            channels=data.channels,
+            classes=len(data.classes),
+            input_size=self.input_size,
+            width_scale=self.width_scale,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def dumps(self) -> str:
+        """Canonical JSON text: sorted keys, no spaces, all fields."""
+        return json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, data: Any) -> "Recipe":
+        """Raises RecipeError where `data` is no recipe; fields that are left out take their defaults."""
+        if not isinstance(data, Mapping):
+            raise RecipeError(f"recipe: expected a mapping of options, got {data!r}")
+        known = [field.name for field in fields(cls)]
+        for name in data:
+            if name not in known:
+                near = get_close_matches(str(name), known, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
+                raise RecipeError(f"recipe.{name}: no such option; {hint}")
+        return cls(**data)
+
+    @classmethod
+    def loads(cls, text: str) -> "Recipe":
+        """Raises RecipeError where `text` is not the JSON of a recipe."""
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise RecipeError(f"recipe: not JSON ({error})") from None
+        return cls.from_json(data)
+
+
+Rule = tuple[Callable[[Any], bool], str]
+
+
+def _integer(least: int, optional: bool = False) -> Rule:
+    def is_right(value: Any) -> bool:
+        return (value is None and optional) or (type(value) is int and value >= least)
+
+    return is_right, f"an integer of at least {least}" + (" or null" if optional else "")
+
+
+def _number(least: float, below: float = float("inf"), optional: bool = False) -> Rule:
+    """A finite number, `least` <= number < `below`."""
+
+    def is_right(value: Any) -> bool:
+        if value is None:
+            return optional
+        return type(value) in (int, float) and isfinite(value) and least <= value < below
+
+    upper = "" if below == float("inf") else f" and below {below:g}"
+    return is_right, f"a number of at least {least:g}{upper}" + (" or null" if optional else "")
+
+
+_RULES: dict[str, Rule] = {
+    "epochs": _integer(1),
+    "batch_size": _integer(1),
+    "learning_rate": _number(1e-8, 100),
+    "weight_decay": _number(0),
+    "warmup_epochs": _number(0),
+    "label_smoothing": _number(0, 1),
+    "clip_norm": _number(1e-6, optional=True),
+    "precision": (lambda value: value in PRECISIONS, " or ".join(PRECISIONS)),
+    "ema_decay": _number(0, 1, optional=True),
+    "drop_path": _number(0, 1),
+    "crop_padding": _integer(0),
+    "flip": (lambda value: isinstance(value, bool), "true or false"),
+    "input_size": _integer(1, optional=True),
+    "samples": _integer(2, optional=True),
+    "width_scale": _number(1 / 64, 16),
+}
