@@ -37,7 +37,7 @@ class Limit:
             what = f"{unit!r} is no unit of a budget" if unit else f"{text!r} has no unit"
             raise UnitError(f"budget {text!r}: {what}; write it like {EXAMPLES}")
         if number == 0:
-            raise UnitError(f"budget {text!r}: must be above zero")
+            raise UnitError(f"budget {text!r}: must be above zero; write it like {EXAMPLES}")
         return cls(quantity, number * scale)
 
     def __str__(self) -> str:

@@ -22,6 +22,7 @@ from mlpnas.run import Run
 from mlpnas.samplers import Proposal, Sampler
 from mlpnas.space.space import SearchSpace
 from mlpnas.space.tables import QUANTITIES
+from mlpnas.spec import ArchSpec
 
 Listener = Callable[[Mapping[str, Any]], None]
 _REPEATS = 20  # repeats in a row before the sampler is passed over
@@ -116,16 +117,17 @@ class Driver:
         self._repeats = 0
         self.running[number] = _Running(proposal, origin, time.time())
         draw, manifest = proposal.draw, self.run.manifest
-        costs = {name: draw.costs[name] for name in QUANTITIES}
-        self.tell({"event": "start", "trial": number, "key": draw.spec.key, "origin": origin, **costs})
-        objectives = tuple(name for name in manifest.objectives if not find("objectives", name).known)
+        told = {"event": "start", "trial": number, "key": draw.spec.key, "origin": origin}
+        self.tell(told | {"mixers": _mixers(draw.spec)} | dict(draw.costs))
+        wanted = dict.fromkeys([*manifest.objectives, *manifest.limits])
+        objectives = tuple(name for name in wanted if name not in QUANTITIES)
         return Job(
             trial=number,
             spec=draw.spec.dumps(),
             recipe=manifest.recipe,
             data=manifest.data,
             objectives=objectives,
-            limits={name: bound for name, bound in manifest.limits.items() if name not in QUANTITIES},
+            limits={name: bound for name, bound in manifest.limits.items() if name in objectives},
             seed=manifest.seed,
             weights=str(weights.file_of(self.run.path, number)),
             device=manifest.device,
@@ -200,5 +202,9 @@ class Driver:
 
 def summary(record: Record) -> dict[str, Any]:
     """What is told of a trial that has ended."""
-    told = {"trial": record.trial, "key": record.key, "status": record.status, "origin": record.origin}
-    return told | {"error": record.error, "seconds": record.seconds, "epochs": record.epochs} | dict(record.values)
+    told = {name: getattr(record, name) for name in ("trial", "key", "status", "origin", "error", "seconds", "epochs")}
+    return told | {"mixers": _mixers(ArchSpec.loads(record.spec))} | dict(record.values)
+
+
+def _mixers(spec: ArchSpec) -> list[str]:
+    return [stage.mixer.name for stage in spec.stages]

@@ -8,7 +8,7 @@ _README = "svip-lab/AS-MLP, README.md"
 
 
 def _spec(width: int, depths: tuple[int, ...]) -> ArchSpec:
-    shift = Layer.of("axial_shift", shift_size=5)
+    shift = Layer("axial_shift")
     stages = (Stage(width * 2**number, depth, shift, norm=_NORM) for number, depth in enumerate(depths))
     return ArchSpec(tuple(stages), Stem(4, _NORM), norm=_NORM)
 

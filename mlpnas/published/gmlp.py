@@ -5,7 +5,7 @@ from mlpnas.spec import ArchSpec, Layer, Stage
 
 
 def _model(name: str, width: int, params_m: float, gflops: float, top1: float, source: str) -> Published:
-    spec = ArchSpec((Stage(width, 30, Layer.of("gmlp", ratio=6), mlp_ratio=0),))
+    spec = ArchSpec((Stage(width, 30, Layer("gmlp"), mlp_ratio=0),))
     return Published(name, "gmlp", spec, params_m, gflops, "2 x MACs", top1, f"gMLP paper, Table 1; top-1: {source}")
 
 

@@ -8,7 +8,7 @@ _HEADLESS = "the printed parameters exclude the classifier"
 
 
 def _spec(width: int, depth: int, patch: int) -> ArchSpec:
-    return ArchSpec((Stage(width, depth, Layer.of("token_mlp", ratio=0.5)),), Stem(patch))
+    return ArchSpec((Stage(width, depth, Layer("token_mlp")),), Stem(patch))
 
 
 MODELS = (

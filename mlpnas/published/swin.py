@@ -8,7 +8,7 @@ _README = "microsoft/Swin-Transformer, README.md"
 
 
 def _spec(width: int, depths: tuple[int, ...]) -> ArchSpec:
-    attention = Layer.of("window_attention", window=7, head_dim=32)
+    attention = Layer("window_attention")
     stages = (Stage(width * 2**number, depth, attention, norm=_NORM) for number, depth in enumerate(depths))
     return ArchSpec(tuple(stages), Stem(4, _NORM), norm=_NORM)
 

@@ -24,7 +24,7 @@ class Sampler(Protocol):
 
     `ask(trial)` proposes an architecture inside the window, from (seed, trial) and what it was told alone, so that a
     resumed run goes on as the uninterrupted one would. `tell` takes every record of a proposal, finished or failed,
-    and on resume those of earlier processes in their order; a record with origin duplicate ends its proposal without news.
+    and on resume those of earlier processes in their order; one with origin duplicate ends its proposal without news.
     """
 
     def ask(self, trial: int) -> Proposal: ...

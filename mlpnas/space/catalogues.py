@@ -1,5 +1,6 @@
 """What a space may name: the catalogues of layers, and what values their options take."""
 
+from collections.abc import Mapping
 from functools import cache
 from inspect import Parameter
 from typing import Any
@@ -8,6 +9,7 @@ from mlpnas.nets.downsamples import DOWNSAMPLES
 from mlpnas.nets.norms import NORMS
 from mlpnas.plugins import find, names, options
 from mlpnas.space.grammar import Number, Word
+from mlpnas.spec import Scalar
 
 # positional arguments before the options: Mixer(dim, grid), Norm(dim), Downsample(source, target, norm)
 _SHAPE = {"mixers": 2, "norms": 1, "downsamples": 3}
@@ -21,8 +23,18 @@ def plugin_names(catalogue: str) -> tuple[str, ...]:
 @cache
 def option_kinds(catalogue: str, name: str) -> dict[str, Number | Word]:
     """Option -> what it takes, read from the constructor's annotations."""
+    return {option: _kind(parameter) for option, parameter in _options(catalogue, name).items()}
+
+
+@cache
+def option_defaults(catalogue: str, name: str) -> dict[str, Scalar]:
+    """Option -> its value where a space does not give it."""
+    return {option: parameter.default for option, parameter in _options(catalogue, name).items()}
+
+
+def _options(catalogue: str, name: str) -> Mapping[str, Parameter]:
     plugin: Any = _TABLES[catalogue][name] if catalogue in _TABLES else find(catalogue, name)
-    return {option: _kind(parameter) for option, parameter in options(plugin, _SHAPE[catalogue]).items()}
+    return options(plugin, _SHAPE[catalogue])
 
 
 def _kind(parameter: Parameter) -> Number | Word:

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from mlpnas.errors import Problem
-from mlpnas.space.catalogues import option_kinds, plugin_names
+from mlpnas.space.catalogues import option_defaults, option_kinds, plugin_names
 from mlpnas.space.grammar import Field, Group, Number, Plugin, Word
 from mlpnas.space.tree import Choose, Fields, Fixed, LayerNode, Node, Option
 from mlpnas.space.yaml_lines import Item
@@ -189,7 +189,7 @@ class Reader:
             else:
                 has = f"it has {', '.join(kinds)}" if kinds else "it has none"
                 self.problem(child, where, f"{name} has no such option{near(option, tuple(kinds))}; {has}")
-        return LayerNode(name, nodes)
+        return LayerNode(name, nodes, option_defaults(catalogue, name))
 
 
 def near(name: str, known: tuple[str, ...]) -> str:

@@ -45,8 +45,14 @@ class Choose:
 
 @dataclass(frozen=True)
 class LayerNode:
+    """A layer; options that equal their `defaults` are left out, so that one architecture has one key."""
+
     name: str
     options: Mapping[str, "Node"]
+    defaults: Mapping[str, Scalar]
+
+    def layer(self, values: Mapping[str, Scalar]) -> Layer:
+        return Layer.of(self.name, **{key: value for key, value in values.items() if value != self.defaults[key]})
 
 
 @dataclass(frozen=True)
@@ -65,8 +71,8 @@ def resolve(node: Node, pick: Pick) -> Any:
             return value
         case Choose():
             return resolve(node.option(pick(node)).node, pick)
-        case LayerNode(name, options):
-            return Layer.of(name, **{key: resolve(child, pick) for key, child in options.items()})
+        case LayerNode(_, options):
+            return node.layer({key: resolve(child, pick) for key, child in options.items()})
         case Fields(nodes):
             return _merged({name: resolve(child, pick) for name, child in nodes.items()})
 
@@ -95,9 +101,9 @@ def outcomes(node: Node) -> Iterator[tuple[Answers, Any]]:
             for option in options:
                 for answers, value in outcomes(option.node):
                     yield {path: option.label, **answers}, value
-        case LayerNode(name, children):
+        case LayerNode(_, children):
             for answers, values in _combined(children):
-                yield answers, Layer.of(name, **values)
+                yield answers, node.layer(values)
         case Fields(children):
             for answers, values in _combined(children):
                 yield answers, _merged(values)

@@ -8,6 +8,9 @@ import yaml
 from mlpnas.errors import Problem, SpaceError
 
 
+_LARGEST = 100_000
+
+
 @dataclass(frozen=True)
 class Item:
     """A YAML value and its line; `value` is a scalar, a list of Items or a dict of Items."""
@@ -40,10 +43,22 @@ def parse(text: str, source: str) -> Item:
     if node is None:
         raise SpaceError(source, [Problem(1, "", "the file is empty; `mlpnas space show quick` shows a whole one")])
     problems: list[Problem] = []
+    if _unfolded(node, {}) > _LARGEST:
+        raise SpaceError(source, [Problem(1, "", f"its aliases unfold to more than {_LARGEST} values")])
     item = _item(node, "", problems, set())
     if problems:
         raise SpaceError(source, problems)
     return item
+
+
+def _unfolded(node: yaml.Node, known: dict[int, int]) -> int:
+    """Number of values once every alias is followed: a few lines of aliases of aliases can stand for billions."""
+    if id(node) not in known:
+        known[id(node)] = 1  # an alias inside itself is refused later
+        parts = node.value if isinstance(node, yaml.CollectionNode) else []
+        children = [child for part in parts for child in (part if isinstance(part, tuple) else (part,))]
+        known[id(node)] += sum(_unfolded(child, known) for child in children)
+    return known[id(node)]
 
 
 def _item(node: yaml.Node, path: str, problems: list[Problem], open_nodes: set[int]) -> Item:

@@ -1,0 +1,159 @@
+"""What a search shows while it runs: a live table on a terminal, plain lines elsewhere, JSON lines for machines."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlpnas.units import duration, show
+
+Event = Mapping[str, Any]
+_NEVER = float("-inf")
+
+
+@dataclass
+class State:
+    """What is known of the search so far."""
+
+    run: str = ""
+    trials: int = 0
+    epochs: int = 1
+    objectives: Mapping[str, str] = field(default_factory=dict)
+    running: dict[int, dict[str, Any]] = field(default_factory=dict)
+    ended: list[dict[str, Any]] = field(default_factory=list)
+    best: Event | None = None
+    before: int = 0
+    started: float = field(default_factory=time.monotonic)
+    has_ended: bool = False
+
+    def take(self, event: Event) -> None:
+        match event["event"]:
+            case "begin":
+                self.run, self.trials = event["run"], event["trials"]
+                self.objectives, self.epochs = event["objectives"], event["recipe"].get("epochs", 1)
+                for trial in event["done"]:
+                    self._end(trial)
+                self.before, self.started = self.finished, time.monotonic()
+            case "start":
+                self.running[event["trial"]] = dict(event)
+            case "epoch":
+                self.running.get(event["trial"], {}).update(event)
+            case "trial":
+                self.running.pop(event["trial"], None)
+                self._end(event)
+            case "end":
+                self.has_ended = True
+
+    def _end(self, trial: Event) -> None:
+        self.ended.append(dict(trial))
+        if trial["status"] == "done" and (self.best is None or self._worth(trial) > self._worth(self.best)):
+            self.best = trial
+
+    def _worth(self, trial: Event) -> float:
+        name, direction = next(iter(self.objectives.items()))
+        value = trial.get(name, _NEVER)
+        return float(value) if direction == "maximize" else -float(value)
+
+    @property
+    def finished(self) -> int:
+        return sum(trial["origin"] != "duplicate" for trial in self.ended)
+
+    @property
+    def failed(self) -> int:
+        return sum(trial["status"] != "done" and trial["origin"] != "duplicate" for trial in self.ended)
+
+    @property
+    def elapsed(self) -> float:
+        return time.monotonic() - self.started
+
+    @property
+    def left(self) -> float | None:
+        """Seconds to go, from the pace so far."""
+        done = self.finished - self.before
+        return self.elapsed / done * max(0, self.trials - self.finished) if done else None
+
+
+def describe(trial: Event) -> str:
+    """97.1 % top1, 1.2 MMACs, 34 kparams - whatever of it is known."""
+    parts = [f"{trial['top1']:.1%} top1"] if "top1" in trial else []
+    return ", ".join(parts + [show(trial[name], name) for name in ("macs", "params", "latency") if name in trial])
+
+
+class Lines:
+    """Plain lines: one per note and per trial that has ended."""
+
+    def __init__(self) -> None:
+        self.state = State()
+
+    def __call__(self, event: Event) -> None:
+        self.state.take(event)
+        for text in self.text(event):
+            self.write(text)
+
+    def write(self, text: str) -> None:
+        print(text, flush=True)
+
+    def text(self, event: Event) -> Iterator[str]:
+        state = self.state
+        match event["event"]:
+            case "begin":
+                already = f", {state.finished} done before" if state.finished else ""
+                yield f"{event['space']} on {event['data']}: {event['trials']} trials, {event['workers']} at once{already}"
+                yield from event["notes"]
+                yield f"run: {event['run']}"
+            case "note":
+                yield event["text"]
+            case "trial":
+                yield self._ended(event)
+            case "end":
+                yield from self._summary(event)
+
+    def _ended(self, event: Event) -> str:
+        state = self.state
+        left = f", {duration(state.left)} left" if state.left else ""
+        what = describe(event) if event["status"] == "done" else f"{event['status']}: {event['error'].splitlines()[-1:]}"
+        return f"[{state.finished}/{state.trials}{left}] trial {event['trial']} {event['origin']}: {what}"
+
+    def _summary(self, event: Event) -> Iterator[str]:
+        failed = f", {event['failed']} not finished" if event["failed"] else ""
+        yield f"{event['trials']} trials{failed} in {duration(event['seconds'])}; {event['front_size']} on the front"
+        if event["best"]:
+            yield f"best: trial {event['best']['trial']}, {describe(event['best'])}"
+
+    def interrupted(self) -> None:
+        if self.state.run:
+            self.write(f"stopped; everything is kept. Go on with: mlpnas search --resume --run {self.state.run}")
+
+    def reported(self, path: Path) -> None:
+        self.write(f"report: {path}")
+        if self.state.best:
+            self.write(f"export: mlpnas export {self.state.run} --pick best --to model")
+
+
+class JsonLines(Lines):
+    """Every event as one JSON object a line; the last one is `end`."""
+
+    def __call__(self, event: Event) -> None:
+        self.state.take(event)
+        print(json.dumps(event), flush=True)
+
+    def write(self, text: str) -> None:
+        print(text, file=sys.stderr)
+
+
+@contextmanager
+def progress(as_json: bool) -> Iterator[Lines]:
+    """The view that fits where the output goes."""
+    if as_json:
+        yield JsonLines()
+    elif sys.stdout.isatty():
+        from mlpnas.commands._live import Live
+
+        with Live() as live:
+            yield live
+    else:
+        yield Lines()

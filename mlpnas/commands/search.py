@@ -1,0 +1,77 @@
+"""mlpnas search: the main job."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+HOW = """Search a space for the best architectures inside a budget.
+
+    mlpnas search --space asmlp.yaml --budget 15GFLOPs
+
+Every trial is kept on disk as it ends. Ctrl-C ends the search cleanly; --resume goes on."""
+
+
+def search(
+    space: Annotated[str | None, typer.Option(help="A space file, or a shipped space: asmlp, isotropic, quick.")] = None,
+    budget: Annotated[
+        list[str] | None, typer.Option(help="Upper bound with its unit: 15GFLOPs, 60Mparams, 12ms. Repeat for more.")
+    ] = None,
+    fill: Annotated[float, typer.Option(help="Share of the budget that every proposal uses at least.")] = 0.5,
+    trials: Annotated[str | None, typer.Option(help="Trials in all (24); +20 with --resume: so many more.")] = None,
+    time: Annotated[str | None, typer.Option(help="Start no trial after this time: 30m, 2h.")] = None,
+    data: Annotated[str | None, typer.Option(help="A source (mnist5k, digits, cifar10, ...) or a path.")] = None,
+    objectives: Annotated[str, typer.Option(help="By name; the first decides what is best.")] = "top1,macs",
+    sampler: Annotated[str, typer.Option(help="random, tpe or nsga2.")] = "tpe",
+    recipe: Annotated[str, typer.Option(help="auto, or a JSON file with training options.")] = "auto",
+    backend: Annotated[str, typer.Option(help="ray, or local: one trial at a time without Ray.")] = "ray",
+    workers: Annotated[int | None, typer.Option(help="Trials at once; one per core or GPU unless given.")] = None,
+    gpus_per_trial: Annotated[float | None, typer.Option(help="Share of a GPU per trial, like 0.25.")] = None,
+    address: Annotated[str, typer.Option(help="An existing Ray cluster: auto, or HOST:PORT.")] = "",
+    seed: Annotated[int, typer.Option(min=0, help="Same seed and machine, same search with one worker.")] = 0,
+    run: Annotated[str | None, typer.Option(help="Name under runs/, or a path; a new name unless given.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with --run.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One event a line.")] = False,
+) -> None:
+    from mlpnas.commands._progress import progress
+    from mlpnas.engine.search import search as run_search
+    from mlpnas.report import write_report
+    from mlpnas.run import Run
+
+    with progress(as_json) as view:
+        try:
+            run_search(
+                space,
+                budget or (),
+                trials=trials,
+                time=time,
+                sampler=sampler,
+                objectives=[name.strip() for name in objectives.split(",")],
+                data=data,
+                recipe=recipe,
+                backend=backend,
+                workers=workers,
+                gpus_per_trial=gpus_per_trial,
+                address=address,
+                seed=seed,
+                fill=fill,
+                run=run,
+                resume=resume,
+                listener=view,
+                command=_command(),
+            )
+        except KeyboardInterrupt:
+            view.interrupted()
+            raise typer.Exit(130) from None
+        finally:
+            if view.state.has_ended:
+                view.reported(write_report(Run(view.state.run)))
+
+
+def _command() -> str:
+    import shlex
+
+    return shlex.join(["mlpnas", *sys.argv[1:]])
+
+
+search.__doc__ = HOW

@@ -1,0 +1,100 @@
+"""Every mistake in a space file is named with its line, its place and the remedy, all of them at once."""
+
+import pytest
+
+from mlpnas.errors import SpaceError
+from mlpnas.space import SearchSpace
+
+GOOD = """\
+version: 1
+name: tiny
+input: {size: 28, channels: 1, classes: 10}
+stem: {patch: 4}
+width: 16
+stages:
+  count: 2
+  each:
+    downsample: none
+    depth: {choose: [1, 2]}
+    mixer: {choose: {gmlp: {ratio: {choose: [2, 4]}}, token_linear: {}}}
+constraints: [{max: params, value: 1M}]
+seeds: [as_mlp_t]
+"""
+
+# what is replaced, by what, the line that is named, and words of the message
+WRONG = [
+    ("version: 1", "version: 2", 1, "version: must be 1"),
+    ("version: 1\n", "", 1, "version: is missing; write version: 1"),
+    ("name: tiny", "name: [tiny]", 2, "expected a word"),
+    ("stem: {patch: 4}", "stem: {pacth: 4}", 4, "stem.pacth: no such field - did you mean patch?"),
+    ("stem: {patch: 4}", "stem: {patch: 0}", 4, "stem.patch: expected a whole number of at least 1; got 0"),
+    ("stem: {patch: 4}", "stem: 4", 4, "stem: expected a mapping with patch, norm"),
+    ("width: 16", "width: [16, 32]", 5, "write {choose: [...]}"),
+    ("width: 16", "width: {choose: 16}", 5, "choose needs a list, got 16"),
+    ("width: 16", "width: {choose: []}", 5, "choose needs a list"),
+    ("width: 16", "width: {choose: [16, 16]}", 5, "16 is offered twice"),
+    ("width: 16", "width: wide", 5, "expected a whole number of at least 1; got 'wide'"),
+    ("width: 16", "widht: 16", 5, "no such field - did you mean width?"),
+    ("width: 16\n", "", 1, "width: is missing"),
+    ("count: 2", "count: 0", 7, "stages.count: expected a whole number from 1 to 16"),
+    ("depth: {choose: [1, 2]}", "depth: [1, 2, 3]", 10, "2 wanted, 3 given"),
+    ("depth: {choose: [1, 2]}", "depth: {choose: [1, 2], or: 3}", 10, "choose stands alone"),
+    ("depth: {choose: [1, 2]}", "depth: 1\n    width: 8", 1, "stands on the network's level and in stages"),
+    ("gmlp: {ratio", "gmlpp: {ratio", 11, "no mixer is called 'gmlpp' - did you mean gmlp?"),
+    ("gmlp: {ratio", "gmlp: {ratoi", 11, "gmlp has no such option - did you mean ratio?"),
+    ("{choose: [2, 4]}", "{choose: [two]}", 11, "expected a number of at least 0; got 'two'"),
+    ("token_linear: {}", "token_linear: {ratio: 2}", 11, "it has none"),
+    ("token_linear: {}", "token_linear: 3", 11, "expected its options as a mapping"),
+    ("downsample: none", "downsample: merge", 1, "no architecture can be built"),
+    ("[{max: params, value: 1M}]", "{max: params}", 12, "expected a list like"),
+    ("{max: params, value: 1M}", "{max: params}", 12, "write {max: params, value: 100M}"),
+    ("max: params", "max: speed", 12, "expected one of macs, params"),
+    ("value: 1M", "value: lots", 12, "write a count like 100M"),
+    ("[as_mlp_t]", "[as_mlp]", 13, "no published model is called 'as_mlp'"),
+    ("width: 16", "width: 16\nwidth: 32", 6, "stands here twice"),
+    ("width: 16", "width: {choose: [16, 2.5]}", 5, "got 2.5"),
+    ("width: 16", "width: !!python/object:os.system 16", 5, "is no text, number, true or false"),
+    ("width: 16", "width: &w [*w]", 5, "an alias that contains itself"),
+    ("width: 16", "width: {", 7, "not valid YAML"),
+    ("{choose: [2, 4]}", "{choose: [2, 0.01]}", 11, "0.01 fits no architecture of this space"),
+]
+
+
+def test_the_good_one_is_good() -> None:
+    assert SearchSpace(GOOD).tables.count() == 36
+
+
+@pytest.mark.parametrize(("old", "new", "line", "message"), WRONG)
+def test_a_mistake_is_named(old: str, new: str, line: int, message: str) -> None:
+    text = GOOD.replace(old, new, 1)
+    assert text != GOOD
+    with pytest.raises(SpaceError) as caught:
+        SearchSpace(text, "tiny.yaml")
+    found = {problem.line: problem for problem in caught.value.problems}
+    assert line in found, str(caught.value)
+    assert message in str(caught.value)
+
+
+def test_all_mistakes_come_at_once() -> None:
+    text = GOOD.replace("width: 16", "widht: 16").replace("gmlp:", "gmlpp:").replace("value: 1M", "value: lots")
+    with pytest.raises(SpaceError) as caught:
+        SearchSpace(text)
+    assert len(caught.value.problems) == 4  # the width is missing, too
+
+
+@pytest.mark.parametrize("text", ["", "- 1\n", "3\n", "a: b: c\n", "\x00", "{" * 50])
+def test_what_is_no_mapping_is_refused(text: str) -> None:
+    with pytest.raises(SpaceError):
+        SearchSpace(text)
+
+
+def test_aliases_cannot_unfold_without_end() -> None:
+    lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 9)]
+    with pytest.raises(SpaceError, match="aliases unfold"):
+        SearchSpace("\n".join(lines))
+
+
+def test_a_missing_file_lists_the_shipped_ones() -> None:
+    with pytest.raises(SpaceError, match="asmlp, isotropic, quick"):
+        SearchSpace.load("nowhere.yaml")
