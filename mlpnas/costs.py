@@ -26,7 +26,7 @@ class Cost:
         params: learned numbers.
         macs: multiply-accumulates of a forward pass.
         activation_bytes: kept for the backward pass.
-        peak_bytes: largest sum of activations alive at once in inference.
+        peak_bytes: largest sum of activations alive at once in the inference of one piece, its input included.
     """
 
     params: int = 0

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mlpnas.errors import ShapeError
+from mlpnas.mixers.token_linear import over_tokens
 from mlpnas.spec import Grid
 
 
@@ -48,4 +49,4 @@ class SpatialGate(nn.Module):
         nn.init.ones_(self.mix.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.mix(self.norm(x).flatten(1, -2).mT).mT.reshape(x.shape)
+        return over_tokens(self.mix, self.norm(x).flatten(1, -2)).view(x.shape)

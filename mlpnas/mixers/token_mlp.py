@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mlpnas.errors import ShapeError
+from mlpnas.mixers.token_linear import over_tokens
 from mlpnas.spec import Grid
 
 
@@ -29,5 +30,5 @@ class TokenMlp(nn.Module):
         self.contract = nn.Linear(hidden, grid.tokens)
 
     def forward(self, x: Tensor) -> Tensor:
-        tokens = x.flatten(1, -2).mT
-        return self.contract(F.gelu(self.expand(tokens))).mT.reshape(x.shape)
+        hidden = F.gelu(over_tokens(self.expand, x.flatten(1, -2)))
+        return over_tokens(self.contract, hidden).view(x.shape)

@@ -88,14 +88,15 @@ def test_activation_bytes_are_those_of_a_real_training_step(spec: ArchSpec) -> N
 
 
 def test_peak_bytes_are_those_of_a_whole_inference(spec: ArchSpec) -> None:
-    """The whole also holds the images until the end."""
+    """The whole also holds the images, and what went into the network's, the stage's and the block's current call."""
     with torch.device("meta"):
         network, images = build(spec).eval(), torch.empty(1, spec.channels, *spec.image)
     own = {tensor.untyped_storage()._cdata for tensor in (*network.parameters(), *network.buffers())}
     with torch.no_grad(), meter.Meter(own) as whole:
         network(images)
     peak = cost(spec).peak_bytes
-    assert peak - images.nbytes <= whole.peak <= peak + images.nbytes
+    largest = max(4 * grid.tokens * stage.width for grid, stage in zip(spec.grids(), spec.stages, strict=True))
+    assert peak <= whole.peak <= peak + images.nbytes + 3 * largest
 
 
 @pytest.mark.parametrize("mixer", names("mixers"))

@@ -44,7 +44,8 @@ def merged(x: Tensor, w: Weights, key: str) -> Tensor:
 
 
 def as_mlp(images: Tensor, w: Weights, depths: tuple[int, ...], shift_size: int) -> Tensor:
-    x = normed(F.conv2d(images, w["stem.patches.weight"], w["stem.patches.bias"], stride=4), w, "stem.norm")
+    kernel = w["stem.patches.weight"].unflatten(1, (3, 4, 4))
+    x = normed(F.conv2d(images, kernel, w["stem.patches.bias"], stride=4), w, "stem.norm")
     for stage, depth in enumerate(depths):
         x = merged(x, w, f"stages.{stage}.downsample") if stage else x
         for block in range(depth):
