@@ -8,7 +8,7 @@ from mlpnas.record import Record
 from mlpnas.report.front_chart import mixer_colours
 from mlpnas.report.published import Neighbour, published_name
 from mlpnas.report.style import OTHER
-from mlpnas.report.wording import cell, grid, label, short, text
+from mlpnas.report.wording import cell, data_name, grid, label, short, text
 from mlpnas.run import Run, runs_folder
 from mlpnas.spec import ArchSpec
 
@@ -120,8 +120,8 @@ def facts(run: Run) -> dict[str, str]:
     found = {
         "networks on the front": str(len(run.front())) if run.done() else "",
         "hypervolume": f"{run.hypervolume():.3f}" if run.done() and m.reference else "",
-        "budget": ", ".join(text(name, value) for name, value in m.limits.items()),
-        "data": str(m.data.get("source", "")),
+        "budget": ", ".join(m.budget) or ", ".join(text(name, value) for name, value in m.limits.items()),
+        "data": data_name(run),
         "proxy training": f"{m.recipe['epochs']} epochs" if "epochs" in m.recipe else "",
         "sampler": m.sampler,
     }
@@ -131,11 +131,12 @@ def facts(run: Run) -> dict[str, str]:
 def settings(run: Run) -> dict[str, dict[str, str]]:
     """What the run was asked to do and on what: heading -> {name: value}."""
     m = run.manifest
-    budget = ", ".join(f"{label(name)} ≤ {cell(name, value)}" for name, value in m.limits.items())
+    limits = ", ".join(f"{label(name)} ≤ {cell(name, value)}" for name, value in m.limits.items())
     search = {
         "space": m.space,
         "space hash": m.space_hash,
-        "budget": budget,
+        "budget": ", ".join(m.budget),
+        "limits": limits,
         "objectives": ", ".join(f"{way} {label(name)}" for name, way in m.objectives.items()),
         "hypervolume against": ", ".join(f"{label(name)} {cell(name, value)}" for name, value in m.reference.items()),
         "sampler": m.sampler,
@@ -144,7 +145,12 @@ def settings(run: Run) -> dict[str, dict[str, str]]:
     }
     groups = {"Search": search} | {
         title: {str(key).replace("_", " "): _plain(value) for key, value in given.items()}
-        for title, given in (("Data", m.data), ("Recipe", m.recipe), ("Versions", m.versions), ("Machine", m.machine))
+        for title, given in (
+            ("Data", {**m.data, **m.data_facts}),
+            ("Recipe", m.recipe),
+            ("Versions", m.versions),
+            ("Machine", m.machine),
+        )
     }
     kept = {title: {key: value for key, value in group.items() if value} for title, group in groups.items()}
     return {title: group for title, group in kept.items() if group}

@@ -70,7 +70,7 @@ def answer(run: Run) -> str:
     """What the run found, in a sentence: `Best: trial 17, 97.2 % top-1 on mnist5k val at 1.32 MMACs, 41 k params`."""
     if not run.done():
         return "No trial has finished" if run.records else "No trial yet"
-    best, data = run.best(), run.manifest.data.get("source")
+    best, data = run.best(), data_name(run)
     name, *others = run.manifest.objectives
     costs = dict.fromkeys(n for n in (*others, "macs", "params") if n in best.values and n != name)
     where = f" on {data} val" if data and name in ("top1", "loss") else ""
@@ -78,18 +78,27 @@ def answer(run: Run) -> str:
     return f"Best: trial {best.trial}, {text(name, best.values[name])}{where}" + (f" at {at}" if at else "")
 
 
+def data_name(run: Run) -> str:
+    """What the run was trained on: mnist5k, or the name of a folder."""
+    return str(run.manifest.data_facts.get("name") or run.manifest.data.get("source", ""))
+
+
 def tally(run: Run) -> str:
-    """How the search went: `24 trials, 2 failed, 3m 40s`."""
-    count, failed = len(run.records), sum(record.status in FAILED for record in run.records)
-    parts = [f"{count} trial" + ("s" if count != 1 else "")]
-    if failed:
-        parts.append(f"{failed} failed")
+    """How the search went, repeats not counted: `24 trials, 2 failed, 3m 40s`."""
+    ends = Counter(record.status for record in run.records if record.origin != "duplicate")
+    parts = [f"{ends.total()} trial" + ("s" if ends.total() != 1 else "")]
+    counts = {
+        "failed": sum(ends[s] for s in FAILED),
+        "stopped early": ends["stopped"],
+        "over budget": ends["over_budget"],
+    }
+    parts += [f"{count} {word}" for word, count in counts.items() if count]
     return ", ".join([*parts, duration(run.seconds())])
 
 
 def certainty(run: Run) -> str:
     """How far the best accuracy may be off by the choice of the validation images."""
-    images = run.manifest.data.get("images")
+    images = run.manifest.data_facts.get("images")
     count = images.get("val", 0) if isinstance(images, Mapping) else 0
     if not run.done() or not count or next(iter(run.manifest.objectives)) != "top1":
         return ""
