@@ -1,7 +1,7 @@
 """Labelled images. One file of this folder = one source, found by its name or by a path that it recognises.
 
-    ref = resolve("../photos")        what the user wrote -> DataRef, plain data that travels to workers
-    data = load(ref)                  -> Dataset: uint8 tensors in memory or memory-mapped, split into train, val, test
+ref = resolve("../photos")        what the user wrote -> DataRef, plain data that travels to workers
+data = load(ref)                  -> Dataset: uint8 tensors in memory or memory-mapped, split into train, val, test
 """
 
 import os
@@ -222,7 +222,9 @@ def _fingerprint(content: Content) -> str:
 
 
 def memory_limit() -> float:
-    """Bytes up to which decoded images are kept in memory (or on a GPU) instead of memory-mapped: $MLPNAS_MEMORY_LIMIT or 1 GiB.
+    """Bytes of decoded images up to which they are kept in memory (and on a GPU): $MLPNAS_MEMORY_LIMIT, or 1 GiB.
+
+    Larger ones are memory-mapped.
 
     Raises:
         DataError: the variable is no size.

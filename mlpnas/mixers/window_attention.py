@@ -25,6 +25,7 @@ class WindowAttention(nn.Module):
     plane = True
     alternating = "shifted"
     scales_with_width = ("head_dim",)
+    divides_grid = ("window",)
 
     def __init__(self, dim: int, grid: Grid, *, window: int = 7, head_dim: int = 32, shifted: bool = False) -> None:
         super().__init__()

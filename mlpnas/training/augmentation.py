@@ -22,7 +22,7 @@ def random_flip(images: Tensor, generator: Generator) -> Tensor:
 
 
 def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """uint8 (B, C, H, W) -> float32 with mean 0 and deviation 1 per channel, by `mean` and `std` (C, 1, 1) of 0 to 1."""
+    """uint8 (B, C, H, W) -> float32 with mean 0 and deviation 1, by `mean` and `std` (C, 1, 1) of values 0 to 1."""
     return images.float().div_(255).sub_(mean).div_(std)
 
 

@@ -10,7 +10,7 @@ from mlpnas.errors import ShapeError
 from mlpnas.plugins import find, options
 from mlpnas.spec import ArchSpec, Grid, Layer, Stage
 
-NARROWEST = 16  # below, token MLPs with small ratios and wide shifts have no channels left to work with
+NARROWEST = 8  # below, token MLPs with small ratios and wide shifts have no channels left to work with
 _LARGEST_GAP = 256
 
 

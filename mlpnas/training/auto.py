@@ -1,0 +1,158 @@
+"""Choosing a recipe for a search: the most faithful proxy whose trainings end in time on this device."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+from statistics import mean
+
+import torch
+
+from mlpnas.datasets import Dataset
+from mlpnas.spec import ArchSpec
+from mlpnas.training.recipe import PRECISIONS, Recipe
+from mlpnas.training.speed import Speed, device_name, speeds
+from mlpnas.units import duration
+
+_SMALLEST_GRID = 8  # tokens per side after the stem; with fewer, token mixers have nothing to mix
+_WIDTH_SCALES = (0.5, 0.25, 0.125)
+_NARROWEST = 12  # below, widths that differ are scaled to the same one
+_SAMPLES = (20_000, 10_000, 5_000)
+_FEWEST_SAMPLES = 1_000
+_VAL_STEP = 1 / 3  # forward alone, over a training step
+_AUGMENT_FROM = 20  # epochs; in shorter trainings crops and drop path cost accuracy
+
+
+@dataclass(frozen=True)
+class _Aim:
+    """What a kind of device should spend on a search."""
+
+    search_seconds: float
+    least: float
+    most: float
+    epochs: tuple[int, int]
+    batch_size: int
+    more_pixels: float  # input over the images' own size
+
+    def trial_seconds(self, trials: int, workers: int) -> float:
+        return min(max(self.search_seconds * workers / max(trials, 1), self.least), self.most)
+
+
+_AIMS = {
+    "cpu": _Aim(300, least=15, most=75, epochs=(4, 10), batch_size=64, more_pixels=1),
+    "cuda": _Aim(3600, least=60, most=600, epochs=(10, 60), batch_size=256, more_pixels=2),
+}
+
+
+def choose(
+    specs: Sequence[ArchSpec], data: Dataset, device: str, workers: int, trials: int
+) -> tuple[Recipe, list[str]]:
+    """A recipe for searching among architectures like `specs`, and the lines that explain it.
+
+    Full width and input come first; then fewer images, a smaller input, narrower networks, in this order, until the
+    mean training of `specs` is predicted to end in a share of the time that a search should take.
+
+    Raises:
+        ShapeError: an architecture that fits no input size.
+    """
+    aim = _AIMS.get(torch.device(device).type, _AIMS["cuda"])
+    wanted = aim.trial_seconds(trials, workers)
+    measured = speeds(device)
+    for fidelity in _fidelities(specs, data, aim):
+        recipe = _fastest(fidelity, specs, data, measured)
+        seconds = _seconds(replace(recipe, epochs=1), specs, data, measured)
+        if mean(seconds) * aim.epochs[0] <= wanted:
+            break
+    epochs = min(max(int(wanted / mean(seconds)), 1), aim.epochs[1])
+    recipe = _tuned(replace(recipe, epochs=epochs), specs, data)
+    return recipe, _explained(recipe, specs, data, device, workers, trials, [epochs * each for each in seconds])
+
+
+def _fidelities(specs: Sequence[ArchSpec], data: Dataset, aim: _Aim) -> Iterator[Recipe]:
+    """From the most faithful to the cheapest."""
+    count = len(data.train)
+    most, *fewer = [None, *(samples for samples in _SAMPLES if samples < count)]
+    batch = min(aim.batch_size, max(count // 16, 8))
+    first, *smaller = _sizes(specs, data, aim)
+    start = Recipe(epochs=1, warmup_epochs=0, batch_size=batch, input_size=first, samples=most)
+    yield start
+    for samples in fewer:
+        start = replace(start, samples=samples)
+        yield start
+    for size in smaller:
+        start = replace(start, input_size=size)
+        yield start
+    narrowest = min(stage.width for spec in specs for stage in spec.stages)
+    for scale in (scale for scale in _WIDTH_SCALES if scale * narrowest >= _NARROWEST):
+        start = replace(start, width_scale=scale)
+        yield start
+    left = min(start.samples or count, count) // 2
+    while left >= _FEWEST_SAMPLES:
+        yield replace(start, samples=left)
+        left //= 2
+
+
+def _sizes(specs: Sequence[ArchSpec], data: Dataset, aim: _Aim) -> list[int | None]:
+    """Input sizes, largest first; None is the declared one. No more pixels than the images can fill."""
+    declared = max(max(spec.image) for spec in specs)
+    least = max(min(max(spec.image), _SMALLEST_GRID * spec.stem.patch) for spec in specs)
+    most = max(ceil(max(data.image) * aim.more_pixels), least)
+    step = 32
+    sizes = {least, *range(ceil(least / step) * step, most + step, step)}
+    allowed = sorted((size for size in sizes if size < declared), reverse=True)
+    return [None, *allowed] if most >= declared else list(allowed)
+
+
+def _fastest(recipe: Recipe, specs: Sequence[ArchSpec], data: Dataset, measured: dict[str, Speed]) -> Recipe:
+    """In the precision that takes less time for these networks."""
+    candidates = [replace(recipe, precision=precision) for precision in PRECISIONS]
+    return min(candidates, key=lambda candidate: mean(_seconds(candidate, specs, data, measured)))
+
+
+def _seconds(recipe: Recipe, specs: Sequence[ArchSpec], data: Dataset, measured: dict[str, Speed]) -> list[float]:
+    """Predicted time of each training."""
+    count = min(recipe.samples or len(data.train), len(data.train))
+    steps = max(count // recipe.batch_size, 1) + len(data.val) / recipe.batch_size * _VAL_STEP
+    networks = [recipe.network(spec, data) for spec in specs]
+    return [recipe.epochs * steps * measured[recipe.precision].step(net, recipe.batch_size) for net in networks]
+
+
+def _tuned(recipe: Recipe, specs: Sequence[ArchSpec], data: Dataset) -> Recipe:
+    """Optimiser and augmentation for the length of the training and the width of the networks."""
+    long = recipe.epochs >= _AUGMENT_FROM
+    return replace(
+        recipe,
+        learning_rate=_learning_rate([recipe.network(spec, data) for spec in specs], recipe.batch_size),
+        warmup_epochs=1.0 if recipe.epochs > 3 else recipe.epochs / 4,
+        crop_padding=max(data.image) // 8 if long else 0,
+        drop_path=0.1 if long else 0.0,
+        flip=data.flip,
+    )
+
+
+def _learning_rate(networks: Sequence[ArchSpec], batch_size: int) -> float:
+    """Best found on small networks: 0.01 at a mean width of 16, 0.005 at 64, in batches of 64."""
+    widths = [stage.width for net in networks for stage in net.stages for _ in range(stage.depth)]
+    rate = 0.04 * (batch_size / 64 / mean(widths)) ** 0.5
+    return float(f"{min(max(rate, 5e-4), 1e-2):.2g}")
+
+
+def _explained(
+    recipe: Recipe,
+    specs: Sequence[ArchSpec],
+    data: Dataset,
+    device: str,
+    workers: int,
+    trials: int,
+    seconds: Sequence[float],
+) -> list[str]:
+    size, count = recipe.input_size, min(recipe.samples or len(data.train), len(data.train))
+    declared = max(max(spec.image) for spec in specs)
+    pixels = f"input {size} (declared {declared})" if size else f"input {declared} as declared"
+    width = f"widths x {recipe.width_scale:g}" if recipe.width_scale != 1 else "full width"
+    each = f"about {duration(mean(seconds))} a trial ({duration(min(seconds))} to {duration(max(seconds))})"
+    whole = duration(mean(seconds) * ceil(trials / max(workers, 1)))
+    return [
+        f"proxy: {pixels}, {width}, {recipe.epochs} epochs of {count:,} images (of {len(data.train):,}), "
+        f"{recipe.precision}, batch {recipe.batch_size}",
+        f"predicted on {device_name(device)}: {each}; {trials} trials on {workers} workers: {whole}",
+    ]
