@@ -15,5 +15,5 @@ Optional class attributes:
     plane = True                        needs height x width: no extra tokens
     alternating = "shifted"             the option that is True in every second block of a stage, unless it is given
     scales_with_width = ("head_dim",)   options that a width-scaled proxy scales along
-    divides_grid = ("window",)          options that must divide the grid: on a smaller one, a proxy takes the next below
+    divides_grid = ("window",)          options that must divide the grid: on a smaller one a proxy goes down
 """

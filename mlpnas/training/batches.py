@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
+from math import ceil
 
 import torch
 from torch import Generator, Tensor
@@ -21,7 +22,8 @@ class Batches:
 
     def __init__(self, data: Dataset, recipe: Recipe, size: tuple[int, int], device: str) -> None:
         self.data, self.recipe, self.size, self.device = data, recipe, size, device
-        self.pixels, self.labels = _on_device(data, device)
+        self.pixels, self.labels = _on_device(data, size if _can_shrink(data, size) else data.image, device)
+        self.padding = ceil(recipe.crop_padding * self.pixels.shape[2] / data.image[0])
         self.train_indices = data.train[: recipe.samples]
         self.mean, self.std = (torch.tensor(values, device=device)[:, None, None] for values in (data.mean, data.std))
 
@@ -35,7 +37,7 @@ class Batches:
         order = self.train_indices[torch.randperm(len(self.train_indices), generator=generator)]
         for indices in order.split(self.recipe.batch_size)[: self.steps]:
             images, labels = self._pick(indices)
-            images = random_crop(images, self.recipe.crop_padding, generator)
+            images = random_crop(images, self.padding, generator)
             if self.recipe.flip and self.data.flip:
                 images = random_flip(images, generator)
             yield self._finish(images), labels
@@ -59,8 +61,20 @@ class Batches:
         return resize(normalise(images, self.mean, self.std), self.size)
 
 
+def _can_shrink(data: Dataset, size: tuple[int, int]) -> bool:
+    """Whether images larger than the network's input can be brought to it once, not in every epoch anew."""
+    needed = len(data.labels) * data.channels * size[0] * size[1]
+    return size[0] < data.image[0] and size[1] < data.image[1] and needed <= memory_limit()
+
+
 @lru_cache(maxsize=1)
-def _on_device(data: Dataset, device: str) -> tuple[Tensor, Tensor]:
-    """Pixels move to the device once where they are few enough to stay there."""
-    pixels = data.pixels if data.pixels.nbytes > memory_limit() else data.pixels.to(device)
-    return pixels, data.labels.to(device)
+def _on_device(data: Dataset, size: tuple[int, int], device: str) -> tuple[Tensor, Tensor]:
+    """Pixels at `size` and labels; they move to the device once where they are few enough to stay there."""
+    pixels = data.pixels
+    if size != data.image:
+        pixels = torch.cat([_bytes(resize(some.float(), size)) for some in pixels.split(_VAL_BATCH)])
+    return pixels if pixels.nbytes > memory_limit() else pixels.to(device), data.labels.to(device)
+
+
+def _bytes(images: Tensor) -> Tensor:
+    return images.round_().clamp_(0, 255).to(torch.uint8)

@@ -1,0 +1,154 @@
+"""Judges a candidate by training its proxy for a short while."""
+
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from math import ceil, inf
+from pathlib import Path
+from time import monotonic
+from traceback import extract_tb
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from mlpnas import cache
+from mlpnas.datasets import DataRef, Dataset, load
+from mlpnas.errors import DataError, MissingPackage, MlpnasError, RecipeError
+from mlpnas.job import Job, Outcome
+from mlpnas.nets.network import build
+from mlpnas.objectives import Candidate, measure
+from mlpnas.plugins import find
+from mlpnas.record import EpochRow
+from mlpnas.spec import ArchSpec
+from mlpnas.training.loop import Diverged, TimeIsUp, train
+from mlpnas.training.recipe import Recipe
+from mlpnas.training.speed import device_name
+from mlpnas.units import show
+
+_FOR_EVERY_CANDIDATE = (DataError, MissingPackage, RecipeError)
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
+_LONGEST_ERROR = 400
+
+
+class ProxyTraining:
+    """See job.Evaluator."""
+
+    def run(self, job: Job) -> Iterator[EpochRow | Outcome]:
+        """Epochs, then the outcome; where memory runs out, once more with half the micro-batch.
+
+        Raises:
+            DataError, MissingPackage, RecipeError: what no other candidate would survive either.
+        """
+        recipe, data = Recipe.from_json(job.recipe), load(DataRef.from_json(job.data))
+        start, epochs = monotonic(), 0
+        outcome = Outcome("failed")
+        with _settings(job.threads):
+            for micro_batch in (recipe.batch_size, ceil(recipe.batch_size / 2)):
+                for step in _attempt(job, recipe, data, micro_batch, start):
+                    if isinstance(step, Outcome):
+                        outcome = step
+                    elif step.epoch > epochs:
+                        epochs = step.epoch
+                        yield step
+                if outcome.status != "out_of_memory":
+                    break
+                _free_memory()
+        yield replace(outcome, epochs=epochs, seconds=monotonic() - start, device=device_name(job.device))
+
+
+def _attempt(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: float) -> Iterator[EpochRow | Outcome]:
+    """One training; what goes wrong in it is an outcome."""
+    epochs = 0
+    try:
+        for step in _judged(job, recipe, data, micro_batch, start):
+            epochs += isinstance(step, EpochRow)
+            yield step
+        return
+    except _FOR_EVERY_CANDIDATE:
+        raise
+    except TimeIsUp:
+        outcome = Outcome("failed", error=f"time limit {job.time_limit:g}s reached after {epochs} epochs")
+    except Exception as error:  # whatever a candidate does wrong is a finding about it
+        outcome = Outcome(_status(error), error=_told(error))
+    yield outcome  # not inside `except`: the error holds on to the network's memory
+
+
+def _judged(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: float) -> Iterator[EpochRow | Outcome]:
+    candidate = Candidate(ArchSpec.loads(job.spec), job.device)
+    wanted = dict.fromkeys(["top1", "loss", *job.objectives, *job.limits])
+    early = [name for name in wanted if not find("objectives", name).needs_training]
+    values = measure(early, candidate)
+    if reason := _over(values, job.limits):
+        yield Outcome("over_budget", values, error=reason)
+        return
+    proxy = recipe.network(candidate.spec, data)
+    torch.manual_seed(job.seed)
+    network = build(proxy, recipe.drop_path).to(job.device)
+    for row in train(
+        network,
+        data,
+        recipe,
+        size=proxy.image,
+        seed=job.seed,
+        device=job.device,
+        micro_batch=micro_batch,
+        deadline=start + (job.time_limit or inf),
+        trial=job.trial,
+    ):
+        yield row
+    values |= measure([name for name in wanted if name not in early], replace(candidate, row=row))
+    if reason := _over(values, job.limits):
+        yield Outcome("over_budget", values, error=reason)
+        return
+    if job.weights:
+        _write_weights(network, proxy, recipe, Path(job.weights))
+    yield Outcome("done", values, weights=job.weights)
+
+
+def _over(values: Mapping[str, float], limits: Mapping[str, float]) -> str:
+    """Which measured values are above their limit, or ""."""
+    above = [(name, values[name], most) for name, most in limits.items() if values.get(name, 0) > most]
+    return "; ".join(f"{name} {show(value, name)} is above {show(most, name)}" for name, value, most in above)
+
+
+def _write_weights(network: nn.Module, proxy: ArchSpec, recipe: Recipe, path: Path) -> None:
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with cache.replacing(path) as part:
+        save_file(tensors, part, {"spec": proxy.dumps(), "recipe": recipe.dumps()})
+
+
+def _status(error: Exception) -> str:
+    if isinstance(error, Diverged):
+        return "diverged"
+    tells_of_memory = isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _OUT_OF_MEMORY)
+    return "out_of_memory" if tells_of_memory or isinstance(error, MemoryError) else "failed"
+
+
+def _told(error: Exception) -> str:
+    """The error in a line or two: with the place where it came from, if it is none of our own."""
+    if isinstance(error, (MlpnasError, Diverged)):
+        return str(error)[:_LONGEST_ERROR]
+    text = f"{type(error).__name__}: {str(error).strip()}"[:_LONGEST_ERROR]
+    frames = extract_tb(error.__traceback__)
+    return f"{text} ({Path(frames[-1].filename).name}:{frames[-1].lineno} in {frames[-1].name})" if frames else text
+
+
+def _free_memory() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+@contextmanager
+def _settings(threads: int) -> Iterator[None]:
+    """The number of threads, and cuDNN's choice of algorithms, are part of what makes a result repeatable."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
