@@ -63,7 +63,15 @@ class Live(Lines):
         status = "best" if is_best else trial["origin"] if trial["origin"] == "duplicate" else trial["status"]
         mixers = " ".join(dict.fromkeys(trial.get("mixers", [])))
         top1 = f"{trial['top1']:.1%}" if "top1" in trial else ""
-        return [str(trial["trial"]), status, mixers, epochs, top1, show(trial["macs"], "macs"), show(trial["params"], "")]
+        return [
+            str(trial["trial"]),
+            status,
+            mixers,
+            epochs,
+            top1,
+            show(trial["macs"], "macs"),
+            show(trial["params"], ""),
+        ]
 
     def pace(self) -> Group:
         state = self.state

@@ -102,7 +102,8 @@ class Lines:
         match event["event"]:
             case "begin":
                 already = f", {state.finished} done before" if state.finished else ""
-                yield f"{event['space']} on {event['data']}: {event['trials']} trials, {event['workers']} at once{already}"
+                workers = f", {event['workers']} at once" if event["workers"] > 1 else ""
+                yield f"{event['space']} on {event['data']}: {event['trials']} trials{workers}{already}"
                 yield from event["notes"]
                 yield f"run: {event['run']}"
             case "note":
@@ -115,7 +116,9 @@ class Lines:
     def _ended(self, event: Event) -> str:
         state = self.state
         left = f", {duration(state.left)} left" if state.left else ""
-        what = describe(event) if event["status"] == "done" else f"{event['status']}: {event['error'].splitlines()[-1:]}"
+        what = (
+            describe(event) if event["status"] == "done" else f"{event['status']}: {event['error'].splitlines()[-1:]}"
+        )
         return f"[{state.finished}/{state.trials}{left}] trial {event['trial']} {event['origin']}: {what}"
 
     def _summary(self, event: Event) -> Iterator[str]:

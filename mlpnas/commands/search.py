@@ -13,7 +13,9 @@ Every trial is kept on disk as it ends. Ctrl-C ends the search cleanly; --resume
 
 
 def search(
-    space: Annotated[str | None, typer.Option(help="A space file, or a shipped space: asmlp, isotropic, quick.")] = None,
+    space: Annotated[
+        str | None, typer.Option(help="A space file, or a shipped space: asmlp, isotropic, quick.")
+    ] = None,
     budget: Annotated[
         list[str] | None, typer.Option(help="Upper bound with its unit: 15GFLOPs, 60Mparams, 12ms. Repeat for more.")
     ] = None,

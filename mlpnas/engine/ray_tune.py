@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 _ENVIRONMENT = {
@@ -30,7 +31,7 @@ from ray.tune.experiment import Trial  # noqa: E402
 from ray.tune.search import Searcher  # noqa: E402
 
 from mlpnas.engine.driver import Driver  # noqa: E402
-from mlpnas.errors import RunError  # noqa: E402
+from mlpnas.errors import MlpnasError, RunError  # noqa: E402
 from mlpnas.evaluators.proxy_training import ProxyTraining  # noqa: E402
 from mlpnas.job import Job, Outcome  # noqa: E402
 from mlpnas.record import EpochRow  # noqa: E402
@@ -46,7 +47,10 @@ class Candidate(tune.Trainable):
         self.steps = ProxyTraining().run(Job.loads(config["job"]))
 
     def step(self) -> dict[str, Any]:
-        step = next(self.steps)
+        try:
+            step = next(self.steps)
+        except MlpnasError as error:  # of data or recipe: no other candidate would fare better
+            return {"fatal": str(error), tune.result.DONE: True}
         if isinstance(step, Outcome):
             return {"outcome": asdict(step), tune.result.DONE: True}
         return {"row": asdict(step)}
@@ -60,7 +64,14 @@ class Candidate(tune.Trainable):
         self.steps.close()
 
 
-class Asking(Searcher):
+class _Unpickled:
+    """Tune pickles searchers and callbacks into its own checkpoints, which we never read."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class Asking(_Unpickled, Searcher):
     """Hands the driver's jobs to Tune, as one JSON text each."""
 
     def __init__(self, driver: Driver) -> None:
@@ -81,7 +92,7 @@ class Asking(Searcher):
         pass
 
 
-class Telling(tune.Callback):
+class Telling(_Unpickled, tune.Callback):
     """Hands epochs and ends back to the driver."""
 
     def __init__(self, driver: Driver) -> None:
@@ -93,6 +104,8 @@ class Telling(tune.Callback):
             self.driver.report(row.trial, row)
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Trial, **info: Any) -> None:
+        if "fatal" in trial.last_result:
+            raise RunError(trial.last_result["fatal"])
         self.driver.finish(_number(trial), Outcome(**trial.last_result["outcome"]))
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Trial, **info: Any) -> None:
@@ -104,12 +117,12 @@ def _number(trial: Trial) -> int:
 
 
 def _reason(trial: Trial) -> str:
-    error = trial.get_error()
-    if isinstance(error, ray.exceptions.RayTaskError):
-        error = error.cause
-    if isinstance(error, ray.exceptions.RayActorError):
-        return "the worker died (killed by the system, out of memory, or crashed)"
-    return f"{type(error).__name__}: {error}"
+    """Why Tune gave a trial up: its worker died, for an evaluator turns all else into an outcome."""
+    file = Path(trial.error_file or "")
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    if "ActorDiedError" in text or "died" in text:
+        return "the worker died: killed by the system (out of memory?) or crashed"
+    return next((line for line in reversed(text.splitlines()) if line.strip()), "the worker was lost")
 
 
 class RayTune:
@@ -117,10 +130,7 @@ class RayTune:
 
     def run(self, driver: Driver) -> None:
         manifest = driver.run.manifest
-        with (
-            _cluster(manifest.address, manifest.workers, manifest.gpus_per_trial),
-            tempfile.TemporaryDirectory() as scratch,
-        ):
+        with _cluster(manifest.address, manifest.workers) as workers, tempfile.TemporaryDirectory() as scratch:
             resources = {"cpu": 1, "gpu": manifest.gpus_per_trial}
             tune.Tuner(
                 tune.with_resources(Candidate, resources),
@@ -145,7 +155,8 @@ class RayTune:
 @contextmanager
 def _cluster(address: str, workers: int) -> Iterator[int]:
     """A cluster that is there, or one of our own for as long as the search runs; the number of workers it holds."""
-    logging.getLogger("ray").setLevel(logging.ERROR)
+    for name in ("ray", "ray.tune"):  # a trial that fails is told by the driver
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     common = {"runtime_env": {"env_vars": _ONE_THREAD}, "logging_level": logging.ERROR, "log_to_driver": False}
     own = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": _STORE_BYTES}
     try:
