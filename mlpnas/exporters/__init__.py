@@ -1,0 +1,103 @@
+"""A trial becomes a model to use elsewhere. One file of this folder = one form; `load` reads what `folder` wrote."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mlpnas.errors import ExportError, MlpnasError
+from mlpnas.spec import ArchSpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+SPEC, WEIGHTS, CARD, ONNX = "spec.json", "model.safetensors", "README.md", "model.onnx"
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is exported.
+
+    Attributes:
+        network: in eval mode, on the CPU; images (batch, channels, height, width) -> logits (batch, classes).
+        origin: where the weights come from: trained, or fresh and why.
+        facts: what whoever uses it must know besides: classes, mean and std of the pixels; JSON by name.
+        card: a model card in Markdown.
+    """
+
+    spec: ArchSpec
+    network: "nn.Module"
+    is_trained: bool
+    origin: str
+    facts: Mapping[str, Any]
+    card: str
+
+    def metadata(self) -> dict[str, str]:
+        """The facts as files carry them: text by name."""
+        values = {**self.facts, "weights": self.origin}
+        return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+
+
+class Exporter(Protocol):
+    """One form of a model."""
+
+    def export(self, model: Model, folder: Path) -> list[Path]:
+        """Write its files into `folder`, which exists, and return them.
+
+        Raises:
+            ExportError: the model cannot take this form.
+            MissingPackage: the form needs a package that is not installed.
+        """
+        ...
+
+
+def load(folder: str | Path) -> "nn.Module":
+    """The network that `mlpnas export` wrote into `folder`, in eval mode on the CPU.
+
+    Example:
+        >>> network = mlpnas.load("model")                                     # doctest: +SKIP
+        >>> logits = network(images)    # (batch, channels, height, width)     # doctest: +SKIP
+
+    Raises:
+        ExportError: no exported model there, or weights that do not belong to its spec.
+    """
+    folder = Path(folder)
+    try:
+        spec = ArchSpec.loads((folder / SPEC).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ExportError(f"{folder}: no exported model here ({error}); give a folder of `mlpnas export`") from None
+    except MlpnasError as error:
+        raise ExportError(f"{folder / SPEC}: {error}") from None
+    return with_weights(spec, folder / WEIGHTS)
+
+
+def with_weights(spec: ArchSpec, file: Path) -> "nn.Module":
+    """The network of `spec` with the weights in a safetensors file, in eval mode.
+
+    Raises:
+        ExportError: the file is missing, unreadable, or of another network.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    network = fresh(spec, seed=0)
+    try:
+        network.load_state_dict(load_file(file))
+    except (OSError, SafetensorError) as error:
+        raise ExportError(f"{file}: no readable safetensors file ({error})") from None
+    except RuntimeError as error:
+        reason = str(error).splitlines()[1].strip()
+        raise ExportError(f"{file}: weights of another network than the spec's ({reason})") from None
+    return network
+
+
+def fresh(spec: ArchSpec, seed: int) -> "nn.Module":
+    """The network of `spec`, initialised from `seed`, in eval mode; other random numbers stay as they would be."""
+    import torch
+
+    from mlpnas.nets.network import build
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build(spec).eval()

@@ -1,0 +1,116 @@
+"""mlpnas front: the best trials of a run."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from mlpnas.run import Run
+
+
+class Form(StrEnum):
+    table = "table"
+    csv = "csv"
+    json = "json"
+    parquet = "parquet"
+
+
+def front(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a path.")],
+    form: Annotated[Form, typer.Option("--format", help="csv, json and parquet are for machines.")] = Form.table,
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write there instead of printing.")] = None,
+) -> None:
+    """Print the trials that no other beats in every objective, the cheapest first."""
+    from mlpnas.errors import RunError
+    from mlpnas.run import Run
+
+    found = Run(run)
+    if output is not None:
+        try:
+            output.write_bytes(_content(found, form))
+        except OSError as error:
+            raise RunError(f"--output {output}: cannot be written ({error.strerror}); name another file") from None
+    elif form is Form.table:
+        _show(found)
+    elif form is Form.parquet and sys.stdout.isatty():
+        raise RunError("--format parquet: is no text for a terminal; add --output FILE")
+    else:
+        sys.stdout.buffer.write(_content(found, form))
+        sys.stdout.buffer.flush()
+
+
+def _rows(run: "Run") -> list[dict[str, Any]]:
+    """trial, key, status, top1, macs, params, the other values, spec."""
+    front = run.front()
+    names = dict.fromkeys(["top1", "macs", "params", *(name for record in front for name in sorted(record.values))])
+    return [
+        {"trial": record.trial, "key": record.key, "status": record.status}
+        | {name: _whole(name, record.values.get(name)) for name in names}
+        | {"spec": record.spec}
+        for record in front
+    ]
+
+
+def _whole(name: str, value: float | None) -> float | None:
+    """Counts are whole numbers, though the store keeps all values as floats."""
+    return int(value) if value is not None and _is_count(name) else value
+
+
+def _is_count(name: str) -> bool:
+    return name in ("trial", "macs", "params") or name.endswith("_bytes")
+
+
+def _content(run: "Run", form: Form) -> bytes:
+    import io
+    import json
+
+    from pyarrow import csv, parquet
+
+    from mlpnas.commands._table import plain
+
+    rows, file = _rows(run), io.BytesIO()
+    match form:
+        case Form.table:
+            return (plain(*_table(run)) + "\n").encode()
+        case Form.json:
+            told = [{**row, "spec": json.loads(row["spec"])} for row in rows]
+            return (json.dumps(told, indent=2) + "\n").encode()
+        case Form.csv:
+            csv.write_csv(_arrow(rows), file)
+        case Form.parquet:
+            parquet.write_table(_arrow(rows), file)
+    return file.getvalue()
+
+
+def _arrow(rows: list[dict[str, Any]]) -> Any:
+    """Typed by the columns' names, so that an empty front has its columns too."""
+    import pyarrow as pa
+
+    texts = ("key", "status", "spec")
+    names = rows[0] if rows else ["trial", "key", "status", "top1", "macs", "params", "spec"]
+    types = {name: pa.string() if name in texts else pa.int64() if _is_count(name) else pa.float64() for name in names}
+    return pa.Table.from_pylist(rows, schema=pa.schema(types.items()))
+
+
+def _show(run: "Run") -> None:
+    from mlpnas.commands._table import print_table
+    from mlpnas.report import wording
+
+    if run.front():
+        print_table(*_table(run))
+    else:
+        print(f"{wording.answer(run)}: {wording.tally(run)}")
+
+
+def _table(run: "Run") -> tuple[list[str], list[list[str]], set[str]]:
+    from mlpnas.report.wording import cell, label, short
+
+    columns = list(dict.fromkeys([*run.manifest.objectives, "macs", "params"]))
+    heads = [label(name) for name in columns]
+    lines = [
+        [str(r.trial), *(cell(name, r.values.get(name)) for name in columns), short(run.spec(r))] for r in run.front()
+    ]
+    return ["trial", *heads, "architecture"], lines, {"trial", *heads}

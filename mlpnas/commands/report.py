@@ -1,0 +1,25 @@
+"""mlpnas report: a run as one HTML page."""
+
+from typing import Annotated
+
+import typer
+
+
+def report(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a path.")],
+    open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Write report.html into the run folder: one page that needs no network.
+
+    It shows the front beside the published models of that cost, the best architectures, how the search went, what
+    failed, and how to repeat it.
+    """
+    from mlpnas.report import write_report
+    from mlpnas.run import Run
+
+    path = write_report(Run(run))
+    print(path)
+    if open_it:
+        import webbrowser
+
+        webbrowser.open(path.resolve().as_uri())
