@@ -1,7 +1,7 @@
 """Judges a candidate by training its proxy for a short while."""
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from math import ceil, inf
@@ -35,7 +35,7 @@ _LONGEST_ERROR = 400
 class ProxyTraining:
     """See job.Evaluator."""
 
-    def run(self, job: Job) -> Iterator[EpochRow | Outcome]:
+    def run(self, job: Job) -> Generator[EpochRow | Outcome, None, None]:
         """Epochs, then the outcome; where memory runs out, once more with half the micro-batch.
 
         Raises:

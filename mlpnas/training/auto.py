@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import ceil
+from math import ceil, log2
 from statistics import mean
 
 import torch
@@ -19,6 +19,7 @@ _NARROWEST = 12  # below, widths that differ are scaled to the same one
 _SAMPLES = (20_000, 10_000, 5_000)
 _FEWEST_SAMPLES = 1_000
 _VAL_STEP = 1 / 3  # forward alone, over a training step
+_STEPS = 500  # that a training should have at least, if time allows
 _AUGMENT_FROM = 20  # epochs; in shorter trainings crops and drop path cost accuracy
 
 
@@ -62,7 +63,8 @@ def choose(
         seconds = _seconds(replace(recipe, epochs=1), specs, data, measured)
         if mean(seconds) * aim.epochs[0] <= wanted:
             break
-    epochs = min(max(int(wanted / mean(seconds)), 1), aim.epochs[1])
+    most = max(aim.epochs[1], _STEPS * recipe.batch_size // len(data.train))  # small data: more epochs
+    epochs = min(max(int(wanted / mean(seconds)), 1), most)
     recipe = _tuned(replace(recipe, epochs=epochs), specs, data)
     return recipe, _explained(recipe, specs, data, device, workers, trials, [epochs * each for each in seconds])
 
@@ -71,7 +73,7 @@ def _fidelities(specs: Sequence[ArchSpec], data: Dataset, aim: _Aim) -> Iterator
     """From the most faithful to the cheapest."""
     count = len(data.train)
     most, *fewer = [None, *(samples for samples in _SAMPLES if samples < count)]
-    batch = min(aim.batch_size, max(count // 16, 8))
+    batch = min(aim.batch_size, 2 ** max(int(log2(count / 32)), 3))
     first, *smaller = _sizes(specs, data, aim)
     start = Recipe(epochs=1, warmup_epochs=0, batch_size=batch, input_size=first, samples=most)
     yield start
