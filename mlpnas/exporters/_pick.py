@@ -1,15 +1,14 @@
 """From a trial of a run to the model that leaves: which network, with which weights, and what is said of it."""
 
 from pathlib import Path
+from typing import Any
 
-from mlpnas.errors import ExportError
+from mlpnas.errors import ExportError, SpecError
 from mlpnas.exporters import Model, fresh, with_weights
 from mlpnas.exporters._card import card
 from mlpnas.record import Record
 from mlpnas.run import Run
 from mlpnas.spec import ArchSpec
-from mlpnas.training.proxy import proxy
-from mlpnas.training.recipe import Recipe
 
 
 def model_of(run: Run, record: Record, *, as_proxy: bool = False) -> Model:
@@ -19,40 +18,23 @@ def model_of(run: Run, record: Record, *, as_proxy: bool = False) -> Model:
         as_proxy: the network that was trained in its place, with its weights.
 
     Raises:
-        ExportError: `as_proxy`, and its weights were not kept.
+        ExportError: `as_proxy`, and its weights were not kept; or weights that cannot be read.
     """
-    declared, trained = run.spec(record), trained_spec(run, record)
-    file = _weights(run, record)
-    if as_proxy and not file:
+    declared, file = run.spec(record), _weights(run, record)
+    trained = _trained_spec(file) if file else None
+    if as_proxy and not trained:
         raise ExportError(
             f"{run.path}: the trained weights of trial {record.trial} were not kept; "
             "those of the front are: pick one of `mlpnas front`, or leave out --proxy for its architecture"
         )
-    spec = trained if as_proxy else declared
-    is_trained = file is not None and spec == trained
-    network = with_weights(spec, file) if file and is_trained else fresh(spec, record.seed)
-    origin = "trained in the search" if is_trained else _why_fresh(record, spec, trained)
+    spec = trained if as_proxy and trained else declared
+    if file and spec == trained:
+        network, is_trained, origin = with_weights(spec, file), True, "trained in the search"
+    else:
+        network, is_trained = fresh(spec, record.seed), False
+        origin = f"fresh from seed {record.seed}: {_why_fresh(declared, trained)}"
     facts = _facts(run)
     return Model(spec, network, is_trained, origin, facts, card(run, record, spec, is_trained, origin, facts))
-
-
-def trained_spec(run: Run, record: Record) -> ArchSpec:
-    """The network that was trained for a trial: for the data's channels and classes, at the recipe's fidelity.
-
-    Raises:
-        ExportError: the run does not say what data it saw.
-    """
-    facts = run.manifest.data_facts
-    if not {"size", "classes"} <= facts.keys():
-        raise ExportError(f"{run.path}/run.json: says nothing of the data's size and classes, so not what was trained")
-    recipe = Recipe.loads(record.recipe)
-    return proxy(
-        run.spec(record),
-        channels=facts["size"][0],
-        classes=len(facts["classes"]),
-        input_size=recipe.input_size,
-        width_scale=recipe.width_scale,
-    )
 
 
 def _weights(run: Run, record: Record) -> Path | None:
@@ -62,20 +44,34 @@ def _weights(run: Run, record: Record) -> Path | None:
     return next((file for file in files if file.is_file()), None)
 
 
-def _why_fresh(record: Record, spec: ArchSpec, trained: ArchSpec) -> str:
-    if spec == trained:
-        return f"fresh from seed {record.seed}: the trained ones were not kept; those of the front are"
+def _trained_spec(file: Path) -> ArchSpec:
+    """The network whose weights these are, as the file itself says."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, "pt") as weights:
+            metadata = weights.metadata() or {}
+        return ArchSpec.loads(metadata.get("spec", ""))
+    except (OSError, SafetensorError) as error:
+        raise ExportError(f"{file}: no readable safetensors file ({error})") from None
+    except SpecError as error:
+        raise ExportError(f"{file}: does not say of which network it holds the weights ({error})") from None
+
+
+def _why_fresh(declared: ArchSpec, trained: ArchSpec | None) -> str:
+    if trained is None:
+        return "the trained ones were not kept; those of the front are"
     changed = [
-        f"{name} {getattr(trained, field)} for {getattr(spec, field)}"
+        f"{name} {getattr(trained, field)} for {getattr(declared, field)}"
         for field, name in (("input_size", "input size"), ("channels", "channels"), ("classes", "classes"))
-        if getattr(trained, field) != getattr(spec, field)
+        if getattr(trained, field) != getattr(declared, field)
     ]
-    if [stage.width for stage in trained.stages] != [stage.width for stage in spec.stages]:
-        changed.append(f"widths from {trained.stages[0].width} for {spec.stages[0].width}")
+    if trained.stages[0].width != declared.stages[0].width:
+        changed.append(f"widths from {trained.stages[0].width} for {declared.stages[0].width}")
     what = ", ".join(changed) or "other options"
-    return f"fresh from seed {record.seed}: the search trained a smaller proxy ({what}); --proxy exports that one"
+    return f"the search trained a proxy ({what}); --proxy exports that one"
 
 
-def _facts(run: Run) -> dict[str, object]:
+def _facts(run: Run) -> dict[str, Any]:
     known = run.manifest.data_facts
     return {name: known[name] for name in ("classes", "mean", "std") if name in known}

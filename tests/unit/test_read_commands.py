@@ -35,7 +35,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "quick" / "weights").mkdir()
     kept = replace(best, weights="weights/best.safetensors", trial=24)
     run.store.append(replace(kept, values={**best.values, "top1": best.values["top1"] + 0.001}))
-    save_file(fresh(run.spec(best), 5).state_dict(), folder / "quick" / "weights" / "best.safetensors")
+    weights = fresh(run.spec(best), 5).state_dict()
+    save_file(weights, folder / "quick" / "weights" / "best.safetensors", {"spec": best.spec})
     return folder
 
 
