@@ -8,30 +8,30 @@ import typer
 from mlpnas.errors import MlpnasError
 from mlpnas.plugins import names
 
-app = typer.Typer(
-    name="mlpnas",
-    help="Find the best vision-MLP backbone for your budget.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-)
 
-
-def _add_commands() -> None:
+def application() -> typer.Typer:
+    """All commands; their modules are light, each loads what it needs when it runs."""
+    app = typer.Typer(
+        name="mlpnas",
+        help="Find the best vision-MLP backbone for your budget.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+    )
     for name in names("commands"):
         module = import_module(f"mlpnas.commands.{name}")
         if group := getattr(module, "app", None):
             app.add_typer(group, name=name)
         else:
             app.command(name=name)(getattr(module, name))
+    return app
 
 
 def main() -> None:
     """Entry point of the console script `mlpnas`."""
-    _add_commands()
     try:
-        app()
+        application()()
     except MlpnasError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -80,7 +80,7 @@ class Manifest:
             data = json.loads(path.read_text(encoding="utf-8"))
             known = {f.name: data[f.name] for f in fields(cls) if f.name in data}
             return cls(**known | {name: tuple(known.get(name, ())) for name in ("notes", "budget")})._checked()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise RunError(f"{folder}: no run here (no run.json); `mlpnas runs` lists the runs") from None
         except (ValueError, TypeError, OSError) as error:
             raise RunError(f"{path}: not a run's manifest ({error})") from None

@@ -115,7 +115,7 @@ def curves(run: Run, rows: Mapping[int, Sequence[EpochRow]], best: int = 10) -> 
     for record, colour in zip(front[:best], shades(len(front[:best])), strict=True):
         points = sorted(rows[record.trial], key=lambda row: row.epoch)
         chart.add_scatter(
-            x=[row.epoch + 1 for row in points],
+            x=[row.epoch for row in points],
             y=[row.top1 for row in points],
             mode="lines+markers",
             name=f"trial {record.trial}",
@@ -123,6 +123,6 @@ def curves(run: Run, rows: Mapping[int, Sequence[EpochRow]], best: int = 10) -> 
             marker={"size": 5},
             hovertemplate=f"trial {record.trial}, epoch %{{x}}: %{{y:.1%}}<extra></extra>",
         )
-    last = max(row.epoch + 1 for record in front[:best] for row in rows[record.trial])
+    last = max(row.epoch for record in front[:best] for row in rows[record.trial])
     whole = {"title": {"text": "epoch"}, "tickformat": "d", "dtick": max(1, last // 10)}
     return chart.update_layout(xaxis=whole, yaxis=axis("top1", title={"text": f"{label('top1')} on val"}))

@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 
+from mlpnas.costs import cost
 from mlpnas.errors import BudgetError, Problem, SpaceError, SpecError
 from mlpnas.space import fit
 from mlpnas.space.assemble import Assembly
@@ -78,7 +79,7 @@ class SearchSpace:
     def _reason(self, question: Choose | None, label: Scalar) -> str:
         """Why a first architecture with this answer cannot be built."""
         try:
-            self.walk(lambda asked: label if asked is question else asked.labels[0])
+            cost(self.walk(lambda asked: label if asked is question else asked.labels[0])[1])
         except SpecError as error:
             return f": {error}"
         return ""
