@@ -65,6 +65,8 @@ def decoded(
     Raises:
         DataError: names the image that cannot be read, or the cache folder when it is too small.
     """
+    if not count:
+        raise DataError(f"{files[0].parent}: holds no images")
     home = cache.folder("images")
     key = _key(source, image_size, files)
     about, pixels = home / f"{key}.json", home / f"{key}.npy"

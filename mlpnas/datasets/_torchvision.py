@@ -28,7 +28,7 @@ def part(loader: Any, name: str, root: Path, remedy: str = "", **options: Any) -
     try:
         return loader(root, **options)
     except (OSError, RuntimeError, EOFError, ValueError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
         remedy = remedy or f"copy torchvision's files there, or write {name}:FOLDER for a folder that has them"
         raise DataError(f"{name}: not in {root} and cannot be downloaded ({reason}); {remedy}") from None
 

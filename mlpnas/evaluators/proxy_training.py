@@ -69,7 +69,8 @@ def _attempt(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: f
     except _FOR_EVERY_CANDIDATE:
         raise
     except TimeIsUp:
-        outcome = Outcome("failed", error=f"time limit {job.time_limit:g}s reached after {epochs} epochs")
+        count = f"{epochs} epoch" + "s" * (epochs != 1)
+        outcome = Outcome("failed", error=f"time limit {job.time_limit:g}s reached after {count}")
     except Exception as error:  # whatever a candidate does wrong is a finding about it
         outcome = Outcome(_status(error), error=_told(error))
     yield outcome  # not inside `except`: the error holds on to the network's memory

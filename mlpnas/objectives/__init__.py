@@ -8,6 +8,8 @@
         extras = ()                 other objectives that are recorded with it
         def measure(self, candidate: Candidate) -> float: ...
         def reference(self, limit: float | None) -> float | None: ...   worst value for the hypervolume, if any
+
+`measure` below asks several at once; each is made without arguments.
 """
 
 from collections.abc import Iterable

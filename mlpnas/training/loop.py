@@ -88,8 +88,9 @@ class _Training:
     def _epoch(self, epoch: int) -> float:
         """The mean loss on train."""
         # seeds drop path as well, whatever else drew random numbers since the last epoch
-        torch.manual_seed(hash((self.seed, epoch)))
-        generator = torch.Generator().manual_seed(hash((self.seed, epoch)))
+        seed = self.seed * 1_000_003 + epoch
+        torch.manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)
         self.network.train()
         total = torch.zeros((), device=self.device)
         for number, (images, labels) in enumerate(self.batches.train(generator), 1):

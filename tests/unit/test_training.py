@@ -1,0 +1,285 @@
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from math import cos, pi
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mlpnas.datasets import Dataset, load, resolve
+from mlpnas.nets.network import build
+from mlpnas.record import EpochRow
+from mlpnas.spec import ArchSpec, Layer, Stage, Stem
+from mlpnas.training.augmentation import normalise, random_crop, random_flip, resize
+from mlpnas.training.average import Average
+from mlpnas.training.batches import Batches
+from mlpnas.training.loop import Diverged, TimeIsUp, _optimizer, evaluate, train
+from mlpnas.training.recipe import Recipe
+from mlpnas.training.schedule import factor
+from tests.image_files import write_folder
+
+SPEC = ArchSpec((Stage(16, 2, Layer("token_mlp"), 2),), Stem(2), 8, channels=1, classes=10)
+SHORT = Recipe(epochs=2, samples=256, batch_size=64, learning_rate=5e-3, warmup_epochs=0.5)
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return load(resolve("digits"))
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def _network(seed: int = 0, spec: ArchSpec = SPEC, drop_path: float = 0.0) -> nn.Module:
+    torch.manual_seed(seed)
+    return build(spec, drop_path)
+
+
+def _train(network: nn.Module, data: Dataset, recipe: Recipe, **options: object) -> list[EpochRow]:
+    rows = train(network, data, recipe, size=(8, 8), **options)  # type: ignore[arg-type]
+    return [replace(row, seconds=0) for row in rows]
+
+
+def _weights(network: nn.Module) -> Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+
+
+# schedule
+
+
+def test_rate_rises_then_falls_to_zero() -> None:
+    factors = [factor(step, 100, 10) for step in range(101)]
+    assert factors[:10] == pytest.approx([(step + 1) / 11 for step in range(10)])
+    assert factors[10] == 1
+    assert factors[10:] == pytest.approx([(1 + cos(pi * step / 90)) / 2 for step in range(91)])
+
+
+def test_rows_tell_the_rate(digits: Dataset) -> None:
+    recipe = replace(SHORT, epochs=4, warmup_epochs=1)
+    rates = [row.learning_rate for row in _train(_network(), digits, recipe)]
+    assert rates == pytest.approx([recipe.learning_rate * factor(step, 16, 4) for step in (3, 7, 11, 15)])
+
+
+# augmentation
+
+
+def test_crops_are_windows_of_the_padded_image() -> None:
+    images = torch.arange(1, 1 + 50 * 2 * 25).view(50, 2, 5, 5)
+    cropped = random_crop(images, 2, torch.Generator().manual_seed(0))
+    padded = np.pad(images.numpy(), ((0, 0), (0, 0), (2, 2), (2, 2)))
+    seen = set()
+    for before, after in zip(padded, cropped.numpy(), strict=True):
+        places = [(y, x) for y in range(5) for x in range(5) if np.array_equal(before[:, y : y + 5, x : x + 5], after)]
+        assert len(places) == 1
+        seen.add(places[0])
+    assert len(seen) > 15, "all 25 places are equally likely"
+
+
+def test_flips_mirror_about_half() -> None:
+    images = torch.arange(400 * 12).view(400, 1, 3, 4)
+    flipped = random_flip(images, torch.Generator().manual_seed(0))
+    mirrored = (flipped == images.flip(3)).all((1, 2, 3))
+    same = (flipped == images).all((1, 2, 3))
+    assert bool((mirrored ^ same).all())
+    assert 150 < int(mirrored.sum()) < 250
+
+
+def test_normalised_pixels_have_mean_0_and_deviation_1(digits: Dataset) -> None:
+    mean, std = (torch.tensor(values)[:, None, None] for values in (digits.mean, digits.std))
+    images = normalise(digits.pixels[digits.train], mean, std)
+    assert images.dtype == torch.float32
+    assert float(images.mean()) == pytest.approx(0, abs=0.01)
+    assert float(images.std()) == pytest.approx(1, abs=0.01)
+
+
+def test_resizing_keeps_flat_images_flat() -> None:
+    images = torch.full((2, 3, 8, 8), 0.5)
+    assert resize(images, (8, 8)) is images
+    for size in ((4, 4), (12, 20)):
+        assert torch.allclose(resize(images, size), torch.full((2, 3, *size), 0.5))
+
+
+# batches
+
+
+def test_an_epoch_shows_each_sample_once(digits: Dataset) -> None:
+    recipe = Recipe(samples=256, batch_size=64)
+    batches = Batches(digits, recipe, (8, 8), "cpu")
+    first, second = (
+        torch.cat([labels for _, labels in batches.train(torch.Generator().manual_seed(seed))]) for seed in (1, 2)
+    )
+    expected = digits.labels[digits.train[:256]]
+    assert torch.equal(first.sort().values, expected.sort().values)
+    assert torch.equal(first.bincount(), second.bincount())
+    assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize(("samples", "batch_size", "steps"), [(256, 64, 4), (250, 64, 3), (20, 64, 1)])
+def test_only_full_batches_unless_there_is_but_one(digits: Dataset, samples: int, batch_size: int, steps: int) -> None:
+    batches = Batches(digits, Recipe(samples=samples, batch_size=batch_size), (8, 8), "cpu")
+    sizes = [len(labels) for _, labels in batches.train(torch.Generator())]
+    assert sizes == [min(samples, batch_size)] * steps
+    assert batches.steps == steps
+
+
+def test_val_and_test_are_whole_and_in_order(digits: Dataset) -> None:
+    batches = Batches(digits, Recipe(samples=20), (8, 8), "cpu")
+    assert torch.equal(torch.cat([labels for _, labels in batches.val()]), digits.labels[digits.val])
+    assert torch.equal(torch.cat([labels for _, labels in batches.test()]), digits.labels[digits.test])
+
+
+def test_data_that_must_not_be_flipped_is_not(digits: Dataset) -> None:
+    def images(data: Dataset, recipe: Recipe) -> Tensor:
+        return next(iter(Batches(data, recipe, (8, 8), "cpu").train(torch.Generator().manual_seed(0))))[0]
+
+    assert torch.equal(images(digits, Recipe(flip=True)), images(digits, Recipe(flip=False)))
+    assert not torch.equal(images(replace(digits, flip=True), Recipe(flip=True)), images(digits, Recipe(flip=False)))
+
+
+def test_large_images_shrink_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = load(resolve(str(write_folder(tmp_path, 8, size=(64, 64)))))
+    once = Batches(data, Recipe(crop_padding=16), (16, 16), "cpu")
+    assert once.pixels.shape[2:] == (16, 16)
+    assert once.padding == 4
+    monkeypatch.setenv("MLPNAS_MEMORY_LIMIT", "1KiB")
+    each_time = Batches(data, Recipe(crop_padding=16), (16, 16), "cpu")
+    assert each_time.pixels.shape[2:] == (64, 64)
+    assert each_time.padding == 16
+    (small, _), (large, _) = next(once.val()), next(each_time.val())
+    assert torch.allclose(small, large, atol=0.05)
+
+
+# loop
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_same_seed_same_result(digits: Dataset, precision: str) -> None:
+    recipe = replace(SHORT, precision=precision, drop_path=0.2, crop_padding=1, ema_decay=0.9)
+    runs = []
+    for _ in range(2):
+        network = _network(drop_path=0.2)
+        torch.rand(7)  # whatever else draws random numbers does not matter
+        runs.append((_train(network, digits, recipe, seed=3), _weights(network)))
+    assert runs[0][0] == runs[1][0]
+    assert torch.equal(runs[0][1], runs[1][1])
+    assert _train(_network(drop_path=0.2), digits, recipe, seed=4) != runs[0][0]
+
+
+def test_interrupted_consumption_changes_nothing(digits: Dataset) -> None:
+    expected = _train(_network(drop_path=0.2), digits, SHORT)
+    rows = []
+    for row in train(_network(drop_path=0.2), digits, SHORT, size=(8, 8)):
+        torch.manual_seed(99)
+        rows.append(replace(row, seconds=0))
+    assert rows == expected
+
+
+def test_it_learns(digits: Dataset) -> None:
+    recipe = Recipe(epochs=6, batch_size=32, learning_rate=7e-3)
+    rows = _train(_network(), digits, recipe)
+    assert rows[-1].top1 > 0.6
+    assert rows[-1].top1 > rows[0].top1
+    assert rows[-1].train_loss < rows[0].train_loss
+    assert [row.epoch for row in rows] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("micro_batch", [32, 24, 1])
+def test_micro_batches_add_up_to_the_same_training(digits: Dataset, micro_batch: int) -> None:
+    recipe = replace(SHORT, epochs=1, samples=64, batch_size=32, warmup_epochs=0)
+    whole, parts = _network(), _network()
+    (row,) = _train(whole, digits, recipe)
+    (other,) = _train(parts, digits, recipe, micro_batch=micro_batch)
+    assert float((_weights(whole) - _weights(parts)).abs().mean()) < 1e-5
+    assert other.train_loss == pytest.approx(row.train_loss, rel=1e-4)
+    assert other.val_loss == pytest.approx(row.val_loss, rel=1e-3)
+
+
+def test_loss_and_accuracy_are_what_they_say(digits: Dataset) -> None:
+    class Fixed(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return torch.tensor([0.0, 2.0, 1.0]).repeat(len(images), 1)
+
+    labels = torch.tensor([1, 1, 2, 0])
+    loss, top1 = evaluate(Fixed(), iter([(torch.zeros(4, 1, 8, 8), labels)]), "fp32")
+    logits = np.array([0.0, 2.0, 1.0])
+    log_shares = logits - np.log(np.exp(logits).sum())
+    assert loss == pytest.approx(-log_shares[[1, 1, 2, 0]].mean())
+    assert top1 == 0.5
+
+
+def test_vectors_are_not_decayed() -> None:
+    network = _network()
+    decayed, spared = _optimizer(network, Recipe(weight_decay=0.3)).param_groups
+    assert (decayed["weight_decay"], spared["weight_decay"]) == (0.3, 0.0)
+    assert {parameter.ndim for parameter in spared["params"]} == {1}
+    assert 1 not in {parameter.ndim for parameter in decayed["params"]}
+    assert len(decayed["params"]) + len(spared["params"]) == len(list(network.parameters()))
+
+
+class _Spoilt(nn.Module):
+    """Turns to NaN (or inf) after a number of training batches."""
+
+    def __init__(self, after: int, value: float) -> None:
+        super().__init__()
+        self.inner, self.left, self.value = _network(), after, value
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.left -= self.training
+        return self.inner(images) * (self.value if self.left < 0 else 1)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_ends_the_training(digits: Dataset, value: float) -> None:
+    network = _Spoilt(5, value)
+    rows = []
+    with pytest.raises(Diverged, match="in epoch 2"):
+        rows.extend(train(network, digits, SHORT, size=(8, 8)))
+    assert network.left > -11, "noticed within ten steps"
+
+
+def test_the_deadline_ends_the_training(digits: Dataset) -> None:
+    with pytest.raises(TimeIsUp):
+        _train(_network(), digits, SHORT, deadline=time.monotonic() - 1)
+
+
+def test_average_follows_the_weights() -> None:
+    network = nn.Linear(1, 1, bias=False)
+    network.weight.data.fill_(0.0)
+    average = Average(network, 0.5)
+    expected = 0.0
+    for step in range(1, 30):
+        network.weight.data.fill_(float(step))
+        average.update()
+        decay = min(0.5, step / (10 + step))
+        expected = decay * expected + (1 - decay) * step
+    with average.applied():
+        assert network.weight.item() == pytest.approx(expected)
+    assert network.weight.item() == 29
+
+
+def test_the_average_is_what_is_evaluated_and_kept(digits: Dataset) -> None:
+    network = _network()
+    *_, last = _train(network, digits, replace(SHORT, ema_decay=0.99))
+    loss, top1 = evaluate(network, Batches(digits, SHORT, (8, 8), "cpu").val(), "fp32")
+    assert (loss, top1) == (last.val_loss, last.top1)
+    plain = _network()
+    _train(plain, digits, SHORT)
+    assert not torch.equal(_weights(plain), _weights(network))
+
+
+def test_clipping_bounds_the_step(digits: Dataset) -> None:
+    free, clipped = _network(), _network()
+    start = _weights(free)
+    recipe = replace(SHORT, epochs=1, samples=64, warmup_epochs=0)
+    _train(free, digits, replace(recipe, clip_norm=None))
+    _train(clipped, digits, replace(recipe, clip_norm=1e-6))
+    assert not torch.equal(_weights(free), start)
+    assert not torch.equal(_weights(free), _weights(clipped))

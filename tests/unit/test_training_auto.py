@@ -1,0 +1,164 @@
+"""What `--recipe auto` picks, with the speed of the machine given, so that the pick does not depend on it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import torch
+
+from mlpnas import cache as cache_folder
+from mlpnas.datasets import Dataset, load, resolve
+from mlpnas.nets.network import build
+from mlpnas.spec import ArchSpec, Layer, Stage, Stem
+from mlpnas.training import auto, speed
+from mlpnas.training.speed import Speed
+
+SLOW = {"fp32": Speed(2e-11, 1.3e-9, 2e-3), "bf16": Speed(5e-12, 1.2e-9, 3e-3)}
+FAST = {"fp32": Speed(2e-14, 1e-12, 1e-4), "bf16": Speed(5e-15, 5e-13, 1e-4)}
+
+
+@pytest.fixture
+def digits() -> Dataset:
+    return load(resolve("digits"))
+
+
+@pytest.fixture
+def photos(digits: Dataset) -> Dataset:
+    """As if there were 40,000 photos of 256 x 256; only counts and sizes are looked at."""
+    one = torch.zeros(1, 3, 256, 256, dtype=torch.uint8)
+    indices = torch.arange(50_000)
+    return replace(digits, pixels=one, flip=True, train=indices[:40_000], val=indices[:10_000])
+
+
+@pytest.fixture(autouse=True)
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auto, "speeds", lambda device: SLOW)
+
+
+def _small(width: int = 32) -> ArchSpec:
+    return ArchSpec((Stage(width, 2, Layer.of("token_mlp", ratio=1.0), 2),), Stem(2), 8, channels=1)
+
+
+def _large() -> list[ArchSpec]:
+    mixers = (Layer.of("axial_shift"), Layer.of("gmlp", ratio=2), Layer.of("window_attention"), Layer.of("token_mlp"))
+    return [
+        ArchSpec(tuple(Stage(width * 2**n, 4, mixer, 3, Layer("group")) for n, mixer in enumerate(mixers)), Stem(4))
+        for width in (64, 96, 128)
+    ]
+
+
+def test_small_networks_are_trained_as_they_are(digits: Dataset) -> None:
+    recipe, lines = auto.choose([_small(), _small(16)], digits, "cpu", workers=2, trials=24)
+    assert (recipe.width_scale, recipe.input_size, recipe.samples) == (1, None, None)
+    assert 6 <= recipe.epochs <= 15
+    assert not recipe.flip
+    assert "full width" in lines[0]
+    assert "as declared" in lines[0]
+
+
+def test_large_networks_shrink_until_they_end_in_time(digits: Dataset) -> None:
+    specs = _large()
+    recipe, lines = auto.choose(specs, digits, "cpu", workers=2, trials=8)
+    assert recipe.input_size == 32
+    assert recipe.width_scale < 1
+    assert _predicted(recipe, specs, digits) <= 75 * 1.01
+    assert "input 32 (declared 224)" in lines[0]
+    assert len({recipe.network(spec, digits).stages[0].width for spec in specs}) == len(specs)
+
+
+def _predicted(recipe: auto.Recipe, specs: list[ArchSpec], data: Dataset) -> float:
+    steps = min(recipe.samples or 10**9, len(data.train)) // recipe.batch_size
+    seconds = [SLOW[recipe.precision].step(recipe.network(spec, data), recipe.batch_size) for spec in specs]
+    return recipe.epochs * steps * sum(seconds) / len(specs)
+
+
+def test_many_images_are_thinned_out(photos: Dataset) -> None:
+    recipe, _ = auto.choose(_large(), photos, "cpu", workers=2, trials=8)
+    assert 1000 <= (recipe.samples or 0) <= 10_000
+    assert recipe.flip
+
+
+def test_fewer_trials_or_more_workers_leave_more_time_for_each(digits: Dataset) -> None:
+    deep = [replace(_small(48), stages=(replace(_small(48).stages[0], depth=40),))]
+    searches = [(1, 64), (2, 16), (8, 16)]
+    epochs = [auto.choose(deep, digits, "cpu", workers, trials)[0].epochs for workers, trials in searches]
+    assert epochs == sorted(epochs)
+    assert epochs[0] < epochs[-1]
+
+
+def test_a_fast_device_takes_more_of_everything(photos: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auto, "speeds", lambda device: FAST)
+    monkeypatch.setattr(auto, "device_name", lambda device: "a GPU")
+    recipe, lines = auto.choose(_large(), photos, "cuda", workers=1, trials=8)
+    assert (recipe.width_scale, recipe.input_size, recipe.samples) == (1, None, None)
+    assert recipe.epochs > 10
+    assert recipe.precision == "bf16"
+    assert "a GPU" in lines[1]
+
+
+def test_precision_is_the_faster_one(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert auto.choose([_small()], digits, "cpu", 2, 24)[0].precision == "fp32"
+    wide = replace(_small(1024), stages=(Stage(1024, 1, Layer("token_linear"), 4),))
+    assert auto.choose([wide], digits, "cpu", 2, 24)[0].precision == "bf16"
+
+
+def test_wide_networks_learn_slower(digits: Dataset) -> None:
+    rates = [auto.choose([_small(width)], digits, "cpu", 2, 24)[0].learning_rate for width in (16, 32, 64, 256)]
+    assert rates == sorted(rates, reverse=True)
+    assert all(5e-4 <= rate <= 1e-2 for rate in rates)
+
+
+def test_speed_predicts_from_costs() -> None:
+    spec = _small()
+    of_one = auto.mean([Speed(1, 0, 0).step(spec, 1)])
+    assert of_one == 3 * speed.cost(spec).macs
+    assert Speed(0, 1, 0).step(spec, 4) == 4 * speed.cost(spec).activation_bytes
+    assert Speed(0, 0, 1).step(spec, 4) == 2
+
+
+def test_fit_finds_the_coefficients() -> None:
+    specs, true = speed._probes(wide=False), Speed(3e-11, 2e-9, 1e-3)
+    found = speed._fit(specs, [true.step(spec, speed._BATCH) for spec in specs])
+    assert [found.per_mac, found.per_byte, found.per_block] == pytest.approx([3e-11, 2e-9, 1e-3], rel=1e-6)
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_probes_can_be_built(wide: bool) -> None:
+    with torch.device("meta"):
+        assert [build(spec) for spec in speed._probes(wide)]
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    calls: list[str] = []
+
+    def measured(device: str) -> dict[str, dict[str, float]]:
+        calls.append(device)
+        return {name: {"per_mac": 1.0, "per_byte": 2.0, "per_block": 3.0} for name in ("fp32", "bf16")}
+
+    monkeypatch.setattr(speed, "_measured", measured)
+    monkeypatch.setattr(speed, "device_name", lambda device: "A processor (TM) @ 2 GHz")
+    speed.speeds.cache_clear()
+    yield calls
+    speed.speeds.cache_clear()
+
+
+def test_speed_is_measured_once_and_written_down(counted: list[str]) -> None:
+    for _ in range(2):
+        assert speed.speeds("cpu")["fp32"] == Speed(1, 2, 3)
+        speed.speeds.cache_clear()
+    assert counted == ["cpu"]
+    file = cache_folder.folder("speed") / "a-processor-tm-2-ghz.json"
+    known = cache_folder.read_json(file)
+    assert known is not None
+    assert (known["device"], known["torch"]) == ("A processor (TM) @ 2 GHz", torch.__version__)
+    cache_folder.write_json(file, known | {"torch": "1.0"})
+    speed.speeds("cpu")
+    assert len(counted) == 2, "another torch is another speed"
+
+
+def test_a_real_step_takes_time() -> None:
+    spec = ArchSpec((Stage(16, 1, Layer("token_linear")),), Stem(8), 32)
+    seconds = speed._step_seconds(spec, "cpu")
+    assert set(seconds) == {"fp32", "bf16"}
+    assert all(0 < value < 10 for value in seconds.values())
