@@ -135,7 +135,7 @@ def _mark(chart: go.Figure, run: Run, picks: Sequence[tuple[str, Record]], x: st
         text=words,
         customdata=[word for word, _ in picks],
         meta="picks",
-        textposition=[f"{up} {'left' if share > 0.3 else 'right'}" for share in shares],
+        textposition=[f"{up} {'left' if share > 0.15 else 'right'}" for share in shares],
         textfont={"size": 12, "color": INK},
         showlegend=False,
         hoverinfo="skip",

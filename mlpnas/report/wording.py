@@ -3,8 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping
 
+from mlpnas import plugins
+from mlpnas.errors import UnknownName
 from mlpnas.run import Run
-from mlpnas.spec import ArchSpec, Grid, Stage
+from mlpnas.spec import ArchSpec, Grid, Layer, Scalar, Stage
 from mlpnas.units import duration, show
 
 FAILED = ("diverged", "out_of_memory", "failed")
@@ -42,10 +44,22 @@ def grid(size: Grid) -> str:
     return f"{size.height}x{size.width}" + (f"+{size.extra}" if size.extra else "")
 
 
+def options(mixer: Layer) -> dict[str, Scalar]:
+    """What a mixer was given and, beyond that, its defaults; what is off is left out."""
+    try:
+        known = plugins.options(plugins.find("mixers", mixer.name), skip=2)
+    except UnknownName:
+        known = {}
+    given = {name: parameter.default for name, parameter in known.items()} | dict(mixer.options)
+    return {name: value for name, value in given.items() if value is not None and value is not False}
+
+
 def stage(stage: Stage, size: Grid) -> str:
-    """One line for one stage: 14x14 · 48 channels · 3 x axial_shift(shift_size=5) · MLP 2."""
+    """One line for one stage: 14x14 · 48 channels · 3 x axial_shift(shift_size=5, dilation=1) · MLP 2."""
     mlp = f"MLP {stage.mlp_ratio:g}" if stage.mlp_ratio else "no MLP"
-    return f"{grid(size)} · {stage.width} channels · {stage.depth} x {stage.mixer} · {mlp}"
+    inner = ", ".join(f"{name}={value}" for name, value in options(stage.mixer).items())
+    mixer = f"{stage.mixer.name}({inner})" if inner else stage.mixer.name
+    return f"{grid(size)} · {stage.width} channels · {stage.depth} x {mixer} · {mlp}"
 
 
 def stages(spec: ArchSpec) -> list[str]:
@@ -54,7 +68,7 @@ def stages(spec: ArchSpec) -> list[str]:
 
 
 def short(spec: ArchSpec) -> str:
-    """The architecture in one line: 2 x gmlp 32, 3 x axial_shift(shift_size=5) 64."""
+    """The architecture in one line, defaults left out: 2 x gmlp 32, 3 x axial_shift(shift_size=3) 64."""
     return ", ".join(f"{item.depth} x {item.mixer} {item.width}" for item in spec.stages)
 
 

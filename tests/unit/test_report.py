@@ -394,12 +394,14 @@ def test_numbers_in_words(name: str, value: float | None, text: str, cell: str) 
 
 
 def test_architecture_in_words() -> None:
-    shift = Layer.of("axial_shift", shift_size=5)
-    spec = ArchSpec((Stage(32, 2, shift, 2), Stage(64, 3, Layer("gmlp"), 0)), Stem(2), 28, 1, 10)
+    shift = Layer.of("axial_shift", shift_size=3)
+    spec = ArchSpec((Stage(32, 2, shift, 2), Stage(64, 3, Layer("token_linear"), 0)), Stem(2), 28, 1, 10)
     assert wording.stages(spec) == [
-        "14x14 · 32 channels · 2 x axial_shift(shift_size=5) · MLP 2",
-        "7x7 · 64 channels · 3 x gmlp · no MLP",
+        "14x14 · 32 channels · 2 x axial_shift(shift_size=3, dilation=1) · MLP 2",
+        "7x7 · 64 channels · 3 x token_linear · no MLP",
     ]
-    assert wording.short(spec) == "2 x axial_shift(shift_size=5) 32, 3 x gmlp 64"
-    assert wording.mixers(spec) == ["gmlp", "axial_shift"]
+    assert wording.short(spec) == "2 x axial_shift(shift_size=3) 32, 3 x token_linear 64"
+    assert wording.mixers(spec) == ["token_linear", "axial_shift"]
+    assert wording.options(Layer.of("window_attention", window=4)) == {"window": 4, "head_dim": 32}
+    assert wording.options(Layer.of("of another package", ratio=2)) == {"ratio": 2}
     assert wording.grid(published.find("vit_s16").spec.grids()[0]) == "14x14+1"
