@@ -13,7 +13,7 @@ import pytest
 from safetensors.torch import save_file
 
 import mlpnas
-from mlpnas.cli import app, main
+from mlpnas.cli import main
 from mlpnas.commands._table import plain, print_table
 from mlpnas.exporters import fresh
 from mlpnas.run import Run
@@ -47,8 +47,6 @@ def cli(runs: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.Captur
 
     def call(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["mlpnas", *arguments])
-        monkeypatch.setattr(app, "registered_commands", [])
-        monkeypatch.setattr(app, "registered_groups", [])
         with pytest.raises(SystemExit) as stop:
             main()
         captured = capsysbinary.readouterr()

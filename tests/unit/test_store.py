@@ -91,13 +91,7 @@ def test_every_record_comes_back_whatever_happens_between(records: list[Record],
 
 
 @settings(max_examples=25)
-@given(
-    before=st.integers(0, 4),
-    joined=st.integers(2, 6),
-    after=st.integers(0, 4),
-    deleted=st.integers(0, 5),
-    debris=st.booleans(),
-)
+@given(st.integers(0, 4), st.integers(2, 6), st.integers(0, 4), st.integers(0, 5), st.booleans())
 def test_a_crash_inside_compaction_loses_and_repeats_nothing(
     before: int, joined: int, after: int, deleted: int, debris: bool
 ) -> None:
@@ -186,11 +180,8 @@ def test_compaction_leaves_files_of_others_alone(tmp_path: Path) -> None:
     (tmp_path / "trials" / "notes.txt").write_text("mine")
     (tmp_path / "trials" / "folder").mkdir()
     kept.compact()
-    assert {path.name for path in (tmp_path / "trials").iterdir()} == {
-        "part-000000-000001.parquet",
-        "notes.txt",
-        "folder",
-    }
+    kinds = {path.name for path in (tmp_path / "trials").iterdir()}
+    assert kinds == {"part-000000-000001.parquet", "notes.txt", "folder"}
 
 
 @pytest.fixture
