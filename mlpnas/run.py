@@ -90,6 +90,8 @@ class Manifest:
             value = getattr(self, f.name)
             if f.default_factory is dict and not isinstance(value, Mapping):
                 raise TypeError(f"{f.name}: expected a mapping, got {value!r}")
+        if not self.objectives:
+            raise ValueError("objectives: needs at least one")
         if unknown := set(self.objectives.values()) - {"maximize", "minimize"}:
             raise ValueError(f"objectives: a direction is maximize or minimize, not {unknown.pop()!r}")
         return self

@@ -129,6 +129,7 @@ def test_tables_are_arrow(run: Run) -> None:
         "null",
         "{}",
         "{",
+        '{"name": "x"}',
         '{"name": "x", "objectives": 5}',
         '{"name": "x", "objectives": {"top1": "up"}}',
         '{"name": "x", "data": []}',
@@ -148,8 +149,8 @@ def test_no_run_says_how_to_list_them(tmp_path: Path) -> None:
 
 
 def test_a_manifest_of_a_later_version_reads(tmp_path: Path) -> None:
-    (tmp_path / "run.json").write_text(json.dumps({"name": "x", "colour": "blue"}))
-    assert Manifest.read(tmp_path) == Manifest("x")
+    (tmp_path / "run.json").write_text(json.dumps({"name": "x", "objectives": MANIFEST.objectives, "colour": "blue"}))
+    assert Manifest.read(tmp_path) == Manifest("x", objectives=MANIFEST.objectives)
 
 
 def test_names_live_under_runs_and_paths_where_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
