@@ -1,6 +1,7 @@
 """Counts what runs on the meta device: FLOPs by torch.utils.flop_counter's formulas, and bytes of living tensors."""
 
 from collections.abc import Callable, Collection, Iterator
+from itertools import zip_longest
 from typing import Any
 from weakref import finalize
 
@@ -18,6 +19,11 @@ class Meter(TorchDispatchMode):
         flops: so far; a multiply-accumulate counts 2.
         peak: largest number of bytes of all results alive at once, without the storages in `ignored`.
     """
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Otherwise torch.compile's machinery is imported, for seconds, at the first operation."""
+        return False
 
     def __init__(self, ignored: Collection[int] = ()) -> None:
         super().__init__()
@@ -55,14 +61,32 @@ def _tensors(result: Any) -> Iterator[Tensor]:
             yield from _tensors(item)
 
 
+def _like(x: Tensor, *_: Any, **__: Any) -> Tensor:
+    return x.new_empty(x.shape)
+
+
+def _broadcast(x: Tensor, other: Any, *_: Any, **__: Any) -> Tensor:
+    if not isinstance(other, Tensor):
+        return x.new_empty(x.shape)
+    sides = zip_longest(reversed(x.shape), reversed(other.shape), fillvalue=1)
+    return x.new_empty([max(pair) for pair in sides][::-1])
+
+
 def _normed(x: Tensor, statistics: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
-    return torch.empty_like(x), x.new_empty(statistics), x.new_empty(statistics)
+    return x.new_empty(x.shape), x.new_empty(statistics), x.new_empty(statistics)
 
 
-# torch's own meta kernels of these are Python and take over a millisecond each: most of the cost of a cost.
+# torch's own meta kernels of these are Python: a millisecond each, and seconds of imports at the first one.
 _SHAPES: dict[Any, Callable[..., Any]] = {
     aten.addmm.default: lambda bias, x, weight, **_: x.new_empty(x.shape[0], weight.shape[1]),
-    aten.gelu.default: lambda x, **_: torch.empty_like(x),
+    aten.mm.default: lambda x, weight: x.new_empty(x.shape[0], weight.shape[1]),
+    aten.bmm.default: lambda x, weight: x.new_empty(*x.shape[:2], weight.shape[2]),
+    aten.baddbmm.default: lambda bias, x, weight, **_: x.new_empty(*x.shape[:2], weight.shape[2]),
+    aten.add.Tensor: _broadcast,
+    aten.mul.Tensor: _broadcast,
+    aten.gelu.default: _like,
+    aten.empty_like.default: _like,
+    aten._softmax.default: _like,
     aten.native_layer_norm.default: lambda x, shape, *_: _normed(x, (*x.shape[: -len(shape)], *(1,) * len(shape))),
     aten.native_group_norm.default: lambda x, weight, bias, batch, channels, size, groups, eps: _normed(
         x, (batch, groups)
