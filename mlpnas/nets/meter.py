@@ -72,8 +72,16 @@ def _broadcast(x: Tensor, other: Any, *_: Any, **__: Any) -> Tensor:
     return x.new_empty([max(pair) for pair in sides][::-1])
 
 
-def _normed(x: Tensor, statistics: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
+def _layer_normed(x: Tensor, shape: list[int], *_: Any) -> tuple[Tensor, Tensor, Tensor]:
+    statistics = (*x.shape[: -len(shape)], *(1,) * len(shape))
     return x.new_empty(x.shape), x.new_empty(statistics), x.new_empty(statistics)
+
+
+def _group_normed(x: Tensor, *sizes: Any) -> tuple[Tensor, Tensor, Tensor]:
+    batch, groups = sizes[2], sizes[5]
+    # a plane stays channels-last, so that what follows needs no copy
+    out = x.new_empty_strided(x.shape, x.stride()) if x.ndim == 4 else x.new_empty(x.shape)
+    return out, x.new_empty(batch, groups), x.new_empty(batch, groups)
 
 
 # torch's own meta kernels of these are Python: a millisecond each, and seconds of imports at the first one.
@@ -87,8 +95,6 @@ _SHAPES: dict[Any, Callable[..., Any]] = {
     aten.gelu.default: _like,
     aten.empty_like.default: _like,
     aten._softmax.default: _like,
-    aten.native_layer_norm.default: lambda x, shape, *_: _normed(x, (*x.shape[: -len(shape)], *(1,) * len(shape))),
-    aten.native_group_norm.default: lambda x, weight, bias, batch, channels, size, groups, eps: _normed(
-        x, (batch, groups)
-    ),
+    aten.native_layer_norm.default: _layer_normed,
+    aten.native_group_norm.default: _group_normed,
 }
