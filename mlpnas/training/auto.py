@@ -39,7 +39,7 @@ class _Aim:
 
 
 _AIMS = {
-    "cpu": _Aim(300, least=15, most=75, epochs=(4, 10), batch_size=64, more_pixels=1),
+    "cpu": _Aim(220, least=15, most=75, epochs=(4, 10), batch_size=64, more_pixels=1),
     "cuda": _Aim(3600, least=60, most=600, epochs=(10, 60), batch_size=256, more_pixels=2),
 }
 

@@ -102,6 +102,7 @@ def _probes(wide: bool) -> list[ArchSpec]:
         one(32, 8, 512, 1, Layer.of("token_linear"), 4),
         one(32, 2, 32, 2, Layer.of("token_mlp", ratio=1.0)),
         one(32, 4, 64, 4, Layer.of("axial_shift", shift_size=3)),
+        one(32, 4, 32, 4, Layer.of("attention", head_dim=8)),
     ]
 
 
