@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 STATUSES = ("done", "stopped", "diverged", "out_of_memory", "failed", "over_budget")
+FAILURES = ("diverged", "out_of_memory", "failed")
 ORIGINS = ("sampled", "published", "warm_start", "duplicate")
 
 

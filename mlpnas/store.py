@@ -35,9 +35,6 @@ def _schema(cls: type, extra: Iterable[str] = ()) -> pa.Schema:
     return pa.schema(columns)
 
 
-TABLES: Mapping[str, type] = {"trials": Record, "epochs": EpochRow}
-
-
 class Table:
     """One Parquet table of a run folder."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mlpnas.record import FAILURES
 from mlpnas.units import duration, show
 
 Event = Mapping[str, Any]
@@ -64,7 +65,7 @@ class State:
 
     @property
     def failed(self) -> int:
-        return sum(trial["status"] != "done" and trial["origin"] != "duplicate" for trial in self.ended)
+        return sum(trial["status"] in FAILURES and trial["origin"] != "duplicate" for trial in self.ended)
 
     @property
     def elapsed(self) -> float:
@@ -122,7 +123,7 @@ class Lines:
         return f"[{state.finished}/{state.trials}{left}] trial {event['trial']} {event['origin']}: {what}"
 
     def _summary(self, event: Event) -> Iterator[str]:
-        failed = f", {event['failed']} not finished" if event["failed"] else ""
+        failed = f", {event['failed']} failed" if event["failed"] else ""
         yield f"{event['trials']} trials{failed} in {duration(event['seconds'])}; {event['front_size']} on the front"
         if event["best"]:
             yield f"best: trial {event['best']['trial']}, {describe(event['best'])}"

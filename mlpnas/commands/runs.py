@@ -27,7 +27,7 @@ def runs(as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")]
 def _row(folder: Any) -> dict[str, Any]:
     """One run; a run that cannot be read says why under `error`."""
     from mlpnas.errors import MlpnasError
-    from mlpnas.report.wording import FAILED
+    from mlpnas.record import FAILURES
     from mlpnas.run import Run
 
     try:
@@ -39,7 +39,7 @@ def _row(folder: Any) -> dict[str, Any]:
             "created": run.manifest.created,
             "space": run.manifest.space,
             "trials": len(trials),
-            "failed": sum(record.status in FAILED for record in trials),
+            "failed": sum(record.status in FAILURES for record in trials),
             "best": {"trial": best.trial, **best.values} if best else None,
             "hypervolume": run.hypervolume(),
         }

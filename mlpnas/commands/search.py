@@ -17,7 +17,8 @@ def search(
         str | None, typer.Option(help="A space file, or a shipped space: asmlp, isotropic, quick.")
     ] = None,
     budget: Annotated[
-        list[str] | None, typer.Option(help="Upper bound with its unit: 15GFLOPs, 60Mparams, 12ms. Repeat for more.")
+        list[str] | None,
+        typer.Option(metavar="LIMIT", help="Upper bound with its unit: 15GFLOPs, 60Mparams, 12ms. Repeat for more."),
     ] = None,
     fill: Annotated[float, typer.Option(help="Share of the budget that every proposal uses at least.")] = 0.5,
     trials: Annotated[str | None, typer.Option(help="Trials in all (24); +20 with --resume: so many more.")] = None,
@@ -25,7 +26,7 @@ def search(
     data: Annotated[str | None, typer.Option(help="A source (mnist5k, digits, cifar10, ...) or a path.")] = None,
     objectives: Annotated[str, typer.Option(help="By name; the first decides what is best.")] = "top1,macs",
     sampler: Annotated[str, typer.Option(help="random, tpe or nsga2.")] = "tpe",
-    recipe: Annotated[str, typer.Option(help="auto, or a JSON file with training options.")] = "auto",
+    recipe: Annotated[str, typer.Option(help="auto, smoke, quick, standard, full, or a JSON or YAML file.")] = "auto",
     backend: Annotated[str, typer.Option(help="ray, or local: one trial at a time without Ray.")] = "ray",
     workers: Annotated[int | None, typer.Option(help="Trials at once; one per core or GPU unless given.")] = None,
     gpus_per_trial: Annotated[float | None, typer.Option(help="Share of a GPU per trial, like 0.25.")] = None,

@@ -20,7 +20,7 @@ from mlpnas.run import Manifest
 from mlpnas.space.space import SearchSpace
 from mlpnas.space.tables import QUANTITIES
 from mlpnas.spec import ArchSpec
-from mlpnas.training import auto
+from mlpnas.training import auto, recipes
 from mlpnas.training.recipe import Recipe
 
 BACKENDS = ("ray", "local")
@@ -150,10 +150,7 @@ def _recipe(
         return options.recipe, []
     if options.recipe == "auto":
         return auto.choose(some, data, device, max(1, workers), options.trials)
-    try:
-        return Recipe.loads(Path(options.recipe).read_text(encoding="utf-8")), []
-    except OSError as error:
-        raise RunError(f"--recipe {options.recipe}: neither auto nor a readable JSON file ({error})") from None
+    return recipes.named(options.recipe), []
 
 
 def _reference(objectives: Mapping[str, str], limits: Mapping[str, float], space: SearchSpace) -> dict[str, float]:
@@ -175,6 +172,8 @@ def _facts(data: datasets.Dataset) -> dict[str, Any]:
         "images": images,
         "size": [data.channels, *data.image],
         "chance": data.chance,
+        "mean": list(data.mean),
+        "std": list(data.std),
     }
 
 

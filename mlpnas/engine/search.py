@@ -11,6 +11,7 @@ from mlpnas.engine.driver import Backend, Driver, Listener, summary
 from mlpnas.engine.lock import writing
 from mlpnas.engine.prepare import Options, prepare
 from mlpnas.errors import RunError
+from mlpnas.record import FAILURES
 from mlpnas.run import Manifest, Run, locate, runs_folder
 from mlpnas.space.space import SearchSpace
 from mlpnas.store import write_text
@@ -48,7 +49,7 @@ def search(
         time: wall time after which no trial is started, "30m".
         objectives: the first decides what is best; each knows its direction.
         data: a source or a path; None: the embedded digits.
-        recipe: auto, a Recipe, or a JSON file of one.
+        recipe: auto, a Recipe, the name of one, or a JSON or YAML file.
         fill: share of the budget that every proposal uses at least.
         run: a name under runs/ or a path; None: a new name.
         listener: told every event, a JSON object with the key `event`.
@@ -98,6 +99,7 @@ def _run(folder: Path, manifest: Manifest, space: SearchSpace, listener: Listene
     write_text(folder / "space.yaml", manifest.space_text)
     manifest.write(folder)
     run, started = Run(folder), time.time()
+    run.store.compact()  # clears away what a crash left
     listener(_begin(run))
     driver = Driver(run, space, listener)
     try:
@@ -120,7 +122,7 @@ def backend(name: str) -> Backend:
 
 
 def _resumed(
-    run: str | Path | None, space: Any, trials: int | str, time: str | None
+    run: str | Path | None, space: SearchSpace | str | Path | None, trials: int | str | None, time: str | None
 ) -> tuple[Path, Manifest, SearchSpace]:
     if run is None:
         raise RunError("--resume needs --run: the run to go on with; `mlpnas runs` lists them")
@@ -178,7 +180,7 @@ def _end(run: Run, elapsed: float) -> dict[str, Any]:
         "event": "end",
         "run": str(run.path),
         "trials": len(trials),
-        "failed": sum(not record.is_done for record in trials),
+        "failed": sum(record.status in FAILURES for record in trials),
         "best": summary(run.best()) if run.done() else None,
         "front_size": len(run.front()),
         "hypervolume": run.hypervolume(),

@@ -78,11 +78,14 @@ def _attempt(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: f
 
 def _judged(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: float) -> Iterator[EpochRow | Outcome]:
     candidate = Candidate(ArchSpec.loads(job.spec), job.device)
-    wanted = dict.fromkeys(["top1", "loss", *job.objectives, *job.limits])
-    early = [name for name in wanted if not find("objectives", name).needs_training]
+    asked = dict.fromkeys([*job.objectives, *job.limits])
+    early = [name for name in asked if not find("objectives", name).needs_training]
     values = measure(early, candidate)
     if reason := _over(values, job.limits):
         yield Outcome("over_budget", values, error=reason)
+        return
+    if len(early) == len(asked):  # nothing that training could tell
+        yield Outcome("done", values)
         return
     proxy = recipe.network(candidate.spec, data)
     torch.manual_seed(job.seed)
@@ -99,7 +102,8 @@ def _judged(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: fl
         trial=job.trial,
     ):
         yield row
-    values |= measure([name for name in wanted if name not in early], replace(candidate, row=row))
+    late = dict.fromkeys(["top1", "loss", *(name for name in asked if name not in early)])
+    values |= measure(late, replace(candidate, row=row))
     if reason := _over(values, job.limits):
         yield Outcome("over_budget", values, error=reason)
         return
@@ -119,6 +123,7 @@ def _write_weights(network: nn.Module, proxy: ArchSpec, recipe: Recipe, path: Pa
     path.parent.mkdir(parents=True, exist_ok=True)
     with cache.replacing(path) as part:
         save_file(tensors, part, {"spec": proxy.dumps(), "recipe": recipe.dumps()})
+        part.chmod(0o644)  # safetensors writes for the owner alone
 
 
 def _status(error: Exception) -> str:

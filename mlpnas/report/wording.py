@@ -5,11 +5,11 @@ from collections.abc import Mapping
 
 from mlpnas import plugins
 from mlpnas.errors import UnknownName
+from mlpnas.record import FAILURES
 from mlpnas.run import Run
 from mlpnas.spec import ArchSpec, Grid, Layer, Scalar, Stage
 from mlpnas.units import duration, show
 
-FAILED = ("diverged", "out_of_memory", "failed")
 _LABELS = {"top1": "top-1", "macs": "MACs", "peak_bytes": "peak memory", "activation_bytes": "training memory"}
 
 
@@ -102,7 +102,7 @@ def tally(run: Run) -> str:
     ends = Counter(record.status for record in run.records if record.origin != "duplicate")
     parts = [f"{ends.total()} trial" + ("s" if ends.total() != 1 else "")]
     counts = {
-        "failed": sum(ends[s] for s in FAILED),
+        "failed": sum(ends[s] for s in FAILURES),
         "stopped early": ends["stopped"],
         "over budget": ends["over_budget"],
     }

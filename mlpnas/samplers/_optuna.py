@@ -41,7 +41,7 @@ class OptunaStudy:
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.space, self.window, self.objectives, self.seed, self.make = space, window, dict(objectives), seed, make
-        self.study = optuna.create_study(directions=list(self.objectives.values()))
+        self.study = optuna.create_study(directions=list(self.objectives.values()))  # type: ignore[arg-type]
         self._running: dict[int, Trial] = {}
         self._suggested = 0
 

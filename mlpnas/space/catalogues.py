@@ -13,7 +13,7 @@ from mlpnas.spec import Scalar
 
 # positional arguments before the options: Mixer(dim, grid), Norm(dim), Downsample(source, target, norm)
 _SHAPE = {"mixers": 2, "norms": 1, "downsamples": 3}
-_TABLES = {"norms": NORMS, "downsamples": DOWNSAMPLES}
+_TABLES: Mapping[str, Mapping[str, Any]] = {"norms": NORMS, "downsamples": DOWNSAMPLES}
 
 
 def plugin_names(catalogue: str) -> tuple[str, ...]:

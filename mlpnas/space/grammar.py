@@ -22,7 +22,7 @@ class Number:
         if value is None:
             return self.none
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return is_number and self.least <= value < 1e6 and (not self.whole or value == int(value))  # type: ignore[operator, arg-type]
+        return is_number and self.least <= value < 1e6 and (not self.whole or value == int(value))  # type: ignore[operator]
 
     def __str__(self) -> str:
         kind = "a whole number" if self.whole else "a number"

@@ -53,7 +53,7 @@ class _Document(Reader):
                     self.problem(root, name, "is missing" + ("; write version: 1" if name == "version" else ""))
         if "version" in items and items["version"].plain() != 1:
             self.problem(items["version"], "version", f"must be 1, got {items['version'].plain()!r}")
-        network = self.fields(root, items, "", "", NETWORK | STAGE)
+        network = self.fields(root, items, "", "", {**NETWORK, **STAGE})
         stages = self.stages(items["stages"]) if "stages" in items else ()
         self.scopes(root, network, stages)
         return Document(

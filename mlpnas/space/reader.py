@@ -54,12 +54,12 @@ class Reader:
                 nodes[name] = self.variant(item, where, question, known)
             elif name in known:
                 nodes[name] = self.value(item, where, question, known[name])
-        if isinstance(nodes.get(VARIANT), Choose):
-            self.overlap(parent, path, nodes)
+        self.overlap(parent, path, nodes)
         return Fields(nodes)
 
     def overlap(self, parent: Item, path: str, nodes: Mapping[str, Node]) -> None:
-        for option in nodes[VARIANT].options:  # type: ignore[union-attr]
+        variant = nodes.get(VARIANT)
+        for option in variant.options if isinstance(variant, Choose) else ():
             for name in sorted(set(names(option.node)) & set(nodes)):
                 self.problem(
                     parent, f"{path}.{name}".lstrip("."), f"stands beside variant and in its {option.label}; keep one"

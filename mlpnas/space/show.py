@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mlpnas.space.space import Budget, SearchSpace
+from mlpnas.space.space import Budget, SearchSpace, Window
 from mlpnas.space.tree import Choose, Fields, LayerNode, Node
 from mlpnas.units import show
 
@@ -32,7 +32,7 @@ def lines(space: SearchSpace, budget: Budget = None) -> Iterator[str]:
     yield from _tree(space)
 
 
-def _inside(space: SearchSpace, limits: dict[str, tuple[float, float]]) -> Iterator[str]:
+def _inside(space: SearchSpace, limits: Window) -> Iterator[str]:
     for quantity, (low, high) in limits.items():
         if quantity != "peak_bytes":
             count = space.tables.count(quantity, low, high)

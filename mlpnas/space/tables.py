@@ -5,7 +5,7 @@ last stage to the first without listing them. Which stages fit behind which is p
 cannot be built (odd grids, heads that do not divide the width) is not in it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +24,13 @@ Floats = NDArray[np.float64]
 SUMMED = ("macs", "params", "activation_bytes")
 QUANTITIES = (*SUMMED, "peak_bytes")  # a maximum, not a sum
 _LARGEST = 2**17  # sums kept apart; beyond, they are rounded up to a raster of as many steps
+
+
+class _Outcome(NamedTuple):
+    answers: Answers
+    stage: Stage
+    cost: Cost
+    state: State
 
 
 class StageOutcomes(NamedTuple):
@@ -52,9 +59,9 @@ class Histogram(NamedTuple):
 def _histogram(costs: Floats, ways: Floats) -> Histogram:
     if len(costs) > _LARGEST:
         step = costs.max() / _LARGEST
-        ways = np.bincount(np.ceil(costs / step).astype(np.int64), ways)
-        kept = np.flatnonzero(ways)
-        return Histogram(kept * step, np.cumsum(ways[kept]))
+        coarse = np.bincount(np.ceil(costs / step).astype(np.int64), ways)
+        kept = np.flatnonzero(coarse)
+        return Histogram(kept * step, np.cumsum(coarse[kept]))
     distinct, where = np.unique(costs, return_inverse=True)
     return Histogram(distinct, np.cumsum(np.bincount(where, ways, minlength=len(distinct))))
 
@@ -85,23 +92,18 @@ class NetworkTable:
     def outcomes(self, number: int, state: State | None) -> StageOutcomes:
         """What stage `number` can be behind `state`."""
         if (number, state) not in self._outcomes:
-            rows = [row for row in self._tried(number, state) if row is not None]
-            quantities = {name: np.array([getattr(row[2], name) for row in rows], float) for name in QUANTITIES}
-            columns = (tuple(row[i] for row in rows) for i in (0, 1, 3))
-            answers, stages, states = columns
-            self._outcomes[number, state] = StageOutcomes(answers, stages, quantities, states, _by_state(states))
+            rows = list(self._built(number, state))
+            costs = {name: np.array([getattr(row.cost, name) for row in rows], float) for name in QUANTITIES}
+            states = tuple(row.state for row in rows)
+            answers, stages = tuple(row.answers for row in rows), tuple(row.stage for row in rows)
+            self._outcomes[number, state] = StageOutcomes(answers, stages, costs, states, _by_state(states))
         return self._outcomes[number, state]
 
-    def _tried(self, number: int, state: State | None) -> list[tuple[Answers, Stage, Cost, State] | None]:
-        return [self._try(number, state, answers, values) for answers, values in outcomes(self.stages[number])]
-
-    def _try(self, number: int, state: State | None, answers: Answers, values: Mapping[str, Any]) -> Any:
-        try:
-            stage = self.assembly.stage(number, values)
-            cost, following = self.assembly.extend(number, state, stage)
-        except ShapeError:
-            return None
-        return answers, stage, cost, following
+    def _built(self, number: int, state: State | None) -> Iterator[_Outcome]:
+        for answers, values in outcomes(self.stages[number]):
+            with suppress(ShapeError):  # does not fit here: no row
+                stage = self.assembly.stage(number, values)
+                yield _Outcome(answers, stage, *self.assembly.extend(number, state, stage))
 
     def remaining(self, quantity: str, number: int, state: State | None) -> Histogram:
         """Costs of everything from stage `number` on."""

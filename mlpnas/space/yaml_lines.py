@@ -7,7 +7,6 @@ import yaml
 
 from mlpnas.errors import Problem, SpaceError
 
-
 _LARGEST = 100_000
 
 
@@ -92,7 +91,7 @@ def _mapping(node: yaml.MappingNode, path: str, problems: list[Problem], open_no
 
 def _scalar(node: yaml.Node, path: str, problems: list[Problem]) -> Any:
     try:
-        value = yaml.SafeLoader("").construct_object(node)  # type: ignore[no-untyped-call]
+        value = yaml.SafeLoader("").construct_object(node)
     except yaml.YAMLError:
         value = ...
     if value is not None and not isinstance(value, (str, int, float, bool)):

@@ -47,8 +47,8 @@ CASES = {
     "objectives: twice": ([*QUICK, "--objectives", "top1,top1"], "name each once"),
     "backend": (["search", "--space", "quick", "--backend", "slurm"], "known: ray, local"),
     "workers": ([*QUICK, "--workers", "4"], "one trial at a time"),
-    "recipe: missing": ([*QUICK, "--recipe", "nowhere.json"], "neither auto nor a readable"),
-    "recipe: broken": ([*QUICK, "--recipe", "broken.json"], "not JSON"),
+    "recipe: missing": ([*QUICK, "--recipe", "nowhere.json"], "nowhere.json: cannot be read"),
+    "recipe: broken": ([*QUICK, "--recipe", "broken.json"], "broken.json: cannot be read"),
     "recipe: a typo": ([*QUICK, "--recipe", "typo.json"], "did you mean epochs?"),
     "data: unknown": (["search", "--space", "quick", "--data", "mnist6k"], "no such data set or path"),
     "data: an empty folder": (["search", "--space", "quick", "--data", "empty"], "empty"),
@@ -87,7 +87,9 @@ def _listing(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_bad_input(case: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_input(
+    case: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments, words = CASES[case]
     before = _listing(folder)
     monkeypatch.setattr(sys, "argv", ["mlpnas", *arguments])
@@ -101,7 +103,9 @@ def test_bad_input(case: str, folder: Path, monkeypatch: pytest.MonkeyPatch, cap
     assert _listing(folder) == before
 
 
-@pytest.mark.parametrize("arguments", [["space", "sample", "quick", "--count", "0"], ["cost"], ["nonsense"], ["search", "--x"]])
+@pytest.mark.parametrize(
+    "arguments", [["space", "sample", "quick", "--count", "0"], ["cost"], ["nonsense"], ["search", "--x"]]
+)
 def test_what_the_parser_refuses(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -136,7 +136,9 @@ def test_weights_stay_for_the_front_only(tmp_path: Path) -> None:
 
 
 def test_an_objective_without_a_worst_value_gets_one_from_the_first_trial(tmp_path: Path) -> None:
-    driver, _ = _driver(tmp_path, trials=2, objectives={"top1": "maximize", "loss": "minimize"}, reference={"top1": 0.0})
+    driver, _ = _driver(
+        tmp_path, trials=2, objectives={"top1": "maximize", "loss": "minimize"}, reference={"top1": 0.0}
+    )
     job = driver.next_job()
     assert job
     _end(driver, job, loss=0.75)

@@ -81,7 +81,11 @@ def test_grids_of_a_pyramid() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"input_size": 225}, "multiples of 4"), ({"input_size": 28}, "even grid, got 7x7"), ({"pool": "cls"}, "use pool: avg")],
+    [
+        ({"input_size": 225}, "multiples of 4"),
+        ({"input_size": 28}, "even grid, got 7x7"),
+        ({"pool": "cls"}, "use pool: avg"),
+    ],
 )
 def test_grids_that_do_not_fit(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ShapeError, match=message):

@@ -14,7 +14,20 @@ SAME = [
     ("2GiB", "2048MiB"),
     ("12ms", "0.012s"),
 ]
-WRONG = ["15", "15G", "-3GFLOPs", "0GMACs", "", "GFLOPs", "1e999GMACs", "15gflop", "3 apples", "nanGMACs", "15GFLOPs!", None]
+WRONG = [
+    "15",
+    "15G",
+    "-3GFLOPs",
+    "0GMACs",
+    "",
+    "GFLOPs",
+    "1e999GMACs",
+    "15gflop",
+    "3 apples",
+    "nanGMACs",
+    "15GFLOPs!",
+    None,
+]
 
 
 @pytest.mark.parametrize(("one", "other"), SAME)
@@ -37,7 +50,9 @@ def test_what_is_shown_can_be_read_back(number: float, unit: str) -> None:
     assert again.value == pytest.approx(limit.value, rel=6e-3)
 
 
-@pytest.mark.parametrize(("text", "expected"), [("90s", 90), ("30m", 1800), ("2h", 7200), ("1.5min", 90), ("1d", 86400)])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("90s", 90), ("30m", 1800), ("2h", 7200), ("1.5min", 90), ("1d", 86400)]
+)
 def test_durations(text: str, expected: float) -> None:
     assert seconds(text) == expected
 
