@@ -5,7 +5,7 @@
 # make clean    removes what was built; keeps .venv and runs/
 
 PYTHON ?= python3
-SEARCH ?= --space quick.yaml --data mnist5k --budget 3MMACs --trials 24
+SEARCH ?= --space quick.yaml --data mnist5k --budget 2MMACs --fill 0 --trials 24
 
 BIN := .venv/bin
 # named after all that defines the environment: while it is there, nothing is installed again

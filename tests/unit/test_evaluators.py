@@ -93,7 +93,7 @@ def test_the_proxy_is_trained_and_the_declared_network_is_timed(monkeypatch: pyt
     monkeypatch.setattr("mlpnas.objectives.seconds_per_image", timed)
     monkeypatch.setattr(proxy_training, "build", built)
     recipe = replace(RECIPE, input_size=8, width_scale=0.5)
-    _, outcome = _run(replace(JOB, spec=declared.dumps(), recipe=recipe.to_json(), objectives=("latency",)))
+    _, outcome = _run(replace(JOB, spec=declared.dumps(), recipe=recipe.to_json(), objectives=("top1", "latency")))
     assert seen == [("timed", declared), ("trained", (8, 16))]
     assert outcome.values["latency"] == 0.5
 
@@ -246,3 +246,8 @@ def test_unreadable_architecture_fails_alone() -> None:
     _, outcome = _run(replace(JOB, spec="{}"))
     assert outcome.status == "failed"
     assert "stages" in outcome.error
+
+
+def test_nothing_is_trained_where_only_known_costs_are_asked() -> None:
+    rows, outcome = _run(replace(JOB, objectives=()))
+    assert (rows, outcome.status, outcome.epochs, outcome.values) == ([], "done", 0, {})
