@@ -12,6 +12,8 @@ _HOMES = {
     "cost": "mlpnas.costs",
     "search": "mlpnas.engine.search",
     "Run": "mlpnas.run",
+    "Recipe": "mlpnas.training.recipe",
+    "export": "mlpnas.exporters",
     "load": "mlpnas.exporters",
 }
 

@@ -1,0 +1,1 @@
+"""The search itself: the driver, and one file per way to run its jobs (local, ray_tune)."""

@@ -1,0 +1,1 @@
+"""Who judges a candidate: one file per way."""

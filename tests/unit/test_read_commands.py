@@ -195,7 +195,7 @@ def test_export_of_another_trial_says_that_it_is_untrained(cli: Cli, runs: Path,
         (("--pick", "99"), "no trial '99'; write best, knee or a trial number"),
         (("--pick", "5"), "trial 5 has not finished (out_of_memory)"),
         (("--pick", "0", "--proxy"), "trained weights of trial 0 were not kept"),
-        (("--format", "onxx"), "no export format is called 'onxx' - did you mean onnx?"),
+        (("--format", "onxx"), "no exporter is called 'onxx' - did you mean onnx?"),
     ],
 )
 def test_export_refuses_and_writes_nothing(cli: Cli, tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
