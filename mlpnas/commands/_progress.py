@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from mlpnas.record import FAILURES
@@ -27,7 +28,7 @@ class State:
     running: dict[int, dict[str, Any]] = field(default_factory=dict)
     ended: list[dict[str, Any]] = field(default_factory=list)
     best: Event | None = None
-    before: int = 0
+    workers: int = 1
     started: float = field(default_factory=time.monotonic)
     has_ended: bool = False
 
@@ -38,7 +39,7 @@ class State:
                 self.objectives, self.epochs = event["objectives"], event["recipe"].get("epochs", 1)
                 for trial in event["done"]:
                     self._end(trial)
-                self.before, self.started = self.finished, time.monotonic()
+                self.workers, self.started = event["workers"], time.monotonic()
             case "start":
                 self.running[event["trial"]] = dict(event)
             case "epoch":
@@ -73,9 +74,9 @@ class State:
 
     @property
     def left(self) -> float | None:
-        """Seconds to go, from the pace so far."""
-        done = self.finished - self.before
-        return self.elapsed / done * max(0, self.trials - self.finished) if done else None
+        """Seconds to go, from how long trials took so far."""
+        taken = [trial["seconds"] for trial in self.ended if trial["origin"] != "duplicate"]
+        return mean(taken) * max(0, self.trials - len(taken)) / max(1, self.workers) if taken else None
 
 
 def describe(trial: Event) -> str:
