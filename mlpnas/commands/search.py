@@ -1,5 +1,6 @@
 """mlpnas search: the main job."""
 
+import signal
 import sys
 from typing import Annotated
 
@@ -41,6 +42,7 @@ def search(
     from mlpnas.report import write_report
     from mlpnas.run import Run
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill ends as Ctrl-C does
     with progress(as_json) as view:
         try:
             run_search(

@@ -7,7 +7,9 @@ reused actors and a concurrency limit keep workers warm; without them Tune runs 
 
 import logging
 import os
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -159,10 +161,13 @@ def _cluster(address: str, workers: int) -> Iterator[int]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     common = {"runtime_env": {"env_vars": _ONE_THREAD}, "logging_level": logging.ERROR, "log_to_driver": False}
     own = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": _STORE_BYTES}
+    on_term = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, **common) if address else ray.init(address="local", **own, **common)
-    except ConnectionError as error:
+    except (ConnectionError, ValueError) as error:
         raise RunError(f"no Ray cluster answers at {address!r}: {error}") from None
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, on_term)  # ray.init installs one that aborts with a native stack trace
     try:
         yield workers or int(ray.cluster_resources()["CPU"])
     finally:

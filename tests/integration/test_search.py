@@ -120,11 +120,14 @@ def test_killed_and_resumed(folder: Path, backend: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_interrupted_and_extended(folder: Path, backend: str) -> None:
+@pytest.mark.parametrize(
+    ("backend", "number"),
+    [("local", signal.SIGINT), pytest.param("ray", signal.SIGTERM, marks=pytest.mark.ray)],
+)
+def test_interrupted_and_extended(folder: Path, backend: str, number: signal.Signals) -> None:
     process = _new(folder, backend, 50)
     _wait_for_trials(folder, 2)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors
     assert json.loads(output.splitlines()[-1])["event"] == "end"
@@ -134,6 +137,36 @@ def test_interrupted_and_extended(folder: Path, backend: str) -> None:
     assert done >= 2
     events = _events(_start(folder, "--resume", "--run", "./run", "--trials", "+1", "--json"))
     assert events[-1]["trials"] == len(_trained(folder)) == done + 1
+
+
+def _kill_workers(mark: str) -> int:
+    """SIGKILL to every Ray worker that trains and has `mark` in its environment; how many there were."""
+    killed = 0
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if (entry / "cmdline").read_bytes().startswith(b"ray::ResourceTrainable") and mark.encode() in (
+                entry / "environ"
+            ).read_bytes():
+                os.kill(int(entry.name), signal.SIGKILL)
+                killed += 1
+        except OSError:
+            continue
+    return killed
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds the workers through /proc")
+def test_a_worker_that_is_killed_is_a_failed_trial(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLPNAS_CACHE", str(folder / "cache"))
+    process = _new(folder, "ray", 10, "--workers", "1")
+    _wait_for_trials(folder, 2)
+    assert _kill_workers(str(folder / "cache")) == 1
+    events = _events(process)
+    failed = [record for record in Run(folder / "run").records if record.status == "failed"]
+    assert len(failed) == 1 == events[-1]["failed"]
+    assert "the worker died" in failed[0].error
+    assert events[-1]["trials"] == 10
 
 
 @pytest.mark.slow
