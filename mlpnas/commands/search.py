@@ -1,6 +1,5 @@
 """mlpnas search: the main job."""
 
-import signal
 import sys
 from typing import Annotated
 
@@ -42,7 +41,6 @@ def search(
     from mlpnas.report import write_report
     from mlpnas.run import Run
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill ends as Ctrl-C does
     with progress(as_json) as view:
         try:
             run_search(

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mlpnas.engine import weights
+from mlpnas.engine.interrupt import Interrupt
 from mlpnas.engine.seeds import published_seeds
 from mlpnas.errors import BudgetError
 from mlpnas.job import Job, Outcome
@@ -52,10 +53,12 @@ class Driver:
 
     Args:
         listener: told every event, a JSON object with the key `event`.
+        interrupt: once asked, nothing new is started.
     """
 
-    def __init__(self, run: Run, space: SearchSpace, listener: Listener) -> None:
+    def __init__(self, run: Run, space: SearchSpace, listener: Listener, interrupt: Interrupt | None = None) -> None:
         self.run, self.space, self.tell = run, space, listener
+        self.interrupt = interrupt or Interrupt()
         self.window = space.window(self.run.manifest.budget, self.run.manifest.fill)
         self.known = {record.key: record for record in run.records if record.origin != "duplicate"}
         self.running: dict[int, _Running] = {}
@@ -75,10 +78,10 @@ class Driver:
         self.tell({"event": "note", "text": text})
 
     def is_over(self) -> bool:
-        """Whether enough trials were started, or the time is up."""
+        """Whether enough trials were started, the time is up, or someone asked to end."""
         limit = self.run.manifest.seconds
         is_late = limit is not None and time.time() - self.started >= limit
-        return is_late or len(self.known) + len(self.running) >= self.run.manifest.trials
+        return self.interrupt.asked or is_late or len(self.known) + len(self.running) >= self.run.manifest.trials
 
     def next_job(self) -> Job | None:
         """The next candidate to train; None once there is nothing more to try."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpnas.engine.driver import Backend, Driver, Listener, summary
+from mlpnas.engine.interrupt import interruptible
 from mlpnas.engine.lock import writing
 from mlpnas.engine.prepare import Options, prepare
 from mlpnas.errors import RunError
@@ -101,12 +102,12 @@ def _run(folder: Path, manifest: Manifest, space: SearchSpace, listener: Listene
     run, started = Run(folder), time.time()
     run.store.compact()  # clears away what a crash left
     listener(_begin(run))
-    driver = Driver(run, space, listener)
-    try:
-        backend(manifest.backend).run(driver)
-    finally:
-        run.store.compact()
-        listener(_end(run, time.time() - started))
+    with interruptible() as interrupt:
+        try:
+            backend(manifest.backend).run(Driver(run, space, listener, interrupt))
+        finally:
+            run.store.compact()
+            listener(_end(run, time.time() - started))
     return run
 
 

@@ -139,14 +139,17 @@ def test_interrupted_and_extended(folder: Path, backend: str, number: signal.Sig
     assert events[-1]["trials"] == len(_trained(folder)) == done + 1
 
 
-def _kill_workers(mark: str) -> int:
-    """SIGKILL to every Ray worker that trains and has `mark` in its environment; how many there were."""
+def _parent(process: int) -> int:
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def _kill_workers(driver: int) -> int:
+    """SIGKILL to every Ray worker that trains, a grandchild of the driver; how many there were."""
     killed = 0
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if (entry / "cmdline").read_bytes().startswith(b"ray::ResourceTrainable") and mark.encode() in (
-                entry / "environ"
-            ).read_bytes():
+            is_worker = (entry / "cmdline").read_bytes().startswith(b"ray::ResourceTrainable")
+            if is_worker and _parent(_parent(int(entry.name))) == driver:
                 os.kill(int(entry.name), signal.SIGKILL)
                 killed += 1
         except OSError:
@@ -156,12 +159,11 @@ def _kill_workers(mark: str) -> int:
 
 @pytest.mark.slow
 @pytest.mark.ray
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds the workers through /proc")
-def test_a_worker_that_is_killed_is_a_failed_trial(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLPNAS_CACHE", str(folder / "cache"))
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the workers through /proc")
+def test_a_worker_that_is_killed_is_a_failed_trial(folder: Path) -> None:
     process = _new(folder, "ray", 10, "--workers", "1")
     _wait_for_trials(folder, 2)
-    assert _kill_workers(str(folder / "cache")) == 1
+    assert _kill_workers(process.pid) == 1
     events = _events(process)
     failed = [record for record in Run(folder / "run").records if record.status == "failed"]
     assert len(failed) == 1 == events[-1]["failed"]
