@@ -4,11 +4,11 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import Any, TextIO
 
 from mlpnas.record import FAILURES
 from mlpnas.units import duration, show
@@ -140,11 +140,15 @@ class Lines:
 
 
 class JsonLines(Lines):
-    """Every event as one JSON object a line; the last one is `end`."""
+    """Every event as one JSON object a line on `output`; the last one is `end`."""
+
+    def __init__(self, output: TextIO) -> None:
+        super().__init__()
+        self.output = output
 
     def __call__(self, event: Event) -> None:
         self.state.take(event)
-        print(json.dumps(event), flush=True)
+        print(json.dumps(event), file=self.output, flush=True)
 
     def write(self, text: str) -> None:
         print(text, file=sys.stderr)
@@ -154,7 +158,9 @@ class JsonLines(Lines):
 def progress(as_json: bool) -> Iterator[Lines]:
     """The view that fits where the output goes."""
     if as_json:
-        yield JsonLines()
+        output = sys.stdout
+        with redirect_stdout(sys.stderr):  # Ray prints of its own accord when a worker dies
+            yield JsonLines(output)
     elif sys.stdout.isatty():
         from mlpnas.commands._live import Live
 
