@@ -163,7 +163,7 @@ def _kill_workers(driver: int) -> int:
 def test_a_worker_that_is_killed_is_a_failed_trial(folder: Path) -> None:
     process = _new(folder, "ray", 10, "--workers", "1")
     _wait_for_trials(folder, 2)
-    assert _kill_workers(process.pid) == 1
+    assert any(_kill_workers(process.pid) or time.sleep(0.02) for _ in range(500))  # between tasks its name is another
     events = _events(process)
     failed = [record for record in Run(folder / "run").records if record.status == "failed"]
     assert len(failed) == 1 == events[-1]["failed"]
