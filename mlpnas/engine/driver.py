@@ -6,7 +6,7 @@ All state is rebuilt from the store when it starts, so that a resumed run is an 
 import json
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ from mlpnas.errors import BudgetError
 from mlpnas.job import Job, Outcome
 from mlpnas.plugins import find
 from mlpnas.record import EpochRow, Record
-from mlpnas.run import Run
+from mlpnas.run import Manifest, Run
 from mlpnas.samplers import Proposal, Sampler
 from mlpnas.space.space import SearchSpace
 from mlpnas.space.tables import QUANTITIES
@@ -33,9 +33,12 @@ _LOOKS = 500  # uniform draws to find something new
 class Backend(Protocol):
     """Runs jobs: takes the next one only when a worker is free, and hands each end back once.
 
-    A worker that dies is an Outcome("failed"), not an exception. On KeyboardInterrupt it lets go of its workers and
-    raises it again.
+    `ready` holds the workers' machines, so that one that cannot be had is known before anything is written. A worker
+    that dies is an Outcome("failed"), not an exception. On KeyboardInterrupt it lets go of its workers and raises it
+    again.
     """
+
+    def ready(self, manifest: Manifest) -> AbstractContextManager[None]: ...
 
     def run(self, driver: "Driver") -> None: ...
 

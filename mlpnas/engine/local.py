@@ -1,12 +1,18 @@
 """The local backend: one candidate after the other in this process. Needs no Ray."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 from mlpnas.engine.driver import Driver
 from mlpnas.evaluators.proxy_training import ProxyTraining
 from mlpnas.job import Outcome
+from mlpnas.run import Manifest
 
 
 class Local:
     """See driver.Backend."""
+
+    def ready(self, manifest: Manifest) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def run(self, driver: Driver) -> None:
         evaluator = ProxyTraining()

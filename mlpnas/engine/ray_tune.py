@@ -7,9 +7,7 @@ reused actors and a concurrency limit keep workers warm; without them Tune runs 
 
 import logging
 import os
-import signal
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -37,6 +35,7 @@ from mlpnas.errors import MlpnasError, RunError  # noqa: E402
 from mlpnas.evaluators.proxy_training import ProxyTraining  # noqa: E402
 from mlpnas.job import Job, Outcome  # noqa: E402
 from mlpnas.record import EpochRow  # noqa: E402
+from mlpnas.run import Manifest  # noqa: E402
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 _STORE_BYTES = 100 * 2**20  # objects are small: jobs and epochs
@@ -130,16 +129,19 @@ def _reason(trial: Trial) -> str:
 class RayTune:
     """See driver.Backend."""
 
+    @contextmanager
+    def ready(self, manifest: Manifest) -> Iterator[None]:
+        with _cluster(manifest.address, manifest.workers) as self.workers:
+            yield
+
     def run(self, driver: Driver) -> None:
-        manifest = driver.run.manifest
-        with _cluster(manifest.address, manifest.workers) as workers, tempfile.TemporaryDirectory() as scratch:
-            resources = {"cpu": 1, "gpu": manifest.gpus_per_trial}
+        with tempfile.TemporaryDirectory() as scratch:
             tune.Tuner(
-                tune.with_resources(Candidate, resources),
+                tune.with_resources(Candidate, {"cpu": 1, "gpu": driver.run.manifest.gpus_per_trial}),
                 tune_config=tune.TuneConfig(
                     search_alg=Asking(driver),
                     num_samples=-1,  # until the driver has no more jobs
-                    max_concurrent_trials=workers,
+                    max_concurrent_trials=self.workers,
                     reuse_actors=True,
                     trial_dirname_creator=lambda trial: trial.trial_id,
                 ),
@@ -161,13 +163,11 @@ def _cluster(address: str, workers: int) -> Iterator[int]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     common = {"runtime_env": {"env_vars": _ONE_THREAD}, "logging_level": logging.ERROR, "log_to_driver": False}
     own = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": _STORE_BYTES}
-    on_term = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, **common) if address else ray.init(address="local", **own, **common)
     except (ConnectionError, ValueError) as error:
-        raise RunError(f"no Ray cluster answers at {address!r}: {error}") from None
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, on_term)  # ray.init installs one that aborts with a native stack trace
+        hint = "it may want RAY_AUTH_MODE=token in the environment" if address != "auto" else "start one with ray start"
+        raise RunError(f"no Ray cluster answers at {address!r}: {error}; {hint}") from None
     try:
         yield workers or int(ray.cluster_resources()["CPU"])
     finally:

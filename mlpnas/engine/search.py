@@ -92,11 +92,12 @@ def search(
             command=command or f"mlpnas.search({loaded.name!r}, {asked!r}, seed={seed})",
         )
         manifest = prepare(options, folder)
-    with writing(folder):
-        return _run(folder, manifest, loaded, listener)
+    chosen = _backend(manifest.backend)
+    with chosen.ready(manifest), writing(folder):
+        return _run(folder, manifest, loaded, chosen, listener)
 
 
-def _run(folder: Path, manifest: Manifest, space: SearchSpace, listener: Listener) -> Run:
+def _run(folder: Path, manifest: Manifest, space: SearchSpace, workers: Backend, listener: Listener) -> Run:
     write_text(folder / "space.yaml", manifest.space_text)
     manifest.write(folder)
     run, started = Run(folder), time.time()
@@ -104,14 +105,14 @@ def _run(folder: Path, manifest: Manifest, space: SearchSpace, listener: Listene
     listener(_begin(run))
     with interruptible() as interrupt:
         try:
-            backend(manifest.backend).run(Driver(run, space, listener, interrupt))
+            workers.run(Driver(run, space, listener, interrupt))
         finally:
             run.store.compact()
             listener(_end(run, time.time() - started))
     return run
 
 
-def backend(name: str) -> Backend:
+def _backend(name: str) -> Backend:
     """The backend called so; only its own packages are imported."""
     if name == "ray":
         from mlpnas.engine.ray_tune import RayTune
