@@ -13,7 +13,7 @@ _MARKS = ("#2a6fb8", "#c8553d", "#2b8a66", "#8458b3", "#a97a12", "#c2457e", "#3b
 OTHER = "#7c8696"
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 
-_TICKS = {"top1": ".0%", "macs": "~s", "params": "~s", "latency": "~g"}
+_TICKS = {"top1": ".1~%", "macs": "~s", "params": "~s", "latency": "~g"}
 _UNITS = {"latency": "ms", "peak_bytes": "MiB", "activation_bytes": "MiB"}
 _SCALE = {"latency": 1e3, "peak_bytes": 2**-20, "activation_bytes": 2**-20}
 
