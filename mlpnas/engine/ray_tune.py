@@ -7,6 +7,7 @@ reused actors and a concurrency limit keep workers warm; without them Tune runs 
 
 import logging
 import os
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -161,6 +162,8 @@ def _cluster(address: str, workers: int) -> Iterator[int]:
     """A cluster that is there, or one of our own for as long as the search runs; the number of workers it holds."""
     for name in ("ray", "ray.tune"):  # a trial that fails is told by the driver
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    if address and address != "auto":
+        _knock(address)
     common = {"runtime_env": {"env_vars": _ONE_THREAD}, "logging_level": logging.ERROR, "log_to_driver": False}
     own = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": _STORE_BYTES}
     try:
@@ -172,3 +175,14 @@ def _cluster(address: str, workers: int) -> Iterator[int]:
         yield workers or int(ray.cluster_resources()["CPU"])
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Ray itself takes minutes to notice that nobody is there."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise RunError(
+            f"no Ray cluster answers at {address!r} ({error}); write HOST:PORT of its head, or auto"
+        ) from None

@@ -47,6 +47,8 @@ CASES = {
     "objectives: twice": ([*QUICK, "--objectives", "top1,top1"], "name each once"),
     "backend": (["search", "--space", "quick", "--backend", "slurm"], "known: ray, local"),
     "workers": ([*QUICK, "--workers", "4"], "one trial at a time"),
+    "address: nobody there": ([*QUICK[:5], "--recipe", "smoke", "--address", "127.0.0.1:1"], "no Ray cluster answers"),
+    "address: no port": ([*QUICK[:5], "--recipe", "smoke", "--address", "cluster"], "write HOST:PORT"),
     "recipe: missing": ([*QUICK, "--recipe", "nowhere.json"], "nowhere.json: cannot be read"),
     "recipe: broken": ([*QUICK, "--recipe", "broken.json"], "broken.json: cannot be read"),
     "recipe: a typo": ([*QUICK, "--recipe", "typo.json"], "did you mean epochs?"),
