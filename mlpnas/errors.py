@@ -23,11 +23,15 @@ class MlpnasError(Exception):
     """Something the user can mend: says where, what, and what to write instead."""
 
 
+def did_you_mean(name: object, known: Sequence[str]) -> str:
+    """ " - did you mean ...?" with the nearest of the known names, or nothing."""
+    near = get_close_matches(str(name), known, n=1)
+    return f" - did you mean {near[0]}?" if near else ""
+
+
 class UnknownName(MlpnasError):
     def __init__(self, kind: str, name: object, known: Sequence[str]) -> None:
-        near = get_close_matches(str(name), known, n=1)
-        hint = f" - did you mean {near[0]}?" if near else ""
-        super().__init__(f"no {kind} is called {name!r}{hint} (known: {', '.join(known)})")
+        super().__init__(f"no {kind} is called {name!r}{did_you_mean(name, known)} (known: {', '.join(known)})")
 
 
 class UnitError(MlpnasError):

@@ -22,6 +22,7 @@ from mlpnas.space.tables import QUANTITIES
 from mlpnas.spec import ArchSpec
 from mlpnas.training import auto, recipes
 from mlpnas.training.recipe import Recipe
+from mlpnas.training.speed import device_name
 
 BACKENDS = ("ray", "local")
 _PACKAGES = ("mlpnas", "torch", "torchvision", "timm", "ray", "optuna", "numpy", "pyarrow", "moocore")
@@ -190,13 +191,5 @@ def versions() -> dict[str, str]:
 
 def _machine(device: str) -> dict[str, Any]:
     cores = os.cpu_count() or 1
-    facts = {"system": platform.platform(), "processor": _processor(), "cores": cores}
-    return facts | ({"gpu": torch.cuda.get_device_name()} if device == "cuda" else {})
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+    facts = {"system": platform.platform(), "processor": device_name("cpu"), "cores": cores}
+    return facts | ({"gpu": device_name(device)} if device == "cuda" else {})

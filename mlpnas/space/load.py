@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mlpnas import published, units
-from mlpnas.errors import SpaceError, UnitError
+from mlpnas.errors import SpaceError, UnitError, did_you_mean
 from mlpnas.space.grammar import DOCUMENT, NETWORK, STAGE, Number, Word
-from mlpnas.space.reader import VARIANT, Reader, names, near
+from mlpnas.space.reader import VARIANT, Reader, names
 from mlpnas.space.tree import Fields
 from mlpnas.space.yaml_lines import Item, parse
 from mlpnas.units import Limit
@@ -143,7 +143,7 @@ class _Document(Reader):
         known = published.names()
         for child in item.value:
             if child.plain() not in known:
-                hint = near(str(child.plain()), known)
+                hint = did_you_mean(str(child.plain()), known)
                 self.problem(
                     child,
                     "seeds",

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
-from mlpnas.errors import Problem
+from mlpnas.errors import Problem, did_you_mean
 from mlpnas.space.catalogues import option_defaults, option_kinds, plugin_names
 from mlpnas.space.grammar import Field, Group, Number, Plugin, Word
 from mlpnas.space.tree import Choose, Fields, Fixed, LayerNode, Node, Option
@@ -40,7 +39,7 @@ class Reader:
         for name, child in item.value.items():
             if name not in known:
                 where = f"{path}.{name}".lstrip(".")
-                self.problem(child, where, f"no such field{near(name, known)}; here stand {', '.join(known)}")
+                self.problem(child, where, f"no such field{did_you_mean(name, known)}; here stand {', '.join(known)}")
         return {name: child for name, child in item.value.items() if name in known}
 
     def fields(
@@ -178,7 +177,8 @@ class Reader:
             return self.problem(
                 item,
                 path,
-                f"no {catalogue.removesuffix('s')} is called {name!r}{near(name, known)}; known: {', '.join(known)}",
+                f"no {catalogue.removesuffix('s')} is called {name!r}{did_you_mean(name, known)}; "
+                f"known: {', '.join(known)}",
             )
         kinds = option_kinds(catalogue, name)
         nodes: dict[str, Node] = {}
@@ -188,13 +188,8 @@ class Reader:
                 nodes[option] = self.scalar(child, where, f"{prefix}.{name}.{option}", kinds[option])
             else:
                 has = f"it has {', '.join(kinds)}" if kinds else "it has none"
-                self.problem(child, where, f"{name} has no such option{near(option, tuple(kinds))}; {has}")
+                self.problem(child, where, f"{name} has no such option{did_you_mean(option, tuple(kinds))}; {has}")
         return LayerNode(name, nodes, option_defaults(catalogue, name))
-
-
-def near(name: str, known: tuple[str, ...]) -> str:
-    close = get_close_matches(str(name), known, n=1)
-    return f" - did you mean {close[0]}?" if close else ""
 
 
 def names(node: Node) -> set[str]:
