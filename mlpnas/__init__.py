@@ -10,6 +10,7 @@ _HOMES = {
     "SearchSpace": "mlpnas.space",
     "build": "mlpnas.nets.network",
     "cost": "mlpnas.costs",
+    "deploy": "mlpnas.nets.deploy",
     "search": "mlpnas.engine.search",
     "Run": "mlpnas.run",
     "Recipe": "mlpnas.training.recipe",

@@ -5,18 +5,20 @@ changes no key of an architecture that does not use it.
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from hashlib import sha256
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self, get_args
 
 from mlpnas.errors import ShapeError, SpecError
+from mlpnas.from_json import read_fields
 
 Scalar = str | int | float | bool | None
+Activation = Literal["none", "relu", "gelu"]
+Pool = Literal["avg", "cls", "distilled"]
 
 
 class Grid(NamedTuple):
-    """The tokens of a layer: a plane of height x width, and `extra` tokens beside it (CLS)."""
+    """The tokens of a layer: a plane of height x width, and `extra` tokens beside it (class, distillation)."""
 
     height: int
     width: int
@@ -70,15 +72,23 @@ def _is_options(data: Any) -> bool:
     )
 
 
-LAYER_NORM = Layer("layer")
+LAYER_NORM, NO_NORM = Layer("layer"), Layer("none")
 
 
 @dataclass(frozen=True)
 class Stem:
-    """Patch embedding: a convolution with kernel = stride = patch, then a norm."""
+    """Patch embedding: a convolution of stride `patch`, a norm, an activation.
+
+    Attributes:
+        kernel: of the convolution; None: `patch`. A larger one overlaps, over a rim of zeros that keeps the grid at
+            input / patch.
+    """
 
     patch: int = 16
-    norm: Layer = Layer("none")
+    norm: Layer = NO_NORM
+    kernel: int | None = None
+    bias: bool = True
+    activation: Activation = "none"
 
 
 @dataclass(frozen=True)
@@ -89,8 +99,9 @@ class Stage:
         width: channels.
         mlp_ratio: hidden width of the channel MLP over `width`; 0 leaves that branch out (gMLP).
         layer_scale: initial value of LayerScale on both branches; None leaves it out.
-        downsample: how the stage's input is made from the stage before: merge (2x2 patch merging), none.
-            The first stage has none.
+        downsample: how the stage's input is made from the stage before: merge (2x2 patch merging), conv (stride 2),
+            none. The first stage has none.
+        channel_mlp: its kind: mlp, batch_norm_mlp (RepMLPNet), glu_mlp (gMixer).
     """
 
     width: int
@@ -100,6 +111,7 @@ class Stage:
     norm: Layer = LAYER_NORM
     layer_scale: float | None = None
     downsample: Layer = Layer("merge")
+    channel_mlp: Layer = Layer("mlp")
 
 
 @dataclass(frozen=True)
@@ -109,8 +121,9 @@ class ArchSpec:
     Attributes:
         input_size: pixels, one number for a square or (height, width).
         channels: of the image.
-        norm: before pooling.
-        pool: avg, or cls (adds a class token beside the grid).
+        norm: before pooling. pooled_norm: behind it.
+        pool: avg over all tokens; cls: a class token beside the grid; distilled: a class and a distillation token with
+            a classifier each, whose logits are averaged (DeiT).
         position_embedding: a learned table added to the tokens after the stem.
     """
 
@@ -120,8 +133,9 @@ class ArchSpec:
     channels: int = 3
     classes: int = 1000
     norm: Layer = LAYER_NORM
-    pool: str = "avg"
+    pool: Pool = "avg"
     position_embedding: bool = False
+    pooled_norm: Layer = NO_NORM
 
     @property
     def image(self) -> tuple[int, int]:
@@ -139,7 +153,7 @@ class ArchSpec:
             raise ShapeError(
                 f"patch {patch} does not divide the input {height}x{width}; sizes that fit are multiples of {patch}"
             )
-        grid = Grid(height // patch, width // patch, int(self.pool == "cls"))
+        grid = Grid(height // patch, width // patch, get_args(Pool).index(self.pool))
         grids = [grid]
         for number, stage in enumerate(self.stages[1:], 2):
             if stage.downsample.name != "none":
@@ -166,11 +180,9 @@ class ArchSpec:
     @classmethod
     def from_json(cls, data: Any) -> "ArchSpec":
         """Raises SpecError, naming the place, where `data` is no architecture."""
-        spec: ArchSpec = _from_json(cls, data, "spec")
+        spec: ArchSpec = read_fields(cls, data, "spec")
         if not spec.stages:
             raise SpecError("spec.stages: needs at least one stage")
-        if spec.pool not in ("avg", "cls"):
-            raise SpecError(f"spec.pool: {spec.pool!r} is not one of avg, cls")
         return spec
 
     @classmethod
@@ -184,17 +196,17 @@ class ArchSpec:
 
 
 def halved(grid: Grid, number: int) -> Grid:
-    """The grid behind the patch merging before stage `number` (from 1).
+    """The grid behind the downsampling before stage `number` (from 1).
 
     Raises:
         ShapeError: the grid is odd, or has tokens beside the plane.
     """
     if grid.extra:
-        raise ShapeError(f"stage {number}: patch merging needs a plane, and pool: cls adds a token; use pool: avg")
+        raise ShapeError(f"stage {number}: downsampling needs a plane, and pool: cls adds a token; use pool: avg")
     if grid.height % 2 or grid.width % 2:
         raise ShapeError(
-            f"stage {number}: patch merging needs an even grid, got {grid.height}x{grid.width}; "
-            f"sizes that fit are multiples of patch x 2^mergings (32 for patch 4 and 4 stages)"
+            f"stage {number}: downsampling needs an even grid, got {grid.height}x{grid.width}; "
+            f"sizes that fit are multiples of patch x 2^downsamplings (32 for patch 4 and 4 stages)"
         )
     return Grid(grid.height // 2, grid.width // 2)
 
@@ -210,75 +222,3 @@ def _to_json(value: Any) -> Any:
             return [_to_json(item) for item in value]
     # 4 and 4.0 are one architecture and must have one key
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _from_json(cls: Any, data: Any, path: str) -> Any:
-    if not isinstance(data, Mapping):
-        raise SpecError(f"{path}: expected a mapping, got {data!r}")
-    known = {f.name: f for f in fields(cls)}
-    if extra := set(data) - set(known):
-        raise SpecError(f"{path}: has no field {sorted(map(str, extra))[0]!r}; it has {', '.join(known)}")
-    if missing := [n for n, f in known.items() if f.default is MISSING and n not in data]:
-        raise SpecError(f"{path}: {missing[0]!r} is missing")
-    return cls(**{name: _READERS[cls][name](item, f"{path}.{name}") for name, item in data.items()})
-
-
-def _integer(data: Any, path: str) -> int:
-    if isinstance(data, bool) or not isinstance(data, (int, float)) or data != int(data) or data < 1:
-        raise SpecError(f"{path}: expected a positive integer, got {data!r}")
-    return int(data)
-
-
-def _number(data: Any, path: str) -> float:
-    if isinstance(data, bool) or not isinstance(data, (int, float)) or not 0 <= data < 1e6:
-        raise SpecError(f"{path}: expected a number of at least 0, got {data!r}")
-    return data
-
-
-def _layer(data: Any, path: str) -> Layer:
-    try:
-        return Layer.from_json(data)
-    except SpecError as error:
-        raise SpecError(f"{path}: {error}") from None
-
-
-def _flag(data: Any, path: str) -> bool:
-    if not isinstance(data, bool):
-        raise SpecError(f"{path}: expected true or false, got {data!r}")
-    return data
-
-
-def _size(data: Any, path: str) -> int | tuple[int, int]:
-    if isinstance(data, (list, tuple)) and len(data) == 2:
-        return _integer(data[0], path), _integer(data[1], path)
-    return _integer(data, path)
-
-
-def _stages(data: Any, path: str) -> tuple[Stage, ...]:
-    if not isinstance(data, (list, tuple)):
-        raise SpecError(f"{path}: expected a list of stages, got {data!r}")
-    return tuple(_from_json(Stage, item, f"{path}[{number}]") for number, item in enumerate(data))
-
-
-_READERS: dict[type, dict[str, Any]] = {
-    Stem: {"patch": _integer, "norm": _layer},
-    Stage: {
-        "width": _integer,
-        "depth": _integer,
-        "mixer": _layer,
-        "mlp_ratio": _number,
-        "norm": _layer,
-        "layer_scale": lambda data, path: None if data is None else _number(data, path),
-        "downsample": _layer,
-    },
-    ArchSpec: {
-        "stages": _stages,
-        "stem": lambda data, path: _from_json(Stem, data, path),
-        "input_size": _size,
-        "channels": _integer,
-        "classes": _integer,
-        "norm": _layer,
-        "pool": lambda data, path: str(data),
-        "position_embedding": _flag,
-    },
-}

@@ -11,9 +11,10 @@ own initialisation of what is inside that module (linears: truncated normal 0.02
 
 Optional class attributes:
 
-    locked = True                       the weights depend on the grid, so the input size cannot change
+    locked = True                       the weights belong to one grid, so the input size cannot change
     plane = True                        needs height x width: no extra tokens
     alternating = "shifted"             the option that is True in every second block of a stage, unless it is given
     scales_with_width = ("head_dim",)   options that a width-scaled proxy scales along
     divides_grid = ("window",)          options that must divide the grid: on a smaller one a proxy goes down
+    reparameterised = "deployed"        the option that is True in the form for use; `deployed()` returns that module
 """

@@ -1,10 +1,9 @@
 """The parts of a block: a residual branch around a token mixer or a channel MLP."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mlpnas.errors import ShapeError
+from mlpnas.nets.channel_mlps import channel_mlp
 from mlpnas.nets.norms import norm
 from mlpnas.nets.options import mixer
 from mlpnas.spec import Grid, Layer
@@ -20,23 +19,6 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.drop_path(self.scale(self.body(self.norm(x))))
-
-
-class ChannelMlp(nn.Module):
-    """Two linears over the channels with GELU between them. x: (..., dim) -> (..., dim)."""
-
-    def __init__(self, dim: int, ratio: float) -> None:
-        super().__init__()
-        hidden = int(dim * ratio)
-        if hidden < 1:
-            raise ShapeError(
-                f"width {dim} x mlp_ratio {ratio} is no hidden channel; the product must be at least 1, or the ratio 0"
-            )
-        self.expand = nn.Linear(dim, hidden)
-        self.contract = nn.Linear(hidden, dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.contract(F.gelu(self.expand(x)))
 
 
 class LayerScale(nn.Module):
@@ -71,8 +53,8 @@ def token_mixing(layer: Layer, norm_layer: Layer, dim: int, grid: Grid, layer_sc
     return Residual(norm(norm_layer, dim), mixer(layer, dim, grid), _scale(dim, layer_scale))
 
 
-def channel_mixing(ratio: float, norm_layer: Layer, dim: int, layer_scale: float | None) -> Residual:
-    return Residual(norm(norm_layer, dim), ChannelMlp(dim, ratio), _scale(dim, layer_scale))
+def channel_mixing(layer: Layer, ratio: float, norm_layer: Layer, dim: int, layer_scale: float | None) -> Residual:
+    return Residual(norm(norm_layer, dim), channel_mlp(layer, dim, ratio), _scale(dim, layer_scale))
 
 
 def _scale(dim: int, initial: float | None) -> nn.Module:

@@ -3,9 +3,10 @@
 from torch import Tensor, nn
 
 from mlpnas.errors import ShapeError
+from mlpnas.nets.activations import activation as activation_of
 from mlpnas.nets.norms import norm
 from mlpnas.nets.options import create
-from mlpnas.spec import Layer
+from mlpnas.spec import Activation, Layer
 
 
 class Merge(nn.Module):
@@ -24,6 +25,34 @@ class Merge(nn.Module):
         return self.reduce(self.norm(cells.permute(0, 1, 3, 4, 2, 5).flatten(3)))
 
 
+class Conv(nn.Module):
+    """A convolution of stride 2 that halves even grids; `normed` adds the stage's norm.
+
+    (B, H, W, source) -> (B, H / 2, W / 2, target).
+    """
+
+    def __init__(
+        self,
+        source: int,
+        target: int,
+        norm_layer: Layer,
+        *,
+        kernel: int = 3,
+        bias: bool = True,
+        normed: bool = False,
+        activation: Activation = "none",
+    ) -> None:
+        super().__init__()
+        if kernel < 2:
+            raise ShapeError(f"downsample conv: kernel must be at least its stride 2, got {kernel}; use 2 or 3")
+        self.conv = nn.Conv2d(source, target, kernel, 2, (kernel - 1) // 2, bias=bias)
+        self.norm = norm(norm_layer, target) if normed else nn.Identity()
+        self.activation = activation_of(activation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(self.norm(self.conv(x.movedim(-1, 1)).movedim(1, -1)))
+
+
 class Keep(nn.Identity):
     """Leaves the tokens as they are."""
 
@@ -31,11 +60,12 @@ class Keep(nn.Identity):
         super().__init__()
         if source != target:
             raise ShapeError(
-                f"downsample: none keeps the width, but it leads from {source} to {target}; use merge or equal widths"
+                f"downsample: none keeps the width, but it leads from {source} to {target}; "
+                "use merge, conv or equal widths"
             )
 
 
-DOWNSAMPLES = {"merge": Merge, "none": Keep}
+DOWNSAMPLES = {"merge": Merge, "conv": Conv, "none": Keep}
 
 
 def downsample(layer: Layer, source: int, target: int, norm_layer: Layer) -> nn.Module:

@@ -1,7 +1,7 @@
 """From a Layer (a name with options) to the module it names."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from torch import nn
 
@@ -35,11 +35,17 @@ def _call(factory: Callable[..., nn.Module], layer: Layer, shape: tuple[Any, ...
             has = f"it has {', '.join(known)}" if known else "it has none"
             raise SpecError(f"{layer.name} has no option {name!r}; {has}")
         if not _is_a(value, known[name].annotation):
-            raise SpecError(f"{layer.name}: {name} must be {known[name].annotation.__name__}, got {value!r}")
+            raise SpecError(f"{layer.name}: {name} must be {_said(known[name].annotation)}, got {value!r}")
     return factory(*shape, **dict(layer.options))
 
 
-def _is_a(value: Scalar, kind: type) -> bool:
+def _is_a(value: Scalar, kind: Any) -> bool:
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
     if kind is float:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def _said(kind: Any) -> str:
+    return "one of " + ", ".join(get_args(kind)) if get_origin(kind) is Literal else str(kind.__name__)

@@ -64,7 +64,7 @@ def plan(spec: ArchSpec) -> Plan:
 
 
 def stem_piece(spec: ArchSpec, grid: Grid) -> Piece:
-    arguments = (spec.channels, spec.stages[0].width, spec.stem.patch, spec.stem.norm, grid, spec.position_embedding)
+    arguments = (spec.channels, spec.stages[0].width, spec.stem, grid, spec.position_embedding)
     return Piece(Stem, arguments, (spec.channels, *spec.image))
 
 
@@ -75,7 +75,7 @@ def downsample_piece(width: int, target: Stage, grid: Grid) -> Piece:
 
 def head_piece(spec: ArchSpec, grid: Grid) -> Piece:
     width = spec.stages[-1].width
-    return Piece(Head, (width, spec.classes, spec.norm, grid.extra), (*grid.shape, width))
+    return Piece(Head, (width, spec.classes, spec.norm, spec.pooled_norm, grid.extra), (*grid.shape, width))
 
 
 @cache
@@ -91,7 +91,7 @@ def _block(stage: Stage, mixer: Layer, grid: Grid) -> Block:
     mixing = (mixer, stage.norm, stage.width, grid, stage.layer_scale)
     block = {"token_mixing": Piece(token_mixing, mixing, shape)}
     if stage.mlp_ratio:
-        channels = (stage.mlp_ratio, stage.norm, stage.width, stage.layer_scale)
+        channels = (stage.channel_mlp, stage.mlp_ratio, stage.norm, stage.width, stage.layer_scale)
         block["channel_mixing"] = Piece(channel_mixing, channels, shape)
     return block
 

@@ -44,6 +44,7 @@ class Assembly:
             "channels": image.get("channels"),
             "classes": image.get("classes"),
             "pool": head.get("pool"),
+            "pooled_norm": head.get("pooled_norm"),
             "position_embedding": self.network.get("position_embedding"),
         }
         known = {name: value for name, value in given.items() if value is not None}

@@ -3,17 +3,18 @@
 from collections.abc import Mapping
 from functools import cache
 from inspect import Parameter
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
+from mlpnas.nets.channel_mlps import CHANNEL_MLPS
 from mlpnas.nets.downsamples import DOWNSAMPLES
 from mlpnas.nets.norms import NORMS
 from mlpnas.plugins import find, names, options
 from mlpnas.space.grammar import Number, Word
 from mlpnas.spec import Scalar
 
-# positional arguments before the options: Mixer(dim, grid), Norm(dim), Downsample(source, target, norm)
-_SHAPE = {"mixers": 2, "norms": 1, "downsamples": 3}
-_TABLES: Mapping[str, Mapping[str, Any]] = {"norms": NORMS, "downsamples": DOWNSAMPLES}
+# positional arguments before the options: Mixer(dim, grid), Norm(dim), Downsample(source, target, norm), ...
+_SHAPE = {"mixers": 2, "norms": 1, "downsamples": 3, "channel_mlps": 2}
+_TABLES: Mapping[str, Mapping[str, Any]] = {"norms": NORMS, "downsamples": DOWNSAMPLES, "channel_mlps": CHANNEL_MLPS}
 
 
 def plugin_names(catalogue: str) -> tuple[str, ...]:
@@ -38,6 +39,8 @@ def _options(catalogue: str, name: str) -> Mapping[str, Parameter]:
 
 
 def _kind(parameter: Parameter) -> Number | Word:
+    if get_origin(parameter.annotation) is Literal:
+        return Word(get_args(parameter.annotation))
     if parameter.annotation is bool:
         return Word((True, False))
     return Number(whole=parameter.annotation is int, least=1 if parameter.annotation is int else 0)

@@ -6,8 +6,9 @@ one value per stage. A field of a stage may stand on the network's level instead
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
-from mlpnas.spec import Scalar
+from mlpnas.spec import Activation, Pool, Scalar
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Word:
 class Plugin:
     """A layer by name, with or without options, out of one catalogue."""
 
-    catalogue: str  # mixers, norms or downsamples
+    catalogue: str  # mixers, norms, downsamples or channel_mlps
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,21 @@ STAGE: Mapping[str, Field] = {
     "norm": Plugin("norms"),
     "layer_scale": Number(whole=False, least=0, none=True),
     "downsample": Plugin("downsamples"),
+    "channel_mlp": Plugin("channel_mlps"),
 }
 
 NETWORK: Mapping[str, Field] = {
     "input": Group({"size": Number(), "channels": Number(), "classes": Number()}),
-    "stem": Group({"patch": Number(), "norm": Plugin("norms")}),
-    "head": Group({"norm": Plugin("norms"), "pool": Word(("avg", "cls"))}),
+    "stem": Group(
+        {
+            "patch": Number(),
+            "norm": Plugin("norms"),
+            "kernel": Number(none=True),
+            "bias": Word((True, False)),
+            "activation": Word(get_args(Activation)),
+        }
+    ),
+    "head": Group({"norm": Plugin("norms"), "pool": Word(get_args(Pool)), "pooled_norm": Plugin("norms")}),
     "position_embedding": Word((True, False)),
 }
 
@@ -88,7 +98,11 @@ MEANING: Mapping[str, str] = {
     "stem": "patch embedding",
     "patch": "pixels per token side",
     "head": "final norm and pooling",
-    "pool": "avg over tokens, or cls: a class token",
+    "kernel": "of the stem's convolution, at least `patch`; null: `patch`",
+    "bias": "of the stem's convolution",
+    "activation": "behind the stem's norm: none, relu or gelu",
+    "pool": "avg over tokens; cls: a class token; distilled: a class and a distillation token",
+    "pooled_norm": "a norm behind pooling",
     "position_embedding": "a learned table added to the tokens",
     "stages": "{count: N, each: {...}} or a list of mappings, one per stage",
     "variant": "{choose: {name: {fields}}}: one question that brings several fields of its level",
@@ -101,5 +115,6 @@ MEANING: Mapping[str, str] = {
     "mlp_ratio": "hidden width of the channel MLP over width; 0 leaves it out",
     "norm": "of blocks and patch merging (in stem, head: their own)",
     "layer_scale": "initial value of LayerScale, null for none",
-    "downsample": "between stages: merge (2x2 patch merging) or none",
+    "downsample": "between stages: merge (2x2 patch merging), conv (stride 2) or none",
+    "channel_mlp": "kind of the channel MLP: mlp, batch_norm_mlp or glu_mlp",
 }

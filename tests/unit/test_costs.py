@@ -195,7 +195,7 @@ def test_what_cannot_be_built_says_so_every_time(stage: Stage, grid: Grid, error
         ({"stages": (Stage(16, 1, SHIFT), Stage(20, 1, HEADS))}, "stage 2: attention: head_dim 8"),
         (
             {"stages": (Stage(16, 1, SHIFT), Stage(20, 1, SHIFT, downsample=NONE))},
-            "stage 2: .*use merge or equal widths",
+            "stage 2: .*use merge, conv or equal widths",
         ),
         ({"stages": (Stage(16, 1, SHIFT), Stage(32, 1, SHIFT)), "input_size": 36}, "stage 2: .*even grid, got 9x9"),
         ({"stages": (Stage(16, 1, SHIFT),), "input_size": 30}, "patch 4 does not divide the input 30x30"),

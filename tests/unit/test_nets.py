@@ -16,7 +16,8 @@ from mlpnas.errors import MlpnasError, ShapeError
 from mlpnas.mixers.axial_shift import AxialShift
 from mlpnas.mixers.gmlp import Gmlp
 from mlpnas.mixers.window_attention import WindowAttention
-from mlpnas.nets.branches import ChannelMlp, DropPath, Residual
+from mlpnas.nets.branches import DropPath, Residual
+from mlpnas.nets.channel_mlps import Mlp
 from mlpnas.nets.downsamples import Merge
 from mlpnas.nets.network import Network, build
 from mlpnas.nets.norms import NORMS, norm
@@ -128,7 +129,7 @@ def test_blocks_alternate_unless_told() -> None:
 def test_without_a_channel_mlp_a_block_has_one_branch() -> None:
     network = build(ArchSpec((Stage(8, 3, Layer("gmlp"), mlp_ratio=0),), Stem(8), 32, classes=2))
     assert sum(isinstance(module, Residual) for module in network.modules()) == 3
-    assert not any(isinstance(module, ChannelMlp) for module in network.modules())
+    assert not any(isinstance(module, Mlp) for module in network.modules())
 
 
 def test_starting_weights() -> None:
@@ -139,7 +140,7 @@ def test_starting_weights() -> None:
     shift, gmlp, windows = (
         next(m for m in network.modules() if isinstance(m, kind)) for kind in (AxialShift, Gmlp, WindowAttention)
     )
-    mlp = next(m for m in network.modules() if isinstance(m, ChannelMlp))
+    mlp = next(m for m in network.modules() if isinstance(m, Mlp))
     for weight in (mlp.expand.weight, gmlp.expand.weight, windows.qkv.weight, network.head.classifier.weight):
         assert weight.std().item() == pytest.approx(0.02, rel=0.05)
     assert network.stem.positions.std().item() == pytest.approx(0.02, rel=0.05)
