@@ -2,12 +2,20 @@
 
 from copy import deepcopy
 from dataclasses import replace
+from typing import Protocol, runtime_checkable
 
 from torch import nn
 
 from mlpnas.nets.network import Network
 from mlpnas.plugins import find
 from mlpnas.spec import ArchSpec, Layer, Stage
+
+
+@runtime_checkable
+class Reparameterised(Protocol):
+    """A module with a second form that computes the same in eval mode."""
+
+    def deployed(self) -> nn.Module: ...
 
 
 def deploy(module: nn.Module) -> nn.Module:
@@ -23,8 +31,8 @@ def deploy(module: nn.Module) -> nn.Module:
 
 
 def _replaced(module: nn.Module) -> nn.Module:
-    if hasattr(module, "deployed"):
-        return module.deployed()  # type: ignore[no-any-return]
+    if isinstance(module, Reparameterised):
+        return module.deployed()
     for name, child in module.named_children():
         setattr(module, name, _replaced(child))
     return module
