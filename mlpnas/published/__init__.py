@@ -23,6 +23,8 @@ class Published:
         gflops_convention: what one printed FLOP is: MACs, or 2 x MACs (multiply and add counted apart).
         top1: on ImageNet-1K's validation images, trained on ImageNet-1K alone; a share, 0 to 1.
         source: where the numbers stand.
+        recipe: how it was trained for that top-1, in a few words.
+        weights: "timm/NAME.TAG" on timm's hub, or where the released checkpoint is found.
     """
 
     name: str
@@ -34,6 +36,8 @@ class Published:
     top1: float | None = None
     source: str = ""
     notes: str = ""
+    recipe: str = ""
+    weights: str = ""
 
 
 @cache
