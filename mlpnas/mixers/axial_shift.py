@@ -27,7 +27,7 @@ class AxialShift(nn.Module):
 
     def __init__(self, dim: int, grid: Grid, *, shift_size: int = 5, dilation: int = 1) -> None:
         super().__init__()
-        _check(dim, grid, shift_size, dilation)
+        check_shift("axial_shift", dim, grid, shift_size, dilation)
         self.shift_size, self.dilation = shift_size, dilation
         self.enter = nn.Linear(dim, dim)
         self.enter_norm = nn.GroupNorm(1, dim)
@@ -122,18 +122,22 @@ def _channels_last(norm: nn.GroupNorm, x: Tensor) -> Tensor:
     return norm(x.movedim(-1, 1)).movedim(1, -1)
 
 
-def _check(dim: int, grid: Grid, shift_size: int, dilation: int) -> None:
+def check_shift(mixer: str, dim: int, grid: Grid, shift_size: int, dilation: int = 1) -> None:
+    """Raises ShapeError where `dim` channels cannot move by `shift_size` different offsets in a plane.
+
+    Fewer groups than offsets would silently drop the largest ones to one side (the released code does).
+    """
     if grid.extra:
-        raise ShapeError("axial_shift moves content in a plane and pool: cls adds a token; use pool: avg")
+        raise ShapeError(f"{mixer} moves content in a plane and pool: cls adds a token; use pool: avg")
     if shift_size < 1 or shift_size % 2 == 0:
-        raise ShapeError(f"axial_shift: shift_size must be odd, got {shift_size}; use {max(shift_size, 0) + 1}")
+        raise ShapeError(f"{mixer}: shift_size must be odd, got {shift_size}; use {max(shift_size, 0) + 1}")
     if dilation < 1:
-        raise ShapeError(f"axial_shift: dilation must be at least 1, got {dilation}")
+        raise ShapeError(f"{mixer}: dilation must be at least 1, got {dilation}")
     if not _fits(dim, shift_size):
         widths = [width for width in range(dim + 1, dim + shift_size**2) if _fits(width, shift_size)][:3]
         sizes = [size for size in range(1, shift_size, 2) if _fits(dim, size)]
         raise ShapeError(
-            f"axial_shift: width {dim} makes {len(_groups(dim, shift_size, 1))} channel groups, not {shift_size}, "
+            f"{mixer}: width {dim} makes {len(_groups(dim, shift_size, 1))} channel groups, not {shift_size}, "
             f"which would leave out offsets; widths that fit: {_listed(widths)}; shift sizes that fit: {_listed(sizes)}"
         )
 
