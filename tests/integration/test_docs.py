@@ -41,9 +41,17 @@ def test_words_of_the_grammar_are_documented(word: str) -> None:
     assert f"`{word}`" in DOCS["spaces.md"]
 
 
-@pytest.mark.parametrize("mixer", names("mixers"))
-def test_mixers_are_documented(mixer: str) -> None:
-    assert f"| `{mixer}` |" in DOCS["spaces.md"]
+def test_mixers_of_the_documents_exist() -> None:
+    listed = re.findall(r"^\| `(\w+)` \|", DOCS["spaces.md"].split("## Mixers\n")[1].split("\n## ")[0], re.MULTILINE)
+    assert set(listed) <= set(names("mixers"))
+    assert len(listed) > 5
+
+
+def test_the_guide_to_a_mixer_shows_the_file_that_is_there() -> None:
+    shown = re.findall(r"```python\n(.*?)```", DOCS["add-a-mixer.md"], re.DOTALL)[0]
+    file = (ROOT / "mlpnas/mixers/diagonal_shift.py").read_text(encoding="utf-8")
+    assert shown == file
+    assert f"1 file, {len(file.splitlines())} lines" in DOCS["add-a-mixer.md"]
 
 
 @pytest.mark.parametrize("kind", ["samplers", "objectives"])
