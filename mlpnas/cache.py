@@ -2,13 +2,11 @@
 
 import json
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mlpnas.errors import DataError
+from mlpnas.files import write_text
 
 
 def folder(*parts: str) -> Path:
@@ -25,18 +23,6 @@ def folder(*parts: str) -> Path:
     return path
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place at the end, or vanishes on an exception."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        yield Path(name)
-        os.replace(name, path)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
 def read_json(path: Path) -> dict[str, Any] | None:
     """What `path` holds, or None where it is missing or damaged."""
     try:
@@ -47,5 +33,4 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
-    with replacing(path) as part:
-        part.write_text(json.dumps(data, indent=1))
+    write_text(path, json.dumps(data, indent=1))

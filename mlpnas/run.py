@@ -21,9 +21,10 @@ import numpy as np
 
 from mlpnas import pareto
 from mlpnas.errors import RunError
+from mlpnas.files import write_text
 from mlpnas.record import Record
 from mlpnas.spec import ArchSpec
-from mlpnas.store import Store, write_text
+from mlpnas.store import Store
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,10 +6,8 @@ then deletes those; a reader that meets both takes the wider one, so a crash in 
 
 import json
 import math
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlpnas.errors import RunError
+from mlpnas.files import replacing
 from mlpnas.record import EpochRow, Record
 
 SCHEMA_VERSION = 1
@@ -65,7 +64,7 @@ class Table:
 
     def _write(self, table: pa.Table, first: int, last: int) -> None:
         path = self.folder / f"part-{first:06d}-{last:06d}.parquet"
-        with _replacing(path) as temporary:
+        with replacing(path) as temporary:
             pq.write_table(table.replace_schema_metadata(_METADATA), temporary)
 
     def compact(self) -> None:
@@ -103,26 +102,6 @@ def _read(path: Path) -> pa.Table:
     if version > SCHEMA_VERSION:
         raise RunError(f"{path}: written by a newer mlpnas (schema {version}); update mlpnas to read it")
     return table
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A temporary path that takes the place of `path` once the block ends well."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a small file at once or not at all."""
-    with _replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 class Store:

@@ -19,6 +19,7 @@ from PIL import Image, ImageOps
 from mlpnas import cache
 from mlpnas.datasets import digest_of, memory_limit
 from mlpnas.errors import DataError
+from mlpnas.files import replacing
 from mlpnas.units import show
 
 _VERSION = 1  # raise when decoding changes
@@ -72,7 +73,7 @@ def decoded(
     about, pixels = home / f"{key}.json", home / f"{key}.npy"
     if not (known := cache.read_json(about)) or not pixels.exists():
         layout = _layout(images(), image_size)
-        with cache.replacing(pixels) as part:
+        with replacing(pixels) as part:
             _decode(images(), (count, *layout.shape), layout, part)
         digest = digest_of(np.load(pixels, mmap_mode="r"))
         known = {"source": source, "count": count, **asdict(layout), "digest": digest}

@@ -12,10 +12,10 @@ from mlpnas.engine.interrupt import interruptible
 from mlpnas.engine.lock import writing
 from mlpnas.engine.prepare import Options, prepare
 from mlpnas.errors import RunError
+from mlpnas.files import write_text
 from mlpnas.record import FAILURES
 from mlpnas.run import Manifest, Run, locate, runs_folder
 from mlpnas.space.space import SearchSpace
-from mlpnas.store import write_text
 from mlpnas.training.recipe import Recipe
 from mlpnas.units import seconds
 

@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from mlpnas import cache
 from mlpnas.datasets import DataRef, Dataset, load
 from mlpnas.errors import DataError, MissingPackage, MlpnasError, RecipeError
+from mlpnas.files import replacing
 from mlpnas.job import Job, Outcome
 from mlpnas.nets.network import build
 from mlpnas.objectives import Candidate, measure
@@ -121,7 +121,7 @@ def _over(values: Mapping[str, float], limits: Mapping[str, float]) -> str:
 def _write_weights(network: nn.Module, proxy: ArchSpec, recipe: Recipe, path: Path) -> None:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    with cache.replacing(path) as part:
+    with replacing(path) as part:
         save_file(tensors, part, {"spec": proxy.dumps(), "recipe": recipe.dumps()})
         part.chmod(0o644)  # safetensors writes for the owner alone
 

@@ -4,8 +4,8 @@ from pathlib import Path
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
 
+from mlpnas.files import write_text
 from mlpnas.run import Run
-from mlpnas.store import write_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
