@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 
@@ -101,6 +101,25 @@ def _alternated(mixer: Layer) -> Layer:
     if option is None or option in dict(mixer.options):
         return mixer
     return Layer.of(mixer.name, **dict(mixer.options), **{option: True})
+
+
+Resolution = Literal["free", "interpolated", "fixed"]
+
+
+def resolution(spec: ArchSpec) -> Resolution:
+    """Whether weights carry over to `spec.at(size)`.
+
+    free: they do as they are. interpolated: once the position table is resampled to the new grid. fixed: a mixer's
+    weights belong to one grid, so `spec.at(size)` is another network.
+    """
+    if any(locked(stage.mixer.name) for stage in spec.stages):
+        return "fixed"
+    return "interpolated" if spec.position_embedding else "free"
+
+
+def locked(mixer: str) -> bool:
+    """Whether the weights of a token mixer belong to one grid."""
+    return getattr(find("mixers", mixer), "locked", False)
 
 
 @contextmanager

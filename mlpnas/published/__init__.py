@@ -1,14 +1,16 @@
 """Published models as named points: a spec with the numbers that were printed for it. One file = one family (MODELS).
 
-Loads no torch.
+measured.csv holds what the upstream implementations count, to the unit. Loads no torch.
 """
 
+import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import Literal
 
 from mlpnas.errors import SpecError, UnknownName
 from mlpnas.spec import ArchSpec
@@ -40,6 +42,23 @@ class Published:
     weights: str = ""
 
 
+Form = Literal["train", "deploy"]  # as trained, or re-parameterised for use
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the upstream implementation of a model counts, built and measured: exact, at the spec's input size.
+
+    Attributes:
+        upstream: the implementation, with its version or commit.
+        macs: of convolutions, linears and attention products, for one image; as `mlpnas.cost` counts them.
+    """
+
+    upstream: str
+    params: int
+    macs: int
+
+
 @cache
 def _all() -> Mapping[str, Published]:
     families = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
@@ -56,6 +75,20 @@ def find(name: str) -> Published:
     if name not in _all():
         raise UnknownName("published model", name, names())
     return _all()[name]
+
+
+@cache
+def _measured() -> Mapping[tuple[str, str], Measured]:
+    with Path(__file__).with_name("measured.csv").open(encoding="utf-8", newline="") as file:
+        return {
+            (row["name"], row["form"]): Measured(row["upstream"], int(row["params"]), int(row["macs"]))
+            for row in csv.DictReader(file)
+        }
+
+
+def measured(name: str, form: Form = "train") -> Measured | None:
+    """What upstream counts for a published model; None where it was not measured in that form."""
+    return _measured().get((name, form))
 
 
 def find_spec(text: str) -> ArchSpec:
