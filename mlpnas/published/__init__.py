@@ -61,7 +61,7 @@ class Measured:
 
 @cache
 def _all() -> Mapping[str, Published]:
-    families = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
+    families = [import_module(f"{__name__}.{file.name}") for file in iter_modules(__path__) if file.name[0] != "_"]
     return {model.name: model for family in families for model in family.MODELS}
 
 

@@ -1,12 +1,40 @@
-"""DeiT (arXiv:2012.12877), not distilled: ViT with another recipe."""
+"""DeiT (arXiv:2012.12877): ViT with another recipe; the distilled ones have a token and a linear layer more."""
+
+from dataclasses import replace
 
 from mlpnas.published import Published
+from mlpnas.published.vit import KEYS as VIT_KEYS
 from mlpnas.published.vit import vit
+from mlpnas.spec import ArchSpec
 
 _SOURCE = "facebookresearch/deit, README_deit.md; GFLOPs: open-mmlab/mmpretrain, configs/deit/README.md"
+_NORMS = "the printed GFLOPs count norms"
+_TRUNCATED = f"{_NORMS}, the printed parameters are truncated to whole millions"
+
+
+def _model(name: str, width: int, params_m: float, gflops: float, top1: float, timm: str, notes: str) -> Published:
+    return _published(name, vit(width), params_m, gflops, top1, timm, notes, "300 epochs")
+
+
+def _distilled(name: str, width: int, params_m: float, gflops: float, top1: float, timm: str) -> Published:
+    spec = replace(vit(width), pool="distilled")
+    return _published(name, spec, params_m, gflops, top1, timm, _NORMS, "300 epochs, distilled from RegNetY-16GF")
+
+
+def _published(
+    name: str, spec: ArchSpec, params_m: float, gflops: float, top1: float, timm: str, notes: str, recipe: str
+) -> Published:
+    weights = f"timm/{timm}_patch16_224.fb_in1k"
+    return Published(name, "deit", spec, params_m, gflops, "MACs", top1, _SOURCE, notes, recipe, weights)
+
 
 MODELS = (
-    Published("deit_ti", "deit", vit(192), 5, 1.26, top1=0.722, source=_SOURCE),
-    Published("deit_s", "deit", vit(384), 22, 4.61, top1=0.799, source=_SOURCE),
-    Published("deit_b", "deit", vit(768), 86, 17.58, top1=0.818, source=_SOURCE),
+    _model("deit_ti", 192, 5, 1.26, 0.722, "deit_tiny", _TRUNCATED),
+    _model("deit_s", 384, 22, 4.61, 0.799, "deit_small", _NORMS),
+    _model("deit_b", 768, 86, 17.58, 0.818, "deit_base", _TRUNCATED),
+    _distilled("deit_ti_distilled", 192, 6, 1.27, 0.745, "deit_tiny_distilled"),
+    _distilled("deit_s_distilled", 384, 22, 4.63, 0.812, "deit_small_distilled"),
+    _distilled("deit_b_distilled", 768, 87, 17.67, 0.834, "deit_base_distilled"),
 )
+
+KEYS = VIT_KEYS
