@@ -1,9 +1,12 @@
 """Shifted-window attention of Swin (arXiv:2103.14030, section 3.2)."""
 
+from collections.abc import Callable
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 
-from mlpnas.errors import ShapeError
+from mlpnas.mixers._windows import Sides, cut
 from mlpnas.mixers.attention import attend, count_heads, join_heads, split_heads
 from mlpnas.spec import Grid
 
@@ -29,17 +32,26 @@ class WindowAttention(nn.Module):
 
     def __init__(self, dim: int, grid: Grid, *, window: int = 7, head_dim: int = 32, shifted: bool = False) -> None:
         super().__init__()
-        _check(grid, window)
+        self.window, self.shift = cut("window_attention", grid, window, shifted)
         self.heads = count_heads("window_attention", dim, head_dim)
-        self.window = (min(window, grid.height), min(window, grid.width))
-        self.shift = tuple(window // 2 if shifted and side > window else 0 for side in (grid.height, grid.width))
         self.qkv = nn.Linear(dim, 3 * dim)
         self.project = nn.Linear(dim, dim)
         height, width = self.window
         self.position_bias = nn.Parameter(torch.zeros((2 * height - 1) * (2 * width - 1), self.heads))
-        self.register_buffer("position_index", _relative_positions(height, width), persistent=False)
-        mask = _wrapping_mask(grid, self.window, self.shift) if any(self.shift) else None
-        self.register_buffer("mask", mask, persistent=False)
+        self.grid = grid
+        self._register_constants()
+
+    def _register_constants(self) -> None:
+        with self.position_bias.device:
+            mask = _wrapping_mask(self.grid, self.window, self.shift) if any(self.shift) else None
+            self.register_buffer("mask", mask, persistent=False)
+            self.register_buffer("position_index", _relative_positions(*self.window), persistent=False)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Computes the constants anew: `to_empty` leaves what no state dict holds unwritten."""
+        super()._apply(fn, recurse)
+        self._register_constants()
+        return self
 
     def init_weights(self) -> None:
         nn.init.trunc_normal_(self.position_bias, std=0.02)
@@ -62,14 +74,14 @@ class WindowAttention(nn.Module):
         return bias if self.mask is None else bias + self.mask.to(bias.dtype).unsqueeze(1)
 
 
-def _windows(x: Tensor, window: tuple[int, int]) -> Tensor:
+def _windows(x: Tensor, window: Sides) -> Tensor:
     """(B, H, W, C) -> (B * windows, tokens, C)."""
     (height, width), channels = window, x.shape[-1]
     tiles = x.unflatten(2, (-1, width)).unflatten(1, (-1, height))
     return tiles.transpose(2, 3).reshape(-1, height * width, channels)
 
 
-def _plane(windows: Tensor, window: tuple[int, int], plane: tuple[int, int]) -> Tensor:
+def _plane(windows: Tensor, window: Sides, plane: Sides) -> Tensor:
     """(B * windows, tokens, C) -> (B, H, W, C)."""
     rows, columns = (side // part for side, part in zip(plane, window, strict=True))
     tiles = windows.view(-1, rows, columns, *window, windows.shape[-1])
@@ -85,7 +97,7 @@ def _relative_positions(height: int, width: int) -> Tensor:
     return (down * (2 * width - 1) + right).flatten()
 
 
-def _wrapping_mask(grid: Grid, window: tuple[int, int], shift: tuple[int, ...]) -> Tensor:
+def _wrapping_mask(grid: Grid, window: Sides, shift: Sides) -> Tensor:
     """0 where two tokens of a shifted window are neighbours, -100 where only the roll brought them together."""
     regions = torch.zeros(grid.height, grid.width)
     for axis, (size, step) in enumerate(zip(window, shift, strict=True)):
@@ -95,18 +107,3 @@ def _wrapping_mask(grid: Grid, window: tuple[int, int], shift: tuple[int, ...]) 
             regions.narrow(axis, side - step, step).add_(2 * 3**axis)
     labels = _windows(regions[None, ..., None], window).squeeze(-1)
     return (labels[:, None] != labels[..., None]) * -100.0
-
-
-def _check(grid: Grid, window: int) -> None:
-    if grid.extra:
-        raise ShapeError("window_attention cuts a plane into windows and pool: cls adds a token; use pool: avg")
-    if not _divides(window, grid):
-        fitting = [str(size) for size in range(2, max(grid) + 1) if _divides(size, grid)]
-        raise ShapeError(
-            f"window_attention: window {window} does not divide the grid {grid.height}x{grid.width}; "
-            f"windows that fit: {', '.join(fitting)}"
-        )
-
-
-def _divides(window: int, grid: Grid) -> bool:
-    return window > 0 and all(side <= window or side % window == 0 for side in (grid.height, grid.width))
