@@ -1,6 +1,8 @@
 """What every token mixer keeps, whichever file it comes from."""
 
+from functools import cache
 from inspect import Parameter
+from typing import Literal, get_args, get_origin
 
 import pytest
 import torch
@@ -11,7 +13,9 @@ from mlpnas.nets.network import build
 from mlpnas.plugins import find, names, options
 from mlpnas.spec import ArchSpec, Grid, Layer, Stage, Stem
 
-DIM, PLANE, TOKENS = 32, Grid(14, 14), Grid(14, 14, extra=1)
+PLANE, TOKENS = Grid(14, 14), Grid(14, 14, extra=1)
+WIDTHS = (32, 56)  # some mixers need channels that the sides of the grid divide
+LOCKED_BY_MEANING = {"permute"}  # a segment is dim / side channels: equal shapes, other rows and columns
 MIXERS = names("mixers")
 FREE = [name for name in MIXERS if not getattr(find("mixers", name), "plane", False)]
 CASES = [(name, PLANE) for name in MIXERS] + [(name, TOKENS) for name in FREE]
@@ -22,13 +26,25 @@ def case(request: pytest.FixtureRequest) -> tuple[str, Grid]:
     return request.param
 
 
+@cache
+def width(name: str) -> int:
+    """The first of the widths that fits."""
+    for dim in WIDTHS:
+        try:
+            find("mixers", name)(dim, PLANE)
+        except ShapeError:
+            continue
+        return dim
+    raise AssertionError(f"{name} fits none of the widths {WIDTHS}")
+
+
 def make(name: str, grid: Grid = PLANE, **given: object) -> nn.Module:
     torch.manual_seed(0)
-    return find("mixers", name)(DIM, grid, **given)
+    return find("mixers", name)(width(name), grid, **given)
 
 
-def tokens(grid: Grid, batch: int = 2) -> Tensor:
-    return torch.randn(batch, *grid.shape, DIM, generator=torch.Generator().manual_seed(1))
+def tokens(name: str, grid: Grid, batch: int = 2) -> Tensor:
+    return torch.randn(batch, *grid.shape, width(name), generator=torch.Generator().manual_seed(1))
 
 
 def scrambled(mixer: nn.Module) -> nn.Module:
@@ -41,13 +57,16 @@ def scrambled(mixer: nn.Module) -> nn.Module:
 
 def test_keeps_the_shape(case: tuple[str, Grid]) -> None:
     name, grid = case
-    assert make(name, grid)(tokens(grid)).shape == (2, *grid.shape, DIM)
+    assert make(name, grid)(tokens(name, grid)).shape == (2, *grid.shape, width(name))
 
 
 def test_mixes_tokens(case: tuple[str, Grid]) -> None:
-    """A change of one token reaches others of its image, and no other image."""
+    """A change of one token reaches others of its image, and no other image; the identity says that it is one."""
     name, grid = case
-    mixer, x = scrambled(make(name, grid)).eval(), tokens(grid)
+    mixer, x = scrambled(make(name, grid)).eval(), tokens(name, grid)
+    if isinstance(mixer, nn.Identity):
+        assert torch.equal(mixer(x), x)
+        return
     changed = x.clone()
     changed[0, 3] += 1
     difference = (mixer(changed) - mixer(x)).abs().amax(-1)
@@ -57,7 +76,7 @@ def test_mixes_tokens(case: tuple[str, Grid]) -> None:
 
 def test_gradient_reaches_every_parameter(case: tuple[str, Grid]) -> None:
     name, grid = case
-    mixer, x = scrambled(make(name, grid)), tokens(grid).requires_grad_()
+    mixer, x = scrambled(make(name, grid)), tokens(name, grid).requires_grad_()
     mixer(x).square().sum().backward()
     assert x.grad is not None
     assert [key for key, p in mixer.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0] == []
@@ -66,25 +85,25 @@ def test_gradient_reaches_every_parameter(case: tuple[str, Grid]) -> None:
 def test_runs_on_the_meta_device(case: tuple[str, Grid]) -> None:
     name, grid = case
     with torch.device("meta"):
-        y = make(name, grid)(torch.empty(2, *grid.shape, DIM))
+        y = make(name, grid)(torch.empty(2, *grid.shape, width(name)))
     assert y.is_meta
-    assert y.shape == (2, *grid.shape, DIM)
+    assert y.shape == (2, *grid.shape, width(name))
 
 
 def test_is_deterministic(case: tuple[str, Grid]) -> None:
     name, grid = case
-    assert torch.equal(make(name, grid)(tokens(grid)), make(name, grid)(tokens(grid)))
+    assert torch.equal(make(name, grid)(tokens(name, grid)), make(name, grid)(tokens(name, grid)))
 
 
 def test_images_of_a_batch_are_independent(case: tuple[str, Grid]) -> None:
     name, grid = case
-    mixer, x = scrambled(make(name, grid)).eval(), tokens(grid, batch=3)
+    mixer, x = scrambled(make(name, grid)).eval(), tokens(name, grid, batch=3)
     torch.testing.assert_close(mixer(x)[1:], mixer(x[1:]), rtol=1e-4, atol=1e-5)
 
 
 def test_float64_agrees_with_float32(case: tuple[str, Grid]) -> None:
     name, grid = case
-    mixer, x = scrambled(make(name, grid)), tokens(grid)
+    mixer, x = scrambled(make(name, grid)), tokens(name, grid)
     y = mixer(x)
     exact = mixer.double()(x.double())
     assert exact.dtype == torch.float64
@@ -93,16 +112,16 @@ def test_float64_agrees_with_float32(case: tuple[str, Grid]) -> None:
 
 def test_runs_in_bfloat16(case: tuple[str, Grid]) -> None:
     name, grid = case
-    y = make(name, grid).bfloat16()(tokens(grid).bfloat16())
+    y = make(name, grid).bfloat16()(tokens(name, grid).bfloat16())
     assert y.dtype == torch.bfloat16
     assert y.isfinite().all()
 
 
 def test_exports(case: tuple[str, Grid]) -> None:
     name, grid = case
-    mixer, x = scrambled(make(name, grid)).eval(), tokens(grid)
+    mixer, x = scrambled(make(name, grid)).eval(), tokens(name, grid)
     program = torch.export.export(mixer, (x,), dynamic_shapes=({0: torch.export.Dim("batch", min=1)},))
-    other = tokens(grid, batch=3)
+    other = tokens(name, grid, batch=3)
     torch.testing.assert_close(program.module()(other), mixer(other), rtol=1e-4, atol=1e-5)
 
 
@@ -110,17 +129,21 @@ def test_exports(case: tuple[str, Grid]) -> None:
 def test_options_are_typed_keywords_with_defaults(name: str) -> None:
     for option in options(find("mixers", name), skip=2).values():
         assert option.kind is Parameter.KEYWORD_ONLY
-        assert option.annotation in (int, float, bool, str)
-        assert isinstance(option.default, option.annotation | int)
+        if get_origin(option.annotation) is Literal:
+            assert option.default in get_args(option.annotation)
+        else:
+            assert option.annotation in (int, float, bool, str)
+            assert isinstance(option.default, option.annotation | int)
 
 
 @pytest.mark.parametrize("name", MIXERS)
 def test_class_attributes_name_options(name: str) -> None:
     mixer, known = find("mixers", name), options(find("mixers", name), skip=2)
-    assert set(getattr(mixer, "scales_with_width", ())) <= set(known)
+    for attribute in ("scales_with_width", "divides_grid"):
+        assert set(getattr(mixer, attribute, ())) <= set(known)
     if option := getattr(mixer, "alternating", None):
         assert known[option].annotation is bool
-        assert make(name, **{option: True})(tokens(PLANE)).shape == (2, *PLANE.shape, DIM)
+        assert make(name, **{option: True})(tokens(name, PLANE)).shape == (2, *PLANE.shape, width(name))
 
 
 @pytest.mark.parametrize("name", sorted(set(MIXERS) - set(FREE)))
@@ -134,10 +157,11 @@ def test_locked_says_whether_weights_know_the_grid(name: str) -> None:
     def shapes(grid: Grid) -> list[torch.Size]:
         return [parameter.shape for parameter in make(name, grid).parameters()]
 
-    assert getattr(find("mixers", name), "locked", False) == (shapes(PLANE) != shapes(Grid(28, 28)))
+    known = shapes(PLANE) != shapes(Grid(28, 28)) or name in LOCKED_BY_MEANING
+    assert getattr(find("mixers", name), "locked", False) == known
 
 
 @pytest.mark.parametrize("name", MIXERS)
 def test_stands_in_a_network(name: str) -> None:
-    spec = ArchSpec((Stage(DIM, 2, Layer(name)),), Stem(2), input_size=28, classes=5)
+    spec = ArchSpec((Stage(width(name), 2, Layer(name)),), Stem(2), input_size=28, classes=5)
     assert build(spec)(torch.randn(2, 3, 28, 28)).shape == (2, 5)

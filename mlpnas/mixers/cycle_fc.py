@@ -1,0 +1,113 @@
+"""Cycle fully-connected layers, CycleMLP's token mixer (arXiv:2107.10224, section 3.2; ShoufaChen/CycleMLP)."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mlpnas.errors import ShapeError
+from mlpnas.mixers._reweight import Reweight
+from mlpnas.mixers.axial_shift import COLUMNS, ROWS
+from mlpnas.spec import Grid
+
+
+class CycleFc(nn.Module):
+    """Channels read from neighbours at offsets that cycle through them, linears mix them; both axes, then weighted.
+
+    x: (B, H, W, C) -> (B, H, W, C).
+
+    Raises:
+        ShapeError: an even cycle, fewer channels than a cycle, or tokens beside the plane.
+    """
+
+    plane = True
+
+    def __init__(self, dim: int, grid: Grid, *, cycle: int = 3) -> None:
+        super().__init__()
+        _check(dim, grid, cycle)
+        self.cycle = cycle
+        self.horizontal = nn.Linear(dim, dim)
+        self.vertical = nn.Linear(dim, dim)
+        self.pointwise = nn.Linear(dim, dim, bias=False)
+        self.reweight = Reweight("cycle_fc", dim)
+        self.project = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        horizontal = self.horizontal(cycle_shift(x, COLUMNS, self.cycle))
+        vertical = self.vertical(cycle_shift(x, ROWS, self.cycle))
+        return self.project(self.reweight(horizontal, vertical, self.pointwise(x)))
+
+    def extra_repr(self) -> str:
+        return f"cycle={self.cycle}"
+
+
+def cycle_shift(x: Tensor, axis: int, cycle: int) -> Tensor:
+    """Channel c takes what stands ((c + cycle // 2) % cycle) - cycle // 2 positions on along `axis`, zeros outside.
+
+    With a cycle of 3 the offsets are 0, 1, -1, 0, 1, -1, ...
+
+    Args:
+        x: (..., H, W, C).
+        axis: ROWS or COLUMNS.
+    """
+    if torch.compiler.is_compiling():  # compilers fuse pad and where, and mistreat slices that are written in place
+        return _padded(x, axis, cycle)
+    return _Shift.apply(x, axis, cycle, 1)
+
+
+class _Shift(torch.autograd.Function):
+    """Slice copies, 2 to 4 times faster than `_padded`; the gradient is the opposite shift, so nothing is saved."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, axis: int, cycle: int, sign: int) -> Tensor:
+        out = torch.empty_like(x, memory_format=torch.contiguous_format)
+        if x.is_meta:
+            return out  # costing is faster without the copies
+        for first, offset in enumerate(_offsets(cycle)):
+            source, target = x[..., first::cycle], out[..., first::cycle]
+            before, after, kept = _rims(sign * offset, x.shape[axis])
+            target.narrow(axis, before, kept).copy_(source.narrow(axis, after, kept))
+            target.narrow(axis, 0, before).zero_()
+            target.narrow(axis, before + kept, after).zero_()
+        return out
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _, ctx.axis, ctx.cycle, ctx.sign = inputs
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        return _Shift.apply(grad, ctx.axis, ctx.cycle, -ctx.sign), None, None, None
+
+
+def _padded(x: Tensor, axis: int, cycle: int) -> Tensor:
+    place = torch.arange(x.shape[-1], device=x.device) % cycle
+    out = x
+    for first, offset in enumerate(_offsets(cycle)):
+        before, after, kept = _rims(offset, x.shape[axis])
+        moved = F.pad(x.narrow(axis, after, kept), (0, 0) * (-axis - 1) + (before, after))
+        out = torch.where(place == first, moved, out)
+    return out
+
+
+def _offsets(cycle: int) -> list[int]:
+    """Where the channels of one cycle read, relative to their own position."""
+    return [(place + cycle // 2) % cycle - cycle // 2 for place in range(cycle)]
+
+
+def _rims(offset: int, length: int) -> tuple[int, int, int]:
+    """How many positions before and after are zero, because they read outside, and how many are not."""
+    before, after = min(max(-offset, 0), length), min(max(offset, 0), length)
+    return before, after, length - before - after
+
+
+def _check(dim: int, grid: Grid, cycle: int) -> None:
+    if grid.extra:
+        raise ShapeError("cycle_fc reads from neighbours in a plane and pool: cls adds a token; use pool: avg")
+    if cycle < 1 or cycle % 2 == 0:
+        raise ShapeError(f"cycle_fc: cycle must be odd, got {cycle}; use {max(cycle, 0) + 1}")
+    if dim < cycle:
+        raise ShapeError(f"cycle_fc: width {dim} has no channel for every offset of cycle {cycle}; use {cycle} or more")
