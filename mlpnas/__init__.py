@@ -9,6 +9,8 @@ _HOMES = {
     "ArchSpec": "mlpnas.spec",
     "SearchSpace": "mlpnas.space",
     "build": "mlpnas.nets.network",
+    "create": "mlpnas.checkpoints",
+    "load_checkpoint": "mlpnas.checkpoints",
     "cost": "mlpnas.costs",
     "deploy": "mlpnas.nets.deploy",
     "search": "mlpnas.engine.search",

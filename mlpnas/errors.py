@@ -11,6 +11,7 @@ MlpnasError              the command line prints it without a traceback and exit
 ├── RecipeError          training options that contradict each other
 ├── RunError             a run folder that is missing, locked, unreadable or of another search
 ├── ExportError          a model that cannot be exported in the wanted form
+├── CheckpointError      weights that are missing, unreadable or of another network
 └── MissingPackage       an optional package is needed; says which extra installs it
 """
 
@@ -82,6 +83,10 @@ class RunError(MlpnasError):
 
 
 class ExportError(MlpnasError):
+    pass
+
+
+class CheckpointError(MlpnasError):
     pass
 
 

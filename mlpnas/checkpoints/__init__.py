@@ -1,0 +1,91 @@
+"""Released weights in our networks: `load_checkpoint` reads a file, `create` goes through timm's hub."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from mlpnas.checkpoints._files import read_state
+from mlpnas.checkpoints._fit import fill
+from mlpnas.errors import CheckpointError
+from mlpnas.nets.network import build
+from mlpnas.published import Published, find, names
+from mlpnas.spec import ArchSpec
+
+_HUB = "timm/"
+
+
+def load_checkpoint(model: str | ArchSpec, path: str | Path) -> nn.Module:
+    """The network of `model` with the weights of a checkpoint file, in eval mode on the CPU.
+
+    The tensors may carry our names, timm's, or those of the official releases. Every one must find its place. Learned
+    position tables are resized to the input size as timm does.
+
+    Args:
+        model: a published name, or a spec: `find("vit_s16").spec.at(384)` for another input size.
+        path: a .safetensors file; or a .pt, .pth, .pth.tar or .bin file with a state dict, bare or under state_dict,
+            model, state_dict_ema or model_ema (averaged weights are preferred).
+
+    Example:
+        >>> network = mlpnas.load_checkpoint("as_mlp_t", "as_mlp_tiny.pth")    # doctest: +SKIP
+
+    Raises:
+        UnknownName: no published model is called so.
+        CheckpointError: no readable checkpoint there, or one of another network.
+        ShapeError: the spec's layers do not fit together.
+    """
+    state = read_state(Path(path))
+    network = build(find(model).spec if isinstance(model, str) else model).eval()
+    fill(network, state, _namings(model), str(path))
+    return network
+
+
+def create(name: str, pretrained: bool = False, classes: int | None = None) -> nn.Module:
+    """The network of a published model: freshly initialised, or in eval mode with the released weights.
+
+    Args:
+        pretrained: fetch the weights through timm from its hub (kept in the cache of huggingface_hub).
+        classes: of the classifier, if not 1000; where the weights have another number, it is freshly initialised.
+
+    Example:
+        >>> network = mlpnas.create("resmlp_s12", pretrained=True)             # doctest: +SKIP
+
+    Raises:
+        UnknownName: no published model is called so.
+        CheckpointError: it has no weights on timm's hub, or they cannot be fetched.
+    """
+    model = find(name)
+    spec = model.spec if classes is None else replace(model.spec, classes=classes)
+    if not pretrained:
+        return build(spec)
+    state = _fetched(model, spec.classes)
+    network = build(spec).eval()
+    fill(network, state, _namings(name), model.weights)
+    return network
+
+
+def _namings(model: str | ArchSpec) -> list[Mapping[str, str]]:
+    """The ways in which the tensors of `model` may be named: ours, then its family's; of a spec, every family's."""
+    families = [find(model).family] if isinstance(model, str) else sorted({find(name).family for name in names()})
+    return [{}, *(keys for family in families for keys in import_module(f"mlpnas.published.{family}").KEYS)]
+
+
+def _fetched(model: Published, classes: int) -> Mapping[str, Tensor]:
+    if not model.weights.startswith(_HUB):
+        where = f"its released weights: {model.weights}" if model.weights else "no released weights are known"
+        raise CheckpointError(
+            f"{model.name}: not on timm's hub; {where}; a file of them is read by "
+            f"mlpnas.load_checkpoint({model.name!r}, path)"
+        )
+    import timm
+
+    try:
+        return timm.create_model(model.weights.removeprefix(_HUB), pretrained=True, num_classes=classes).state_dict()
+    except Exception as error:  # the hub, the connection and the file have no common class of errors
+        raise CheckpointError(
+            f"{model.weights}: cannot be fetched ({type(error).__name__}); check the connection, or download "
+            f"model.safetensors from https://huggingface.co/{model.weights} elsewhere and use "
+            f"mlpnas.load_checkpoint({model.name!r}, path)"
+        ) from error

@@ -1,0 +1,65 @@
+"""From a checkpoint file to a state dict. Tensors are read, nothing in a file is run."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from mlpnas.errors import CheckpointError
+
+_TORCH = (".pt", ".pth", ".pth.tar", ".bin")
+_WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model")
+_PARALLEL = "module."  # what DataParallel puts before every name
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The tensors of a checkpoint by name.
+
+    Raises:
+        CheckpointError: no file, of another kind, damaged, without a state dict, or with objects that could run code.
+    """
+    data = _read(path)
+    inner = [data.get(name) for name in _WRAPPERS] if isinstance(data, dict) else []
+    for state in (data, *inner):
+        if _is_state_dict(state):
+            prefixed = all(name.startswith(_PARALLEL) for name in state)
+            return {name.removeprefix(_PARALLEL): tensor for name, tensor in state.items()} if prefixed else dict(state)
+    raise CheckpointError(f"{path}: no state dict in it, neither bare nor under {', '.join(_WRAPPERS)}")
+
+
+def _is_state_dict(data: Any) -> bool:
+    return (
+        isinstance(data, Mapping)
+        and len(data) > 0
+        and all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in data.items())
+    )
+
+
+def _read(path: Path) -> Any:
+    if not path.name.endswith((".safetensors", *_TORCH)):
+        raise CheckpointError(f"{path}: no checkpoint by its name; it must end in .safetensors, {', '.join(_TORCH)}")
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file; give the path of a checkpoint")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError as error:
+        if foreign := sorted(set(re.findall(r"GLOBAL (\S+)", str(error)))):
+            raise CheckpointError(
+                f"{path}: holds other objects than tensors ({', '.join(foreign)}), which can run code when read and "
+                "are refused; where it comes from, save its state dict alone: "
+                "safetensors.torch.save_file(state_dict, 'weights.safetensors')"
+            ) from None
+        raise _unreadable(path) from error
+    except Exception as error:  # damage shows anywhere in the readers, as an error of any class
+        raise _unreadable(path) from error
+
+
+def _unreadable(path: Path) -> CheckpointError:
+    return CheckpointError(f"{path}: cannot be read; the file is damaged, or something else than a checkpoint")

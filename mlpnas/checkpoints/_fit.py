@@ -1,0 +1,62 @@
+"""A foreign state dict into a network: names by a family's map, shapes by views, position tables by interpolation."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+from operator import mul
+
+from torch import Tensor
+
+from mlpnas.checkpoints._misfits import some, why
+from mlpnas.checkpoints._tables import resized
+from mlpnas.errors import CheckpointError
+from mlpnas.nets.network import Network
+
+
+def fill(network: Network, state: Mapping[str, Tensor], namings: Iterable[Mapping[str, str]], source: str) -> None:
+    """Load `state` into `network`, under the naming that fits best.
+
+    Args:
+        namings: maps from regular expressions to replacements, applied in order to every name of `state`.
+        source: what the messages call the checkpoint.
+
+    Raises:
+        CheckpointError: tensors are missing, left over, or of another shape.
+    """
+    own = network.state_dict()
+    theirs = min((_renamed(state, naming) for naming in namings), key=lambda names: len(names.keys() ^ own.keys()))
+    missing = [name for name in own if name not in theirs]
+    unknown = [key for name, key in theirs.items() if name not in own]
+    if missing or unknown:
+        lists = [f"{some(names)} {what}" for names, what in ((missing, "missing"), (unknown, "unknown")) if names]
+        raise CheckpointError(
+            f"{source}: weights of another network, {', '.join(lists)}; give the model or spec that they belong to"
+        )
+    tensors = {name: _shaped(state[key], network, name, own[name].shape) for name, key in theirs.items()}
+    if misfits := {name: tensor for name, tensor in tensors.items() if tensor.shape != own[name].shape}:
+        raise CheckpointError(f"{source}: {why(misfits, own, network.spec)}")
+    network.load_state_dict(tensors)
+
+
+def _renamed(state: Iterable[str], naming: Mapping[str, str]) -> dict[str, str]:
+    """Their name by ours. Where two would become one, the second keeps its own, so that no tensor gets lost."""
+    theirs: dict[str, str] = {}
+    for key in state:
+        name = key
+        for pattern, replacement in naming.items():
+            name = re.sub(pattern, replacement, name)
+        if name:
+            theirs[key if name in theirs else name] = key
+    return theirs
+
+
+def _shaped(tensor: Tensor, network: Network, name: str, shape: Sequence[int]) -> Tensor:
+    """`tensor` in `shape`, or as it is where more than a view or a resizing would be needed."""
+    tensor = resized(tensor, network, name, shape)
+    return tensor.reshape(shape) if _same_order(tensor.shape, shape) else tensor
+
+
+def _same_order(shape: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether merging, splitting and dropping axes lead from one to the other; a transpose does not count."""
+    one, two = ([*accumulate(axes, mul, initial=1)] for axes in (shape, other))
+    return one[-1] == two[-1] and (set(one) <= set(two) or set(one) >= set(two))

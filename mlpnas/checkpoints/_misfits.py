@@ -1,0 +1,58 @@
+"""Why tensors have another shape than the network's, and what to load instead."""
+
+import re
+from collections.abc import Mapping, Sequence
+from math import isqrt
+
+from torch import Tensor
+
+from mlpnas.plugins import find
+from mlpnas.spec import ArchSpec
+
+_SHOWN = 3
+_CLASSIFIER = re.compile(r"head\.(distilled_)?classifier\.(weight|bias)")
+_MIXER = re.compile(r"stages\.(\d+)\.blocks\.\d+\.token_mixing\.body\.")
+
+State = Mapping[str, Tensor]
+
+
+def why(misfits: State, own: State, spec: ArchSpec) -> str:
+    """The reason and the remedy: another number of classes, another grid, or only the shapes."""
+    if all(_CLASSIFIER.fullmatch(name) for name in misfits):
+        classes = len(next(iter(misfits.values())))
+        return (
+            f"its classifier has {classes} classes, the network's {spec.classes}; "
+            f"load it into dataclasses.replace(spec, classes={classes})"
+        )
+    shapes = [f"{name} {_by(tensor.shape)} instead of {_by(own[name].shape)}" for name, tensor in misfits.items()]
+    return _other_grid(misfits, own, spec) or f"another shape in {some(shapes)}; give the model or spec they belong to"
+
+
+def _other_grid(misfits: State, own: State, spec: ArchSpec) -> str:
+    """For token weights of another grid than the spec's; otherwise empty."""
+    if not all(_is_locked(name, spec) for name in misfits):
+        return ""
+    name, tensor = next(iter(misfits.items()))
+    grid = spec.grids()[int(name.split(".")[1])]
+    tokens = next((n for n, ours in zip(tensor.shape, own[name].shape, strict=False) if ours == grid.tokens != n), 0)
+    side = isqrt(tokens)
+    if not tokens or side * side != tokens:
+        return ""
+    return (
+        f"token weights belong to one grid and are not resized: these to {side}x{side}, input {_by(spec.image)} needs "
+        f"{grid.height}x{grid.width}; load them into spec.at({side * spec.image[0] // grid.height})"
+    )
+
+
+def _is_locked(name: str, spec: ArchSpec) -> bool:
+    mixing = _MIXER.match(name)
+    return mixing is not None and getattr(find("mixers", spec.stages[int(mixing[1])].mixer.name), "locked", False)
+
+
+def some(items: Sequence[str]) -> str:
+    """How many, and the first few of them."""
+    return f"{len(items)} ({', '.join(items[:_SHOWN])}{', ...' if len(items) > _SHOWN else ''})"
+
+
+def _by(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape)) or "scalar"
