@@ -1,25 +1,42 @@
 """mlpnas published: the models that can be built, costed and searched from by name."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from mlpnas.commands._comparison import Row
     from mlpnas.published import Published
+
+_LEGEND = (
+    "params in millions, MACs in billions; 1 FLOP = 1 multiply-accumulate. theirs: the upstream implementation, built "
+    "and counted, equal to ours to the unit unless marked !. why: = where ours round to what is printed, or the number "
+    "of a note above. resolution: free, weights fit any input size; interpolated, they do once the position table is "
+    "resampled; fixed, they fit this size alone."
+)
 
 
 def published(
     family: Annotated[str | None, typer.Option(metavar="F", help="Only this family, like as_mlp.")] = None,
+    sources: Annotated[bool, typer.Option("--sources", help="Where the numbers come from, below.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The whole table as a document.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON list.")] = False,
 ) -> None:
-    """List the published models: params and MACs as measured beside the printed ones, top-1 on ImageNet-1K, source."""
+    """List the published models: params and MACs as counted here, by upstream and in print; top-1 on ImageNet-1K."""
     import json
 
-    rows = [_row(model) for model in _models(family)]
+    from mlpnas.commands._comparison import rows
+
+    found = rows(_models(family))
     if as_json:
-        print(json.dumps(rows))
+        print(json.dumps([row.to_json() for row in found]))
+    elif markdown:
+        from mlpnas.commands._published_document import document
+
+        print(document(found), end="")
     else:
-        _print_table(rows)
+        _print(found, sources)
 
 
 def _models(family: str | None) -> "list[Published]":
@@ -33,40 +50,47 @@ def _models(family: str | None) -> "list[Published]":
     return [model for model in models if family in (None, model.family)]
 
 
-def _row(model: "Published") -> dict[str, Any]:
-    from dataclasses import asdict
+def _print(rows: "Sequence[Row]", sources: bool) -> None:
+    from mlpnas.commands._table import print_table
 
-    from mlpnas.costs import cost
-
-    measured = cost(model.spec)
-    known = asdict(model) | {"spec": model.spec.to_json()}
-    return known | {"params": measured.params, "macs": measured.macs, "input_size": model.spec.input_size}
-
-
-def _print_table(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from mlpnas.units import show
-
-    table = Table("name", box=None)
-    for heading in ("params", "printed", "MACs", "printed", "top-1"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("source", overflow="fold")
-    for row in rows:
-        printed = _or_dash(row["gflops"], "{:g} G" if row["gflops_convention"] == "MACs" else "{:g} G / 2")
-        table.add_row(
-            row["name"],
-            show(row["params"], "params").removesuffix("params"),
-            _or_dash(row["params_m"], "{:g} M"),
-            show(row["macs"], "macs").removesuffix("MACs"),
-            printed,
-            _or_dash(row["top1"], "{:.1%}"),
-            row["source"] or row["notes"],
-        )
-    Console().print(table)
-    print("1 FLOP = 1 multiply-accumulate; / 2: printed with multiply and add counted apart")
+    notes = list(dict.fromkeys(row.model.notes for row in rows if row.model.notes))
+    heads = ["name", "input", "resolution", "params", "theirs", "print", "MACs", "theirs", "print", "top-1", "why"]
+    print_table(heads, [_cells(row, notes) for row in rows], right=set(heads) - {"name", "resolution", "why"})
+    _print_lines(f"{number}: {note}" for number, note in enumerate(notes, 1))
+    if sources:
+        _print_lines(_source(row) for row in rows if row.form == "train")
+    _print_lines([_LEGEND], indent="")
 
 
-def _or_dash(value: float | None, form: str) -> str:
+def _print_lines(lines: Iterable[str], indent: str = "   ") -> None:
+    from textwrap import fill
+
+    print("", *(fill(line, 100, subsequent_indent=indent) for line in lines), sep="\n")
+
+
+def _cells(row: "Row", notes: Sequence[str]) -> list[str]:
+    model, upstream = row.model, row.upstream
+    mark = "" if row.equal else "!"
+    number = str(notes.index(model.notes) + 1) if model.notes else ""
+    return [
+        model.name if row.form == "train" else "(deployed)",
+        str(row.spec.input_size),
+        row.resolution,
+        f"{row.ours.params / 1e6:.2f}",
+        f"{upstream.params / 1e6:.2f}{mark}" if upstream else "-",
+        _or_dash(row.printed_params),
+        f"{row.ours.macs / 1e9:.2f}",
+        f"{upstream.macs / 1e9:.2f}{mark}" if upstream else "-",
+        _or_dash(row.printed_gmacs),
+        _or_dash(model.top1, "{:.1%}"),
+        " ".join(filter(None, ("=" if row.as_printed else "", number))),
+    ]
+
+
+def _source(row: "Row") -> str:
+    upstream = f"theirs: {row.upstream.upstream}" if row.upstream else ""
+    return f"{row.model.name}: {'; '.join(filter(None, (row.model.source, upstream)))}"
+
+
+def _or_dash(value: float | None, form: str = "{}") -> str:
     return "-" if value is None else form.format(value)

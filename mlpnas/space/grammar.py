@@ -86,11 +86,14 @@ NETWORK: Mapping[str, Field] = {
     "position_embedding": Word((True, False)),
 }
 
-DOCUMENT = ("version", "name", "stages", "constraints", "seeds")
+RESOLUTION = Word(("free",))
+
+DOCUMENT = ("version", "name", "resolution", "stages", "constraints", "seeds")
 
 MEANING: Mapping[str, str] = {
     "version": "of this grammar: 1",
     "name": "of the space, a word",
+    "resolution": "free: only mixers whose weights fit any input size",
     "input": "the image that costs are counted for",
     "size": "pixels of the square input",
     "channels": "of the image: 3 for colour, 1 for grey",

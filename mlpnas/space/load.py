@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mlpnas import published, units
 from mlpnas.errors import SpaceError, UnitError, did_you_mean
-from mlpnas.space.grammar import DOCUMENT, NETWORK, STAGE, Number, Word
+from mlpnas.space.grammar import DOCUMENT, NETWORK, RESOLUTION, STAGE, Number, Word
 from mlpnas.space.reader import VARIANT, Reader, names
 from mlpnas.space.tree import Fields
 from mlpnas.space.yaml_lines import Item, parse
@@ -53,6 +53,8 @@ class _Document(Reader):
                     self.problem(root, name, "is missing" + ("; write version: 1" if name == "version" else ""))
         if "version" in items and items["version"].plain() != 1:
             self.problem(items["version"], "version", f"must be 1, got {items['version'].plain()!r}")
+        if "resolution" in items:
+            self.free = self.checked(items["resolution"], "resolution", RESOLUTION) == "free"
         network = self.fields(root, items, "", "", {**NETWORK, **STAGE})
         stages = self.stages(items["stages"]) if "stages" in items else ()
         self.scopes(root, network, stages)

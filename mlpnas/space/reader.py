@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlpnas.errors import Problem, did_you_mean
+from mlpnas.nets.plan import locked
 from mlpnas.space.catalogues import option_defaults, option_kinds, plugin_names
 from mlpnas.space.grammar import Field, Group, Number, Plugin, Word
 from mlpnas.space.tree import Choose, Fields, Fixed, LayerNode, Node, Option
@@ -18,12 +19,16 @@ class Reader:
     """Collects problems instead of stopping at the first one.
 
     A node has two names: `path`, where it stands in the file, and `prefix`, its question in answers (stage2.depth).
+
+    Attributes:
+        free: whether every network must take any input size.
     """
 
     problems: list[Problem] = field(default_factory=list)
     lines: dict[str, int] = field(default_factory=dict)
     stage: int | None = None
     count: int = 1
+    free: bool = False
 
     def problem(self, item: Item, path: str, text: str) -> Fixed:
         found = Problem(item.line, path, text)
@@ -180,6 +185,8 @@ class Reader:
                 f"no {catalogue.removesuffix('s')} is called {name!r}{did_you_mean(name, known)}; "
                 f"known: {', '.join(known)}",
             )
+        if self.free and catalogue == "mixers" and locked(name):
+            self.problem(item, path, _locked(name, known))
         kinds = option_kinds(catalogue, name)
         nodes: dict[str, Node] = {}
         for option, child in given.items():
@@ -190,6 +197,14 @@ class Reader:
                 has = f"it has {', '.join(kinds)}" if kinds else "it has none"
                 self.problem(child, where, f"{name} has no such option{did_you_mean(option, tuple(kinds))}; {has}")
         return LayerNode(name, nodes, option_defaults(catalogue, name))
+
+
+def _locked(mixer: str, known: tuple[str, ...]) -> str:
+    free = ", ".join(name for name in known if not locked(name))
+    return (
+        f"the weights of {mixer} belong to one grid, and resolution: free wants networks for any input size; "
+        f"take one of {free}, or leave resolution out"
+    )
 
 
 def names(node: Node) -> set[str]:

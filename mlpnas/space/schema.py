@@ -5,7 +5,7 @@ from typing import Any
 
 from mlpnas import published
 from mlpnas.space.catalogues import option_kinds, plugin_names
-from mlpnas.space.grammar import MEANING, NETWORK, STAGE, Field, Group, Number, Plugin, Word
+from mlpnas.space.grammar import MEANING, NETWORK, RESOLUTION, STAGE, Field, Group, Number, Plugin, Word
 from mlpnas.space.load import LIMITED
 
 Schema = dict[str, Any]
@@ -22,6 +22,7 @@ def schema() -> Schema:
     document["properties"] |= {
         "version": {"const": 1, "description": MEANING["version"]},
         "name": {"type": "string", "description": MEANING["name"]},
+        "resolution": _value(RESOLUTION) | {"description": MEANING["resolution"]},
         "stages": _stages(),
         "constraints": _constraints(),
         "seeds": {"type": "array", "items": {"enum": list(published.names())}, "description": MEANING["seeds"]},

@@ -3,65 +3,91 @@
 import csv
 import json
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 import typer
 from typer.testing import CliRunner
 
+from mlpnas.commands._comparison import Row, rounds_to, rows
+from mlpnas.commands._published_document import document
+from mlpnas.commands.published import _cells
 from mlpnas.commands.published import published as command
 from mlpnas.costs import cost
 from mlpnas.errors import SpecError, UnknownName
-from mlpnas.published import find, find_spec, names
+from mlpnas.nets.network import build
+from mlpnas.nets.plan import resolution
+from mlpnas.published import Measured, find, find_spec, measured, names
 from mlpnas.spec import ArchSpec
 
-REFERENCE = Path(__file__).parents[2].parent / "shared" / "reference"
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT.parent / "shared" / "reference"
+MEASURED = ROOT / "mlpnas" / "published" / "measured.csv"
 
-# params: the upstream models, built and counted (timm 1.0.31; svip-lab/AS-MLP). MACs: an independent closed form.
-COSTS = {
-    "as_mlp_t": ("AS-MLP-T", 28_282_696, 4_350_425_088),
-    "as_mlp_s": ("AS-MLP-S", 49_594_696, 8_512_223_232),
-    "as_mlp_b": ("AS-MLP-B", 87_752_808, 15_126_077_440),
-    "mixer_s32": ("Mixer-S/32", 19_104_624, 1_002_426_368),
-    "mixer_s16": ("Mixer-S/16", 18_528_264, 3_776_958_464),
-    "mixer_b32": ("Mixer-B/32", 60_293_428, 3_237_722_112),
-    "mixer_b16": ("Mixer-B/16", 59_880_472, 12_601_767_936),
-    "mixer_l32": ("Mixer-L/32", 206_939_264, 11_253_293_056),
-    "mixer_l16": ("Mixer-L/16", 208_196_168, 44_547_678_208),
-    "gmlp_ti": ("gMLP-Ti", 5_867_328, 1_328_989_184),
-    "gmlp_s": ("gMLP-S", 19_422_656, 4_392_060_928),
-    "gmlp_b": ("gMLP-B", 73_075_392, 15_720_452_096),
-    "resmlp_s12": ("ResMLP-S12", 15_350_872, 3_009_739_776),
-    "resmlp_s24": ("ResMLP-S24", 30_020_680, 5_961_292_800),
-    "resmlp_s36": ("ResMLP-S36", 44_690_488, 8_912_845_824),
-    "vit_ti16": ("ViT-Ti/16", 5_717_416, 1_253_683_200),
-    "vit_s16": ("ViT-S/16", 22_050_664, 4_598_882_304),
-    "vit_b16": ("ViT-B/16", 86_567_656, 17_563_828_224),
-    "vit_l16": ("ViT-L/16", 304_326_632, 61_554_712_576),
-    "deit_ti": ("DeiT-Ti", 5_717_416, 1_253_683_200),
-    "deit_s": ("DeiT-S", 22_050_664, 4_598_882_304),
-    "deit_b": ("DeiT-B", 86_567_656, 17_563_828_224),
-    "swin_t": ("Swin-T", 28_288_354, 4_490_566_656),
-    "swin_s": ("Swin-S", 49_606_258, 8_740_875_264),
-    "swin_b": ("Swin-B", 87_768_224, 15_430_946_816),
-}
+# what the reference calls otherwise; all else is the same name but for case and punctuation
+ALIASES = {"resmlp_b24": "ResMLP-B24/16", "vit_s16_gap": "ViT-S/16 GAP (no CLS)"}
+ONLY_HERE = {"poolformer_s36", "poolformer_m36", "poolformer_m48"}
+ROWS = rows([find(name) for name in names()])
 
 
-@pytest.mark.parametrize("name", names())
-def test_costs_to_the_unit(name: str) -> None:
-    _, params, macs = COSTS[name]
-    measured = cost(find(name).spec)
-    assert (measured.params, measured.macs) == (params, macs)
+def of_row(row: Row) -> str:
+    return f"{row.model.name}-{row.form}"
 
 
-def test_the_table_is_the_references() -> None:
+@pytest.mark.parametrize("row", ROWS, ids=of_row)
+def test_costs_equal_upstreams_to_the_unit(row: Row) -> None:
+    assert row.upstream is not None, "no row in mlpnas/published/measured.csv"
+    assert (row.ours.params, row.ours.macs) == (row.upstream.params, row.upstream.macs)
+
+
+def test_every_measured_model_is_published() -> None:
+    with MEASURED.open(newline="") as file:
+        assert {row["name"] for row in csv.DictReader(file)} <= set(names())
+
+
+def test_an_unknown_model_or_form_was_not_measured() -> None:
+    assert measured("as_mpl_t") is None
+    assert measured("as_mlp_t", "deploy") is None
+
+
+def test_the_measured_ones_are_the_references() -> None:
     if not REFERENCE.is_dir():
         pytest.skip("no ../shared/reference beside the repository")
     with (REFERENCE / "measured_models.csv").open(newline="") as file:
-        params = {row["name"]: int(row["params"]) for row in csv.DictReader(file)}
+        reference = {plain_name(row["name"]): row for row in csv.DictReader(file)}
     model = runpy.run_path(str(REFERENCE / "cost_model.py"))
-    for printed, *expected in COSTS.values():
-        assert [params[printed], model["cost"](model["MODELS"][printed])[1]] == expected
+    points = {plain_name(name): point for name, point in model["MODELS"].items()}
+    with MEASURED.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["name"] not in ONLY_HERE]
+    for row in rows:
+        name = plain_name(ALIASES.get(row["name"], row["name"]))
+        known = reference[name + row["form"] if "repmlp" in name else name]
+        assert int(row["params"]) == int(known["params"])
+        assert int(row["macs"]) == pytest.approx(float(known["macs_g"]) * 1e9, abs=5e4 + 1)
+        if name in points:
+            assert int(row["macs"]) == model["cost"](points[name], row["form"])[1]
+
+
+def plain_name(name: str) -> str:
+    """AS-MLP-T and as_mlp_t -> asmlpt."""
+    return "".join(filter(str.isalnum, name.lower()))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=of_row)
+def test_what_differs_from_print_is_explained(row: Row) -> None:
+    """Beyond the rounding of the printed digits."""
+    assert row.as_printed is not False or row.model.notes
+    assert row.flops_per_mac == 1 or "2 x MACs" in row.model.notes
+
+
+@pytest.mark.parametrize(
+    ("printed", "value", "same"),
+    [(28, 28.283, True), (28, 28.6, False), (15.2, 15.126, False), (3.0, 3.0097, True), (3.0, 3.06, False)],
+)
+def test_rounding_knows_the_printed_digits(printed: float, value: float, same: bool) -> None:
+    assert rounds_to(printed, value) is same
 
 
 @pytest.mark.parametrize("name", names())
@@ -77,6 +103,43 @@ def test_printed_numbers_are_near_the_measured_ones(name: str) -> None:
         assert model.gflops == pytest.approx(flops / 1e9, rel=0.02)
     assert model.top1 is None or 0.5 < model.top1 < 1
     assert model.source or model.notes
+
+
+def of_resolution(*wanted: str) -> list[str]:
+    return [name for name in names() if resolution(find(name).spec) in wanted]
+
+
+@pytest.mark.parametrize("name", of_resolution("free", "interpolated"))
+def test_weights_fit_another_size_but_for_the_position_table(name: str) -> None:
+    """Twice the size keeps every window and partition as it is."""
+    spec = shallow(find(name).spec)
+    twice = spec.at(2 * spec.image[0])
+    assert cost(twice).macs > 3.5 * cost(spec).macs
+    assert differing(shapes(spec), shapes(twice)) == ({"stem.positions"} if spec.position_embedding else set())
+
+
+@pytest.mark.parametrize("name", of_resolution("fixed"))
+def test_a_fixed_resolution_makes_another_network(name: str) -> None:
+    """In ViP the shapes stay: its matrices mix as many segments of as many rows, which are others then."""
+    spec = shallow(find(name).spec)
+    assert bool(differing(shapes(spec), shapes(spec.at(2 * spec.image[0])))) is (find(name).family != "vip")
+
+
+def shallow(spec: ArchSpec) -> ArchSpec:
+    """With at most two blocks in a stage."""
+    return replace(spec, stages=tuple(replace(stage, depth=min(stage.depth, 2)) for stage in spec.stages))
+
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+def shapes(spec: ArchSpec) -> Shapes:
+    with torch.device("meta"):
+        return {name: tuple(tensor.shape) for name, tensor in build(spec).state_dict().items()}
+
+
+def differing(one: Shapes, other: Shapes) -> set[str]:
+    return {name for name in one.keys() | other.keys() if one.get(name) != other.get(name)}
 
 
 @pytest.mark.parametrize("name", names())
@@ -132,15 +195,45 @@ def test_list_of_a_family() -> None:
     rows = json.loads(published("--family", "gmlp", "--json"))
     assert [row["name"] for row in rows] == ["gmlp_ti", "gmlp_s", "gmlp_b"]
     first = rows[0]
-    assert (first["params"], first["macs"], first["input_size"]) == (*COSTS["gmlp_ti"][1:], 224)
+    assert (first["params"], first["macs"], first["input_size"]) == (5_867_328, 1_328_989_184, 224)
+    assert (first["measured_params"], first["measured_macs"]) == (5_867_328, 1_328_989_184)
     assert (first["params_m"], first["gflops"], first["gflops_convention"]) == (5.9, 2.7, "2 x MACs")
+    assert (first["form"], first["resolution"]) == ("train", "fixed")
     assert ArchSpec.from_json(first["spec"]) == find("gmlp_ti").spec
 
 
 def test_table_of_a_family() -> None:
-    output = published("--family", "as_mlp")
-    for text in ("as_mlp_b", "87.75 M", "88 M", "15.13 G", "15.2 G", "83.3%", "AS-MLP"):
-        assert text in output
+    lines = published("--family", "as_mlp").splitlines()
+    assert " ".join(lines[1].split()) == "as_mlp_t 224 free 28.28 28.28 28 4.35 4.35 4.4 81.3% ="
+    assert " ".join(lines[3].split()) == "as_mlp_b 224 free 87.75 87.75 88 15.13 15.13 15.2 83.3% 1"
+    assert lines[5].startswith("1: 15.13 GMACs as counted here")
+
+
+def test_table_halves_what_is_printed_as_2_x_macs() -> None:
+    assert " 1.33    1.33   1.35 " in published("--family", "gmlp")
+
+
+def test_sources_stand_below_where_wanted() -> None:
+    assert "svip-lab/AS-MLP" not in published("--family", "as_mlp")
+    assert "as_mlp_t: svip-lab/AS-MLP, README.md; theirs: svip-lab/AS-MLP @ " in published(
+        "--family", "as_mlp", "--sources"
+    )
+
+
+def test_the_table_is_readable_in_100_columns() -> None:
+    assert max(map(len, published("--sources").splitlines())) <= 100
+
+
+def test_a_difference_from_upstream_is_marked() -> None:
+    row = replace(ROWS[0], upstream=Measured("a port", ROWS[0].ours.params, ROWS[0].ours.macs + 1))
+    assert not row.equal
+    assert "4.35!" in _cells(row, [row.model.notes])
+    assert "4,350,425,089 **!**" in document([row])
+
+
+def test_the_document_is_current() -> None:
+    made = "run `mlpnas published --markdown > docs/published.md`"
+    assert (ROOT / "docs" / "published.md").read_text(encoding="utf-8") == document(ROWS), made
 
 
 def test_an_unknown_family_is_told_the_known_ones() -> None:

@@ -56,6 +56,7 @@ WRONG = [
     ("width: 16", "width: !!python/object:os.system 16", 5, "is no text, number, true or false"),
     ("width: 16", "width: &w [*w]", 5, "an alias that contains itself"),
     ("width: 16", "width: {", 7, "not valid YAML"),
+    ("name: tiny", "name: tiny\nresolution: fixed", 3, "resolution: expected one of free; got 'fixed'"),
     ("{choose: [2, 4]}", "{choose: [2, 0.01]}", 11, "0.01 fits no architecture of this space"),
 ]
 
@@ -80,6 +81,25 @@ def test_all_mistakes_come_at_once() -> None:
     with pytest.raises(SpaceError) as caught:
         SearchSpace(text)
     assert len(caught.value.problems) == 4  # the width is missing, too
+
+
+def test_a_free_resolution_refuses_every_locked_mixer() -> None:
+    text = GOOD.replace("version: 1", "version: 1\nresolution: free").replace("width: 16", "widht: 16")
+    with pytest.raises(SpaceError) as caught:
+        SearchSpace(text)
+    said = {problem.text.partition(" belong")[0] for problem in caught.value.problems if "one grid" in problem.text}
+    assert said == {"the weights of gmlp", "the weights of token_linear"}
+    assert all(problem.line == 12 for problem in caught.value.problems if "one grid" in problem.text)
+    assert "take one of attention, axial_shift" in str(caught.value)
+    assert "did you mean width?" in str(caught.value)
+
+
+def test_a_free_resolution_keeps_free_mixers() -> None:
+    text = GOOD.replace("version: 1", "version: 1\nresolution: free")
+    text = text.replace(
+        "gmlp: {ratio: {choose: [2, 4]}}, token_linear: {}", "attention: {head_dim: 8}, diagonal_shift: {shift_size: 3}"
+    )
+    assert SearchSpace(text).tables.count() == 16
 
 
 @pytest.mark.parametrize("text", ["", "- 1\n", "3\n", "a: b: c\n", "\x00", "{" * 50])
