@@ -18,7 +18,7 @@ State = Mapping[str, Tensor]
 
 def why(misfits: State, own: State, spec: ArchSpec) -> str:
     """The reason and the remedy: another number of classes, another grid, or only the shapes."""
-    if all(_CLASSIFIER.fullmatch(name) for name in misfits):
+    if all(_CLASSIFIER.fullmatch(name) and _differs_in_first(t, own[name]) for name, t in misfits.items()):
         classes = len(next(iter(misfits.values())))
         return (
             f"its classifier has {classes} classes, the network's {spec.classes}; "
@@ -36,7 +36,8 @@ def _other_grid(misfits: State, own: State, spec: ArchSpec) -> str:
     grid = spec.grids()[int(name.split(".")[1])]
     tokens = next((n for n, ours in zip(tensor.shape, own[name].shape, strict=False) if ours == grid.tokens != n), 0)
     side = isqrt(tokens)
-    if not tokens or side * side != tokens:
+    of_other_grid = [tokens if axis == grid.tokens else axis for axis in own[name].shape]
+    if not tokens or side * side != tokens or list(tensor.shape) != of_other_grid:
         return ""
     return (
         f"token weights belong to one grid and are not resized: these to {side}x{side}, input {_by(spec.image)} needs "
@@ -47,6 +48,10 @@ def _other_grid(misfits: State, own: State, spec: ArchSpec) -> str:
 def _is_locked(name: str, spec: ArchSpec) -> bool:
     mixing = _MIXER.match(name)
     return mixing is not None and getattr(find("mixers", spec.stages[int(mixing[1])].mixer.name), "locked", False)
+
+
+def _differs_in_first(tensor: Tensor, own: Tensor) -> bool:
+    return tensor.ndim == own.ndim and tensor.shape[1:] == own.shape[1:]
 
 
 def some(items: Sequence[str]) -> str:

@@ -3,30 +3,34 @@
 The weights travel as released ones do: timm's state dict, a file, `load_checkpoint`.
 """
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import timm
 import torch
 from safetensors.torch import save_file
+from timm.models.mlp_mixer import Affine, MlpMixer, ResBlock
 from torch import nn
 
 from mlpnas import load_checkpoint
 
-TIMM = {
+Theirs = str | Callable[[], nn.Module]
+
+TIMM: dict[str, Theirs] = {
     "mixer_s16": "mixer_s16_224",
     "mixer_s32": "mixer_s32_224",
     "gmlp_ti": "gmlp_ti16_224",
     "resmlp_s12": "resmlp_12_224",
     "vit_ti16": "vit_tiny_patch16_224",
     "vit_s16": "vit_small_patch16_224",
-    "vit_s16_gap": "vit_small_patch16_224",
+    "vit_s16_gap": partial(timm.create_model, "vit_small_patch16_224", class_token=False, global_pool="avg"),
     "deit_ti": "deit_tiny_patch16_224",
     "deit_ti_distilled": "deit_tiny_distilled_patch16_224",
     "swin_t": "swin_tiny_patch4_window7_224",
 }
-LARGE = {
+LARGE: dict[str, Theirs] = {
     "mixer_b16": "mixer_b16_224",
     "mixer_b32": "mixer_b32_224",
     "mixer_l16": "mixer_l16_224",
@@ -35,7 +39,7 @@ LARGE = {
     "gmlp_b": "gmlp_b16_224",
     "resmlp_s24": "resmlp_24_224",
     "resmlp_s36": "resmlp_36_224",
-    "resmlp_b24": "resmlp_big_24_224",
+    "resmlp_b24": partial(MlpMixer, embed_dim=768, num_blocks=24, mlp_ratio=4, block_layer=ResBlock, norm_layer=Affine),
     "resmlp_b24_8": "resmlp_big_24_224",
     "vit_b16": "vit_base_patch16_224",
     "vit_b32": "vit_base_patch32_224",
@@ -46,10 +50,6 @@ LARGE = {
     "deit_b_distilled": "deit_base_distilled_patch16_224",
     "swin_s": "swin_small_patch4_window7_224",
     "swin_b": "swin_base_patch4_window7_224",
-}
-OPTIONS: dict[str, dict[str, Any]] = {  # what timm has no name for
-    "vit_s16_gap": {"class_token": False, "global_pool": "avg"},
-    "resmlp_b24": {"patch_size": 16},
 }
 SMALLEST = ["mixer_s32", "gmlp_ti", "resmlp_s12", "vit_ti16", "deit_ti_distilled", "swin_t"]
 
@@ -76,8 +76,8 @@ def difference(ours: nn.Module, theirs: nn.Module, dtype: torch.dtype) -> float:
     return ((logits - expected).abs().max() / expected.abs().max()).item()
 
 
-def pair(name: str, timm_name: str, folder: Path) -> tuple[nn.Module, nn.Module]:
-    theirs = randomised(timm.create_model(timm_name, **OPTIONS.get(name, {})))
+def pair(name: str, made: Theirs, folder: Path) -> tuple[nn.Module, nn.Module]:
+    theirs = randomised(timm.create_model(made) if isinstance(made, str) else made())
     save_file(theirs.state_dict(), folder / "timm.safetensors")
     return load_checkpoint(name, folder / "timm.safetensors"), theirs
 
