@@ -20,12 +20,12 @@ from tests.same_weights import check_timm_logits, check_timm_names_and_counts
     ],
 )
 def test_logits_equal_timms(name: str, size: int) -> None:
-    check_timm_logits(name, name, KEYS[0], size)
+    check_timm_logits(name, name, KEYS, size)
 
 
 @pytest.mark.parametrize("name", [model.name for model in MODELS])
 def test_names_and_counts_equal_timms(name: str) -> None:
-    check_timm_names_and_counts(name, name, KEYS[0])
+    check_timm_names_and_counts(name, name, KEYS)
 
 
 @pytest.mark.parametrize("name", ["poolformer_s12", "poolformer_s24", "poolformer_s36"])

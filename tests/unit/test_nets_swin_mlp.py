@@ -11,13 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mlpnas.checkpoints._fit import fill
 from mlpnas.costs import stage_cost
 from mlpnas.mixers.window_mlp import WindowMlp
 from mlpnas.nets.network import build
 from mlpnas.published import find
 from mlpnas.published.swin_mlp import KEYS
 from mlpnas.spec import ArchSpec, Grid, Layer, Stage, Stem
-from tests.same_weights import gap, load, renamed
+from tests.same_weights import gap
 
 Weights = Mapping[str, Tensor]
 
@@ -69,25 +70,23 @@ def swin_mlp(images: Tensor, w: Weights, depths: tuple[int, ...], window: int, h
 def shapes(spec: ArchSpec, window: int, head_dim: int) -> dict[str, tuple[int, ...]]:
     """The tensors of a released checkpoint."""
     widths = [stage.width for stage in spec.stages]
-    found: dict[str, tuple[int, ...]] = {"patch_embed.proj.weight": (widths[0], 3, 4, 4)}
-    vectors = {"patch_embed.proj.bias": widths[0], "patch_embed.norm": widths[0], "norm": widths[-1]}
-    vectors["head.bias"] = spec.classes
-    found["head.weight"] = (spec.classes, widths[-1])
-    for number, stage in enumerate(spec.stages):
-        width, features = stage.width, stage.width // head_dim * window**2
+    layers: dict[str, tuple[int, ...]] = {
+        "patch_embed.proj": (widths[0], 3, 4, 4),
+        "patch_embed.norm": (widths[0],),
+        "norm": (widths[-1],),
+        "head": (spec.classes, widths[-1]),
+    }
+    for number, (stage, width) in enumerate(zip(spec.stages, widths, strict=True)):
         for block in range(stage.depth):
             key = f"layers.{number}.blocks.{block}"
-            found[f"{key}.spatial_mlp.weight"] = (features, window**2, 1)
-            found |= {f"{key}.mlp.fc1.weight": (4 * width, width), f"{key}.mlp.fc2.weight": (width, 4 * width)}
-            vectors |= {f"{key}.norm1": width, f"{key}.norm2": width, f"{key}.spatial_mlp.bias": features}
-            vectors |= {f"{key}.mlp.fc1.bias": 4 * width, f"{key}.mlp.fc2.bias": width}
-        if number + 1 < len(widths):
-            vectors[f"layers.{number}.downsample.norm"] = 4 * width
-            found[f"layers.{number}.downsample.reduction.weight"] = (widths[number + 1], 4 * width)
-    for key, size in vectors.items():
-        names = [key] if key.endswith(".bias") else [f"{key}.weight", f"{key}.bias"]
-        found |= dict.fromkeys(names, (size,))
-    return found
+            layers |= {f"{key}.norm1": (width,), f"{key}.norm2": (width,)}
+            layers |= {f"{key}.mlp.fc1": (4 * width, width), f"{key}.mlp.fc2": (width, 4 * width)}
+            layers[f"{key}.spatial_mlp"] = (width // head_dim * window**2, window**2, 1)
+        for target in widths[number + 1 : number + 2]:
+            layers[f"layers.{number}.downsample.norm"] = (4 * width,)
+            layers[f"layers.{number}.downsample.reduction"] = (target, 4 * width)
+    weights = {f"{key}.weight": shape for key, shape in layers.items()}
+    return weights | {f"{key}.bias": shape[:1] for key, shape in layers.items() if not key.endswith("reduction")}
 
 
 def random_weights(spec: ArchSpec, window: int, head_dim: int) -> dict[str, Tensor]:
@@ -95,15 +94,15 @@ def random_weights(spec: ArchSpec, window: int, head_dim: int) -> dict[str, Tens
     weights = {}
     for key, shape in shapes(spec, window, head_dim).items():
         noise = torch.randn(shape, generator=generator)
-        gain = len(shape) == 1 and key.endswith("weight")  # of a norm
-        weights[key] = noise * noise[0].numel() ** -0.5 if len(shape) > 1 else gain + 0.2 * noise
+        is_gain = len(shape) == 1 and key.endswith("weight")  # of a norm
+        weights[key] = noise * noise[0].numel() ** -0.5 if len(shape) > 1 else is_gain + 0.2 * noise
     return weights
 
 
 def check(spec: ArchSpec, window: int, head_dim: int) -> None:
     weights = random_weights(spec, window, head_dim)
     network = build(spec).eval()
-    load(network, weights, KEYS[0])
+    fill(network, weights, KEYS, "released")
     depths = tuple(stage.depth for stage in spec.stages)
     images = torch.randn(2, 3, *spec.image, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
@@ -132,9 +131,8 @@ def test_swin_mlp_t_c24() -> None:
 def test_names_of_the_released_weights(name: str, window: int, head_dim: int) -> None:
     spec = find(name).spec
     with torch.device("meta"):
-        sizes = {key: tensor.numel() for key, tensor in build(spec).state_dict().items()}
-    released = shapes(spec, window, head_dim)
-    assert {renamed(key, KEYS[0]): torch.Size(shape).numel() for key, shape in released.items()} == sizes
+        released = {key: torch.empty(shape) for key, shape in shapes(spec, window, head_dim).items()}
+        fill(build(spec), released, KEYS, "released")
 
 
 def test_starting_weights() -> None:
