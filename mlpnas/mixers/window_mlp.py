@@ -47,7 +47,7 @@ class WindowMlp(nn.Module):
         return mixed[:, top : top + x.shape[1], left : left + x.shape[2]]
 
     def _mix(self, x: Tensor) -> Tensor:
-        """One product per head over all windows at once: a training step takes 0.6 to 1.0 of the grouped convolution's."""
+        """One product per head, over all windows: 1.0 to 1.6 times faster in training than a grouped convolution."""
         height, width = self.window
         cells = x.unflatten(3, (self.heads, -1)).unflatten(2, (-1, width)).unflatten(1, (-1, height))
         by_head = cells.permute(5, 2, 4, 0, 1, 3, 6)  # (heads, height, width, B, rows, columns, C / heads)
