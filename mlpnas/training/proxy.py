@@ -42,11 +42,13 @@ def _resized(spec: ArchSpec, input_size: int | None) -> ArchSpec:
     for size in range(input_size, input_size + _LARGEST_GAP):
         try:
             grids = spec.at(size).grids()
+            stages = tuple(_fitted(stage, grid) for stage, grid in zip(spec.stages, grids, strict=True))
+            resized = replace(spec, input_size=size, stages=stages)
+            cost(resized)  # some mixers fit few grids
         except ShapeError:
             continue
-        stages = tuple(_fitted(stage, grid) for stage, grid in zip(spec.stages, grids, strict=True))
-        return replace(spec, input_size=size, stages=stages)
-    spec.at(input_size).grids()
+        return resized
+    cost(spec.at(input_size))
     raise ShapeError(f"no input of {input_size} to {input_size + _LARGEST_GAP} pixels fits this architecture")
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlpnas import published
 from mlpnas.costs import cost
 from mlpnas.datasets import load, resolve
 from mlpnas.errors import MlpnasError, RecipeError, ShapeError, UnknownName
@@ -169,6 +170,16 @@ def test_an_impossible_size_goes_up_to_the_next() -> None:
     assert [_scaled(spec, size, 1).input_size for size in (1, 28, 32, 33)] == [32, 32, 32, 64]
     declared = proxy(spec, channels=1, classes=10, input_size=None, width_scale=1)
     assert declared == replace(spec, channels=1, classes=10)
+
+
+@pytest.mark.parametrize("name", published.names())
+def test_every_published_model_has_a_proxy(name: str) -> None:
+    """ViP fits few grids: those whose side divides its widths."""
+    spec = published.find(name).spec
+    small = _scaled(spec, 32, 0.25)
+    assert 32 <= small.image[0] <= 64
+    assert small.stages[0].width < spec.stages[0].width
+    assert cost(small).macs < cost(spec).macs / 20
 
 
 def test_an_impossible_architecture_is_an_error() -> None:
