@@ -6,13 +6,14 @@ from typing import Any
 from mlpnas.errors import ExportError, SpecError
 from mlpnas.exporters import Model, fresh, with_weights
 from mlpnas.exporters._card import card
+from mlpnas.nets.deploy import deploy, deployed
 from mlpnas.record import Record
 from mlpnas.run import Run
 from mlpnas.spec import ArchSpec
 
 
 def model_of(run: Run, record: Record, *, as_proxy: bool = False) -> Model:
-    """The declared network of a trial; with the trained weights where it is what was trained.
+    """The declared network of a trial; with the trained weights, in its deployed form, where it is what was trained.
 
     Args:
         as_proxy: the network that was trained in its place, with its weights.
@@ -33,6 +34,11 @@ def model_of(run: Run, record: Record, *, as_proxy: bool = False) -> Model:
     else:
         network, is_trained = fresh(spec, record.seed), False
         origin = f"fresh from seed {record.seed}: {_why_fresh(declared, trained)}"
+    if (form := deployed(spec)) != spec:
+        if is_trained:
+            spec, network, origin = form, deploy(network), f"{origin}, then folded by mlpnas.deploy"
+        else:
+            origin += "; in the form that is trained, which mlpnas.deploy folds afterwards"
     facts = _facts(run)
     return Model(spec, network, is_trained, origin, facts, card(run, record, spec, is_trained, origin, facts))
 

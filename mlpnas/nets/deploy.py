@@ -13,7 +13,7 @@ from mlpnas.spec import ArchSpec, Layer, Stage
 
 @runtime_checkable
 class Reparameterised(Protocol):
-    """A module with a second form that computes the same in eval mode."""
+    """A module with a second form, on the same device and in the same type, that computes the same in eval mode."""
 
     def deployed(self) -> nn.Module: ...
 
@@ -24,10 +24,7 @@ def deploy(module: nn.Module) -> nn.Module:
     Every module inside that has a method `deployed` is replaced by what that returns; others stay as they are. The
     `spec` of a network follows, so it can be built and costed in this form.
     """
-    copy = _replaced(deepcopy(module).eval())
-    if isinstance(copy, Network):
-        copy.spec = deployed(copy.spec)
-    return copy
+    return _replaced(deepcopy(module)).eval()
 
 
 def _replaced(module: nn.Module) -> nn.Module:
@@ -35,6 +32,8 @@ def _replaced(module: nn.Module) -> nn.Module:
         return module.deployed()
     for name, child in module.named_children():
         setattr(module, name, _replaced(child))
+    if isinstance(module, Network):
+        module.spec = deployed(module.spec)
     return module
 
 
