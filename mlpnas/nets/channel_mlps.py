@@ -50,6 +50,12 @@ class GluMlp(nn.Module):
         self.expand = nn.Linear(dim, hidden)
         self.contract = nn.Linear(hidden // 2, dim)
 
+    def init_weights(self) -> None:
+        """The gate starts as a constant."""
+        gate = slice(len(self.expand.weight) // 2, None)
+        nn.init.normal_(self.expand.weight[gate], std=1e-6)
+        nn.init.ones_(self.expand.bias[gate])
+
     def forward(self, x: Tensor) -> Tensor:
         content, gate = self.expand(x).chunk(2, -1)
         return self.contract(content * F.silu(gate))

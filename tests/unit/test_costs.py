@@ -103,7 +103,7 @@ def test_peak_bytes_are_those_of_a_whole_inference(spec: ArchSpec) -> None:
 @pytest.mark.parametrize("mixer", names("mixers"))
 def test_known_shapes_change_no_count(mixer: str, norm: Layer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The meter replaces torch's slow shape functions; with them every figure but scratch space is the same."""
-    stage, grid = Stage(32, 2, Layer(mixer), 0.25, norm), Grid(14, 14)
+    stage, grid = Stage(224, 2, Layer(mixer), 0.25, norm), Grid(14, 14)
     quick = stage_cost(stage, grid)
     monkeypatch.setattr(meter, "_SHAPES", {})
     costs._piece_cost.cache_clear()

@@ -69,7 +69,7 @@ def test_the_class_token_alone_is_classified() -> None:
 def test_the_state_lies_in_memory_as_it_is_used() -> None:
     """Else every linear would copy it first."""
     for mixer in names("mixers"):
-        network = build(ArchSpec((Stage(32, 1, Layer(mixer)),), Stem(2), 28, classes=2))
+        network = build(ArchSpec((Stage(224, 1, Layer(mixer)),), Stem(2), 28, classes=2))
         assert network.stem(images(network.spec)).is_contiguous()
         assert network.forward_features(images(network.spec))[0].is_contiguous()
 
