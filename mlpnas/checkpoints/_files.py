@@ -1,6 +1,8 @@
 """From a checkpoint file to a state dict. Tensors are read, nothing in a file is run."""
 
 import re
+from argparse import Namespace
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -14,6 +16,8 @@ from mlpnas.errors import CheckpointError
 
 _TORCH = (".pt", ".pth", ".pth.tar", ".bin")
 _WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model")
+# plain data that trainings (DeiT's, Swin's, AS-MLP's) save beside the weights
+_SETTINGS: list[Any] = [Namespace, (OrderedDict, "yacs.config.CfgNode")]
 _PARALLEL = "module."  # what DataParallel puts before every name
 
 
@@ -48,7 +52,8 @@ def _read(path: Path) -> Any:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_SETTINGS):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         if foreign := sorted(set(re.findall(r"GLOBAL (\S+)", str(error)))):
             raise CheckpointError(

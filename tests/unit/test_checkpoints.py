@@ -2,9 +2,11 @@
 
 import argparse
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -61,10 +63,24 @@ def test_foreign_objects_are_refused_and_not_run(wrap: Callable[[Foreign], Any],
     assert not (tmp_path / "trace").exists()
 
 
-def test_the_arguments_of_a_training_are_foreign_too(tmp_path: Path) -> None:
-    file = saved({"model": state_of(TINY), "args": argparse.Namespace(lr=0.1)}, tmp_path / "a.pth")
-    with pytest.raises(CheckpointError, match=r"argparse.Namespace.*save its state dict alone"):
-        load_checkpoint(TINY, file)
+class CfgNode(dict[str, Any]):
+    """As yacs has it."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        super().__init__(settings)
+        self.__dict__["__immutable__"] = True
+
+
+def test_settings_of_a_training_may_lie_beside_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    yacs = ModuleType("yacs.config")
+    yacs.CfgNode = CfgNode  # type: ignore[attr-defined]
+    monkeypatch.setattr(CfgNode, "__module__", "yacs.config")
+    with monkeypatch.context() as installed:
+        installed.setitem(sys.modules, "yacs", ModuleType("yacs"))
+        installed.setitem(sys.modules, "yacs.config", yacs)
+        settings = {"args": argparse.Namespace(lr=0.1), "config": CfgNode({"MODEL": CfgNode({"SHIFT_SIZE": 5})})}
+        file = saved({"model": state_of(TINY), **settings}, tmp_path / "a.pth")
+    assert same(load_checkpoint(TINY, file), state_of(TINY))
 
 
 @pytest.mark.parametrize(
