@@ -45,6 +45,7 @@ def _contents(run: Run) -> dict[str, Any]:
     from mlpnas.report import tables, wording
     from mlpnas.report.front_chart import axes_of
     from mlpnas.report.published import neighbours
+    from mlpnas.report.receptive_field import RAMP, drawings
 
     x, y = map(wording.label, axes_of(run))
     return {
@@ -57,6 +58,8 @@ def _contents(run: Run) -> dict[str, Any]:
         "headings": tables.headings(run),
         "front": tables.front_lines(run),
         "certainty": wording.certainty(run),
+        "fields": drawings(run),
+        "ramp": RAMP,
         "unfinished": tables.unfinished(run),
         "published": tables.published_rows(neighbours(run)),
         "settings": tables.settings(run),

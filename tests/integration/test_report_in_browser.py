@@ -74,6 +74,19 @@ def test_a_request_would_be_refused_and_seen(browser: str, reports: dict[str, Pa
     assert len([line for line in console if "violates the following Content Security Policy" in line]) == 2
 
 
+def test_pictures_lie_inside_the_page(browser: str, reports: dict[str, Path], tmp_path: Path) -> None:
+    """The page's own policy lets them through, and they are whole."""
+    html = reports["asmlp"].read_text()
+    nonce = html.split("script-src 'nonce-")[1].split("'")[0]
+    page, count = tmp_path / "page.html", "[...document.images].filter((image) => image.naturalWidth > 6).length"
+    page.write_text(
+        html.replace("</body>", f"<script nonce='{nonce}'>document.title = 'pictures: ' + {count}</script></body>")
+    )
+    document, console = opened(browser, page, tmp_path / "profile")
+    assert console == []
+    assert "<title>pictures: 8</title>" in document  # a block and the network, four stages
+
+
 @pytest.mark.parametrize(("width", "height"), [(1280, 1600), (500, 1200)])
 def test_page_is_not_blank(browser: str, reports: dict[str, Path], tmp_path: Path, width: int, height: int) -> None:
     shot = tmp_path / "shot.png"

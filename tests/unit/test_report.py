@@ -42,7 +42,9 @@ def test_title_answers_the_question(run: Run, page: Page) -> None:
 
 def test_page_needs_no_network(page: Page) -> None:
     for tag, attributes in page.tags:
-        assert not {"src", "href", "action", "data", "srcset"} & attributes.keys(), (tag, attributes)
+        inside = (attributes.pop("src", None) or "data:image/png;").startswith("data:image/png;")
+        assert inside
+        assert not {"href", "action", "data", "srcset"} & attributes.keys(), (tag, attributes)
     policy = next(meta["content"] for meta in page.named("meta") if meta.get("http-equiv") == "Content-Security-Policy")
     assert policy is not None
     assert policy.startswith("default-src 'none'; script-src 'nonce-")
@@ -132,6 +134,33 @@ def test_training_curves_of_the_front(run: Run, page: Page) -> None:
     lines = page.figures["curves"]["data"]
     assert {line["name"] for line in lines} == {f"trial {record.trial}" for record in run.front()}
     assert lines[0]["y"][-1] == run.best().values["top1"]
+
+
+def test_receptive_fields_of_the_best(run: Run, backbones: Run) -> None:
+    for drawn in (run, backbones):
+        page, stages = read(drawn), len(drawn.spec(drawn.best()).stages)
+        assert f"depends on in trial {drawn.best().trial}: through one block" in page.text
+        assert [image["alt"] for image in page.named("img")] == [
+            f"Receptive field of {what} stage {number}"
+            for number in range(1, stages + 1)
+            for what in ("one block of", "the network up to")
+        ]
+    assert "one block: 5x5 of 56x56 tokens" in page.text
+
+
+def broken(*_: object) -> list[None]:
+    raise RuntimeError("out of memory")
+
+
+@pytest.mark.parametrize(("name", "value"), [("panels", broken), ("_MACS", 1e3)])
+def test_fields_that_fail_or_cost_too_much_are_left_out(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: object
+) -> None:
+    monkeypatch.setattr(f"mlpnas.report.receptive_field.{name}", value)
+    page = read(run)
+    assert "The best networks" in page.text
+    assert "one sees" not in page.text
+    assert page.named("img") == []
 
 
 def test_failures_are_listed_with_their_reason(page: Page) -> None:
