@@ -65,6 +65,17 @@ CASES = {
     "cost: an unknown model": (["cost", "as_mlp_x"], "as_mlp"),
     "cost: no spec": (["cost", "broken.json"], "JSON"),
     "cost: a size": (["cost", "as_mlp_t", "--size", "100"], "even grid"),
+    "show: an unknown model": (["show", "as_mlp_x"], "no published model"),
+    "show: no spec": (["show", "broken.json", "--json"], "not JSON"),
+    "show: a size": (["show", "as_mlp_t", "--size", "100", "--png", "field.png"], "even grid"),
+    "show: too large a size": (["show", "vit_s16", "--size", "4096", "--png", "field.png"], "give a smaller --size"),
+    "show: no such run": (["show", "nowhere:3"], "no run here"),
+    "compare: one network": (["compare", "as_mlp_t"], "give two or more"),
+    "compare: an unknown model": (["compare", "as_mlp_t", "broken.json"], "not JSON"),
+    "compare: a run without a trial": (["compare", "broken", "as_mlp_t"], "write broken:best"),
+    "compare: no such run": (["compare", "nowhere", "--by", "mixer"], "no run here"),
+    "compare: a broken run": (["compare", "./broken:best", "as_mlp_t"], "not a run's manifest"),
+    "compare: two runs by one question": (["compare", "a", "b", "--by", "mixer"], "of one run"),
 }
 
 

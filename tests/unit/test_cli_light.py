@@ -8,7 +8,20 @@ import pytest
 
 from mlpnas.plugins import names
 
-HEAVY = {"numpy", "optuna", "pandas", "plotly", "pyarrow", "ray", "scipy", "sklearn", "timm", "torch", "torchvision"}
+HEAVY = {
+    "matplotlib",
+    "numpy",
+    "optuna",
+    "pandas",
+    "plotly",
+    "pyarrow",
+    "ray",
+    "scipy",
+    "sklearn",
+    "timm",
+    "torch",
+    "torchvision",
+}
 
 HELP = """
 import sys

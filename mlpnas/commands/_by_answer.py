@@ -1,0 +1,138 @@
+"""The finished trials of a run, grouped by what was decided, and compared at like cost."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from mlpnas.errors import UnknownName
+from mlpnas.record import Record
+from mlpnas.report.wording import cell, certainty, data_name, label, mixers, text
+from mlpnas.run import Run
+from mlpnas.spec import ArchSpec, Scalar
+
+_BINS = 3  # ranges of MACs with as many trials each
+
+# read from the architecture, so that they are known of every trial, asked or not
+_FACTS: Mapping[str, Callable[[ArchSpec], Scalar]] = {
+    "mixer": lambda spec: " + ".join(sorted(mixers(spec))),
+    "pool": lambda spec: spec.pool,
+    "position_embedding": lambda spec: spec.position_embedding,
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Some trials: how many, and the best and the median value of the run's first objective (None where none)."""
+
+    trials: int
+    best: float | None
+    best_trial: int | None
+    median: float | None
+
+
+@dataclass(frozen=True)
+class Group:
+    """The trials with the same answers; `bins` splits them by MACs."""
+
+    answers: tuple[str, ...]
+    all: Cell
+    bins: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """`edges` are the MACs between the bins; a trial on an edge belongs to the cheaper side."""
+
+    fields: tuple[str, ...]
+    edges: tuple[float, ...]
+    groups: tuple[Group, ...]
+
+
+def grouped(run: Run, fields: Sequence[str]) -> Grouping:
+    """The best group first; every combination of answers that were given, those without a trial last.
+
+    Raises:
+        RunError: no trial has finished. UnknownName: a field that is neither a question of the run nor a fact of its
+            architectures.
+    """
+    run.best()  # there is one
+    done = run.done()
+    readers = [_reader(run, field) for field in fields]
+    answers = {record.trial: tuple(_said(read(record)) for read in readers) for record in done}
+    macs = {record.trial: record.values.get("macs", 0.0) for record in done}
+    edges = _edges(list(macs.values()))
+    bins = {trial: int(np.searchsorted(edges, value)) for trial, value in macs.items()}
+    groups = []
+    for combination in product(*(dict.fromkeys(column) for column in zip(*answers.values(), strict=True))):
+        records = [record for record in done if answers[record.trial] == combination]
+        split = [[r for r in records if bins[r.trial] == number] for number in range(len(edges) + 1)]
+        groups.append(Group(combination, _cell(run, records), tuple(_cell(run, part) for part in split)))
+    sign = -1 if run.directions[0] == "maximize" else 1
+    groups.sort(key=lambda group: np.inf if group.all.best is None else sign * group.all.best)
+    return Grouping(tuple(fields), edges, tuple(groups))
+
+
+def _reader(run: Run, field: str) -> Callable[[Record], Any]:
+    if field in _FACTS:
+        return lambda record: _FACTS[field](run.spec(record))
+    paths = list(dict.fromkeys(path for record in run.records for path in record.answers))
+    mine = [path for path in paths if path == field] or [path for path in paths if path.endswith(f".{field}")]
+    if not mine:
+        raise UnknownName("question", field, [*_FACTS, *paths])
+    return lambda record: [record.answers[path] for path in mine if path in record.answers]
+
+
+def _said(answer: Any) -> str:
+    """As the space file says it; several stages' answers one after the other."""
+    if isinstance(answer, list):
+        return ", ".join(map(_said, answer)) or "not asked"
+    return json.dumps(answer) if answer is None or isinstance(answer, bool) else str(answer)
+
+
+def _edges(macs: Sequence[float]) -> tuple[float, ...]:
+    """Between bins that hold about as many trials each, and four at least on average."""
+    count = max(1, min(_BINS, len(macs) // 4))
+    inner = np.quantile(macs, [number / count for number in range(1, count)], method="lower")
+    return tuple(sorted({float(edge) for edge in inner if edge < max(macs)}))
+
+
+def _cell(run: Run, records: Sequence[Record]) -> Cell:
+    name, way = next(iter(run.manifest.objectives.items()))
+    if not records:
+        return Cell(0, None, None, None)
+    best = (max if way == "maximize" else min)(records, key=lambda record: record.values[name])
+    return Cell(len(records), best.values[name], best.trial, median(record.values[name] for record in records))
+
+
+def table(run: Run, grouping: Grouping) -> tuple[list[str], list[list[str]], set[str]]:
+    """Heads, rows, and the heads of the columns that are set flush right."""
+    name = next(iter(run.manifest.objectives))
+    edges = [text("macs", edge) for edge in grouping.edges]
+    bins = [*(f"to {edge}" for edge in edges), *(f"above {edge}" for edge in edges[-1:])]
+    numbers = ["trials", f"best {label(name)}", "trial", "median", *bins]
+    rows = []
+    for group in grouping.groups:
+        whole, split = group.all, group.bins if edges else ()
+        best = "-" if whole.best_trial is None else str(whole.best_trial)
+        found = [str(whole.trials), cell(name, whole.best), best, cell(name, whole.median)]
+        rows.append([*group.answers, *found, *("-" if not c.trials else _best_of(name, c) for c in split)])
+    return [*grouping.fields, *numbers], rows, set(numbers)
+
+
+def _best_of(name: str, some: Cell) -> str:
+    return f"{cell(name, some.best)} of {some.trials}"
+
+
+def legend(run: Run) -> str:
+    """What the table says and how far it can be trusted."""
+    name, data = next(iter(run.manifest.objectives)), data_name(run)
+    what = f"{label(name)} of the proxy" + (f" on {data} val" if data else "")
+    return (
+        f"{what}. The last columns compare at like cost: the best of how many trials. "
+        f"Where the counts differ, the best of more is also higher by luck. {certainty(run)}"
+    ).rstrip()

@@ -1,0 +1,71 @@
+"""Networks as they are named on the command line: NAME, SPEC.json, RUN:TRIAL."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlpnas import published
+from mlpnas.errors import RunError
+from mlpnas.record import Record
+from mlpnas.run import Run, locate
+from mlpnas.spec import ArchSpec
+
+
+@dataclass(frozen=True)
+class Model:
+    """
+    Attributes:
+        printed: top-1 on ImageNet-1k, where it is a published model at its own input size.
+        proxy: top-1 of the trial's training on `data`, where it is a trial.
+    """
+
+    name: str
+    spec: ArchSpec
+    printed: float | None = None
+    proxy: float | None = None
+    data: str = ""
+
+
+def find(text: str, size: int | None = None) -> list[Model]:
+    """One network; all of a front for RUN:front.
+
+    Args:
+        text: a published name, the path of a spec's JSON file, or RUN:TRIAL, where TRIAL is a number, best, knee or
+            front.
+        size: the input size in pixels, instead of the spec's own.
+
+    Raises:
+        UnknownName: no such published model. SpecError: a file that cannot be read. RunError: no such run or trial, or
+            a run without a trial.
+    """
+    run, colon, trial = text.rpartition(":")
+    if colon and not Path(text).exists():
+        return _trials(Run(run), trial, size)
+    if text not in published.names() and (locate(text) / "run.json").is_file():
+        raise RunError(f"{text} is a run; write {text}:best, {text}:TRIAL with its number, or {text}:front")
+    spec = published.find_spec(text)
+    sized = spec.at(size) if size else spec
+    top1 = published.find(text).top1 if text in published.names() and sized == spec else None
+    return [Model(text, sized, top1)]
+
+
+def _trials(run: Run, pick: str, size: int | None) -> list[Model]:
+    from mlpnas.report.wording import data_name
+
+    def model(record: Record) -> Model:
+        spec = run.spec(record)
+        top1 = record.values.get("top1")
+        return Model(f"{run.path.name}:{record.trial}", spec.at(size) if size else spec, None, top1, data_name(run))
+
+    return list(map(model, run.front() if pick == "front" else [run.pick(pick)]))
+
+
+def find_one(text: str, size: int | None = None) -> Model:
+    """As `find`, for commands that take one network.
+
+    Raises:
+        RunError: a front of several trials, or none.
+    """
+    models = find(text, size)
+    if len(models) != 1:
+        raise RunError(f"{text}: {len(models)} trials; give one of them as RUN:TRIAL, or RUN:best")
+    return models[0]
