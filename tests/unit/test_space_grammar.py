@@ -4,11 +4,13 @@ from random import Random
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlpnas.published import find
 from mlpnas.space import SearchSpace
 from mlpnas.space.schema import schema
 from mlpnas.space.show import lines
@@ -93,3 +95,18 @@ def test_show_says_what_there_is() -> None:
     assert "variant? mean, class_token" in text
     assert "within 5 GMACs:" in text
     assert "3,030 architectures can be built" in text
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_seeds_are_points_of_their_space(name: str) -> None:
+    space = SearchSpace.load(name)
+    assert [seed for seed in space.seeds if space.find(find(seed).spec) is None] == []
+
+
+def test_every_mixer_meets_every_pooling_in_vit_vs_mixer() -> None:
+    space, rng = SearchSpace.load("vit_vs_mixer"), np.random.default_rng(0)
+    specs = [space.sample(rng, "4.6GFLOPs").spec for _ in range(300)]
+    mixers = {"attention", "token_mlp", "token_glu", "token_linear", "gmlp"}
+    met = {(spec.stages[0].mixer.name, spec.pool, spec.position_embedding) for spec in specs}
+    assert met == {(mixer, pool, table) for mixer in mixers for pool in ("avg", "cls") for table in (True, False)}
+    assert all(bool(spec.stages[0].mlp_ratio) is (spec.stages[0].mixer.name != "gmlp") for spec in specs)
