@@ -79,10 +79,11 @@ def _print(model: "Model", parts: "list[Part]", seen: Seen) -> None:
     from mlpnas.report.wording import cell
 
     spec, whole = model.spec, total(parts)
-    top1 = f"; {cell('top1', model.printed)} top-1 on ImageNet-1k as printed" if model.printed else ""
+    printed = f"; {cell('top1', model.printed)} top-1 on ImageNet-1k as printed" if model.printed else ""
+    proxy = f"; {cell('top1', model.proxy)} top-1 of its proxy on {model.data} val" if model.proxy else ""
     train, peak = (cell("peak_bytes", size) for size in (whole.activation_bytes, whole.peak_bytes))
     above = [
-        f"{model.name} (key {spec.key}){top1}",
+        f"{model.name} (key {spec.key}){printed}{proxy}",
         f"input {spec.channels}x{'x'.join(map(str, spec.image))}; {fits(spec)}",
         f"for one image {train} of activations to train with, {peak} at the peak of inference",
     ]

@@ -138,6 +138,8 @@ def test_show_a_trial(cli: Cli, runs: Path) -> None:
     best = Run(runs / "quick").best()
     assert json.loads(cli("show", "quick:best", "--json"))["key"] == best.key
     assert json.loads(cli("show", f"{runs / 'quick'}:{best.trial}", "--json"))["top1_proxy"] == best.values["top1"]
+    words = f"{100 * best.values['top1']:.1f} % top-1 of its proxy on mnist5k val"
+    assert words in cli("show", "quick:best").splitlines()[0]
     assert "give one of them" in cli("show", "quick:front", fails=True)
     assert "has not finished (diverged)" in cli("show", "quick:9", fails=True)
     assert "write quick:best" in cli("show", "quick", fails=True)
