@@ -72,6 +72,12 @@ def _broadcast(x: Tensor, other: Any, *_: Any, **__: Any) -> Tensor:
     return x.new_empty([max(pair) for pair in sides][::-1])
 
 
+def _reduced(x: Tensor, axes: list[int], keep: bool = False, **_: Any) -> Tensor:
+    gone = {axis % x.ndim for axis in axes}
+    kept = [(axis, size) for axis, size in enumerate(x.shape) if keep or axis not in gone]
+    return x.new_empty([1 if axis in gone else size for axis, size in kept])
+
+
 def _layer_normed(x: Tensor, shape: list[int], *_: Any) -> tuple[Tensor, Tensor, Tensor]:
     statistics = (*x.shape[: -len(shape)], *(1,) * len(shape))
     return x.new_empty(x.shape), x.new_empty(statistics), x.new_empty(statistics)
@@ -95,6 +101,7 @@ _SHAPES: dict[Any, Callable[..., Any]] = {
     aten.gelu.default: _like,
     aten.empty_like.default: _like,
     aten._softmax.default: _like,
+    aten.mean.dim: _reduced,
     aten.native_layer_norm.default: _layer_normed,
     aten.native_group_norm.default: _group_normed,
 }

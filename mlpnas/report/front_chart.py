@@ -175,21 +175,24 @@ def _limit(chart: go.Figure, run: Run, x: str) -> None:
 def _strip(chart: go.Figure, published: Sequence[Neighbour]) -> None:
     """A band above, sharing the cost axis only: ImageNet accuracies do not compare with the proxy's.
 
-    A model without a printed accuracy is a tick on the band's lower edge.
+    A model without a printed accuracy is a tick on the band's lower edge. Where names would overlap, the more accurate
+    model keeps its own; all have theirs on hovering.
     """
+    published = sorted(published, key=lambda model: -(model.printed.top1 or 0))
     tops = [model.printed.top1 for model in published if model.printed.top1 is not None] or [0.75, 0.8]
     low, high = min(tops) - 0.02, max(tops) + 0.015
     printed = [low if model.printed.top1 is None else model.printed.top1 for model in published]
     names = [model.name for model in published]
     up = [(top - low) / (high - low) for top in printed]
+    places = sides(_shares(chart, [model.macs for model in published]), up, names)
     chart.add_scatter(
         x=[model.macs for model in published],
         y=printed,
         yaxis="y2",
         mode="markers+text",
         name="published, ImageNet-1k as printed",
-        text=names,
-        textposition=sides(_shares(chart, [model.macs for model in published]), up, names),
+        text=[name if place else "" for name, place in zip(names, places, strict=True)],
+        textposition=[place or "middle right" for place in places],
         textfont={"size": 11, "color": MUTED},
         marker={
             "color": ["white" if model.printed.top1 is not None else OTHER for model in published],
@@ -202,7 +205,7 @@ def _strip(chart: go.Figure, published: Sequence[Neighbour]) -> None:
         hoverinfo="text",
         meta="labels",
     )
-    for model in published:
+    for model in [model for model, place in zip(published, places, strict=True) if place]:
         chart.add_vline(model.macs, line={"color": LINE, "width": 1}, layer="below")
     title = {"text": "ImageNet-1k top-1<br>as printed", "font": {"size": 12, "color": MUTED}}
     upper = {"title": title, "range": [low, high], "tickformat": ".0%", "nticks": 4, "tickfont": {"color": MUTED}}
