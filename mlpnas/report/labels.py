@@ -19,20 +19,18 @@ Box = tuple[float, float, float, float]
 
 
 def sides(across: Sequence[float], up: Sequence[float], names: Sequence[str]) -> list[str]:
-    """For every dot the plotly textposition of its name, on the side where least lies; "" where names would overlap.
+    """For every dot the plotly textposition of its name, on a free side; "" where it would cover a name or a dot.
 
     Args:
         across, up: places of the dots as shares of the drawing area, 0 to 1. The first ones get their names first.
     """
     dots = [(x * _WIDTH, y * _HEIGHT) for x, y in zip(across, up, strict=True)]
-    marks = [(x - 5, y - 5, x + 5, y + 5) for x, y in dots]
-    taken: list[Box] = []
+    taken: list[Box] = [(x - 5, y - 5, x + 5, y + 5) for x, y in dots]
     chosen = []
     for (x, y), name in zip(dots, names, strict=True):
         boxes = {side: _box(x, y, len(name) * _CHARACTER, side) for side in _SIDES}
-        free = {side: box for side, box in boxes.items() if not any(_shared(box, other) for other in taken)}
-        covered = {side: sum(_shared(box, mark) for mark in marks) + _outside(box) for side, box in free.items()}
-        best = min(covered, key=lambda side: covered[side], default="")
+        free = [side for side, box in boxes.items() if not any(_shared(box, other) for other in taken)]
+        best = min(free, key=lambda side: _outside(boxes[side]), default="")
         if best:
             taken.append(boxes[best])
         chosen.append(best)

@@ -12,16 +12,21 @@ from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=15))
-def test_every_dot_gets_a_side_for_its_name(places: list[tuple[float, float]]) -> None:
-    chosen = labels.sides([x for x, _ in places], [y for _, y in places], ["as_mlp_t"] * len(places))
+def test_names_of_dots_cover_no_name_and_no_dot(places: list[tuple[float, float]]) -> None:
+    across, up, name = [x for x, _ in places], [y for _, y in places], "as_mlp_t"
+    chosen = labels.sides(across, up, [name] * len(places))
     assert len(chosen) == len(places)
-    assert set(chosen) <= labels._SIDES.keys()
+    dots = [(x * labels._WIDTH, y * labels._HEIGHT) for x, y in places]
+    width = len(name) * labels._CHARACTER
+    boxes = [labels._box(x, y, width, side) for (x, y), side in zip(dots, chosen, strict=True) if side]
+    for number, box in enumerate(boxes):
+        others = [*boxes[:number], *((x - 5, y - 5, x + 5, y + 5) for x, y in dots)]
+        assert not any(labels._shared(box, other) for other in others)
 
 
-def test_names_of_close_dots_do_not_cover_each_other() -> None:
-    across, up = [0.5, 0.505, 0.5, 0.505], [0.5, 0.5, 0.4, 0.4]
-    chosen = labels.sides(across, up, ["as_mlp_t", "swin_t", "gmlp_s", "deit_s"])
-    assert len({(side, y) for side, y in zip(chosen, up, strict=True)}) == 4
+def test_dots_with_room_get_their_names() -> None:
+    chosen = labels.sides([0.1, 0.5, 0.9], [0.5, 0.5, 0.5], ["as_mlp_t", "swin_t", "gmlp_s"])
+    assert all(chosen)
 
 
 def contrast(colour: str) -> float:
