@@ -37,6 +37,7 @@ class Options:
     budget: tuple[str, ...]
     trials: int
     seconds: float | None
+    trial_seconds: float | None
     sampler: str
     objectives: tuple[str, ...]
     data: str | None
@@ -80,6 +81,7 @@ def prepare(options: Options, folder: Path) -> Manifest:
         address=options.address,
         trials=options.trials,
         seconds=options.seconds,
+        trial_seconds=options.trial_seconds,
         fill=options.fill,
         objectives=objectives,
         budget=options.budget,

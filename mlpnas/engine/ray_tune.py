@@ -1,6 +1,6 @@
 """The Ray Tune backend; the only file that knows Ray.
 
-Tune schedules, restarts nothing and decides nothing: jobs come from the driver through a Searcher and ends go back
+Tune schedules and decides nothing: jobs come from the driver through a Searcher and ends go back
 through a Callback, because OptunaSearch would tell stopped trials as complete and lose failed ones. A class Trainable,
 reused actors and a concurrency limit keep workers warm; without them Tune runs one trial at a time.
 """
@@ -28,13 +28,14 @@ os.environ.update({name: os.environ.get(name, value) for name, value in _ENVIRON
 
 import ray  # noqa: E402
 from ray import tune  # noqa: E402
+from ray.tune.error import TuneError  # noqa: E402
 from ray.tune.experiment import Trial  # noqa: E402
 from ray.tune.search import Searcher  # noqa: E402
 
 from mlpnas.engine.driver import Driver  # noqa: E402
 from mlpnas.errors import MlpnasError, RunError  # noqa: E402
 from mlpnas.evaluators.proxy_training import ProxyTraining  # noqa: E402
-from mlpnas.job import Job, Outcome  # noqa: E402
+from mlpnas.job import Job, Outcome, Waiting  # noqa: E402
 from mlpnas.record import EpochRow  # noqa: E402
 from mlpnas.run import Manifest  # noqa: E402
 
@@ -55,7 +56,7 @@ class Candidate(tune.Trainable):
             return {"fatal": str(error), tune.result.DONE: True}
         if isinstance(step, Outcome):
             return {"outcome": asdict(step), tune.result.DONE: True}
-        return {"row": asdict(step)}
+        return {"waiting" if isinstance(step, Waiting) else "row": asdict(step)}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self.cleanup()
@@ -95,23 +96,56 @@ class Asking(_Unpickled, Searcher):
 
 
 class Telling(_Unpickled, tune.Callback):
-    """Hands epochs and ends back to the driver."""
+    """Hands epochs and ends back to the driver, and kills the workers that hang.
+
+    Attributes:
+        error: what was raised here, for Tune passes on its text alone.
+    """
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
+        self.error: Exception | None = None
+        self._live: dict[int, Trial] = {}
+        self._killed: dict[int, str] = {}
+
+    def on_step_begin(self, iteration: int, trials: Any, **info: Any) -> None:
+        for number, reason in self.driver.watch.overdue().items():
+            if number not in self._killed:
+                self._killed[number] = reason
+                self._live[number].max_failures = 0  # it would hang another worker
+                ray.kill(self._live[number].temporary_state.ray_actor)
+
+    def on_trial_start(self, iteration: int, trials: Any, trial: Trial, **info: Any) -> None:
+        number = _number(trial)
+        self._live[number] = trial
+        self.driver.begin(number)
 
     def on_trial_result(self, iteration: int, trials: Any, trial: Trial, result: dict[str, Any], **info: Any) -> None:
         if "row" in result:
-            row = EpochRow(**result["row"])
-            self.driver.report(row.trial, row)
+            self.driver.report(_number(trial), EpochRow(**result["row"]))
+        elif "waiting" in result:
+            self.driver.wait(_number(trial), Waiting(**result["waiting"]))
+
+    def on_trial_recover(self, iteration: int, trials: Any, trial: Trial, **info: Any) -> None:
+        self.driver.note(f"trial {_number(trial)} begins again: {_reason(trial)}")
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Trial, **info: Any) -> None:
         if "fatal" in trial.last_result:
-            raise RunError(trial.last_result["fatal"])
-        self.driver.finish(_number(trial), Outcome(**trial.last_result["outcome"]))
+            self.error = RunError(trial.last_result["fatal"])
+            raise self.error
+        self._finish(trial, Outcome(**trial.last_result["outcome"]))
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Trial, **info: Any) -> None:
-        self.driver.finish(_number(trial), Outcome("failed", error=_reason(trial)))
+        error = self._killed.get(_number(trial)) or f"{_reason(trial)}; twice"
+        self._finish(trial, Outcome("failed", error=error))
+
+    def _finish(self, trial: Trial, outcome: Outcome) -> None:
+        self._live.pop(_number(trial), None)
+        try:
+            self.driver.finish(_number(trial), outcome)
+        except Exception as error:
+            self.error = error
+            raise
 
 
 def _number(trial: Trial) -> int:
@@ -132,12 +166,13 @@ class RayTune:
 
     @contextmanager
     def ready(self, manifest: Manifest) -> Iterator[None]:
-        with _cluster(manifest.address, manifest.workers) as self.workers:
+        with _cluster(manifest.address, manifest.workers, manifest.gpus_per_trial) as self.workers:
             yield
 
     def run(self, driver: Driver) -> None:
+        telling = Telling(driver)
         with tempfile.TemporaryDirectory() as scratch:
-            tune.Tuner(
+            tuner = tune.Tuner(
                 tune.with_resources(Candidate, {"cpu": 1, "gpu": driver.run.manifest.gpus_per_trial}),
                 tune_config=tune.TuneConfig(
                     search_alg=Asking(driver),
@@ -149,16 +184,22 @@ class RayTune:
                 run_config=tune.RunConfig(
                     name="search",
                     storage_path=scratch,
-                    callbacks=[Telling(driver)],
+                    callbacks=[telling],
                     verbose=0,
-                    failure_config=tune.FailureConfig(max_failures=0),
+                    failure_config=tune.FailureConfig(max_failures=1),  # a worker may die of something else
                     checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
                 ),
-            ).fit()
+            )
+            try:
+                tuner.fit()
+            except TuneError:
+                if telling.error:
+                    raise telling.error from None
+                raise
 
 
 @contextmanager
-def _cluster(address: str, workers: int) -> Iterator[int]:
+def _cluster(address: str, workers: int, gpus: float) -> Iterator[int]:
     """A cluster that is there, or one of our own for as long as the search runs; the number of workers it holds."""
     for name in ("ray", "ray.tune"):  # a trial that fails is told by the driver
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -172,9 +213,19 @@ def _cluster(address: str, workers: int) -> Iterator[int]:
         hint = "it may want RAY_AUTH_MODE=token in the environment" if address != "auto" else "start one with ray start"
         raise RunError(f"no Ray cluster answers at {address!r}: {error}; {hint}") from None
     try:
-        yield workers or int(ray.cluster_resources()["CPU"])
+        yield workers or _slots(gpus)
     finally:
         ray.shutdown()
+
+
+def _slots(gpus: float) -> int:
+    """Trials that the cluster's nodes hold at once, each with one core and so many GPUs."""
+    slots = 0
+    for node in ray.nodes():
+        held = node["Resources"] if node["Alive"] else {}
+        cores = int(held.get("CPU", 0))
+        slots += min(cores, int(held.get("GPU", 0) / gpus)) if gpus else cores
+    return max(1, slots)
 
 
 def _knock(address: str) -> None:
