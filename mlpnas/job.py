@@ -72,10 +72,13 @@ Step = EpochRow | Waiting | Outcome
 class Evaluator(Protocol):
     """Judges candidates, one at a time, in a worker process.
 
+    `prepare` does what is needed once in a process, like loading the data; it counts for no job's time.
     `run` yields an EpochRow after every epoch, Waiting while it must, and one Outcome last. What a candidate does wrong
     (memory, NaN, crash) is an Outcome with its status and reason, never an exception; only MlpnasError about data or
     recipe, which no other candidate would survive either, is raised. Closing the iterator early stops the training and
     frees its memory.
     """
+
+    def prepare(self, job: Job) -> None: ...
 
     def run(self, job: Job) -> Iterator[Step]: ...

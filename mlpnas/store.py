@@ -7,7 +7,7 @@ then deletes those; a reader that meets both takes the wider one, so a crash in 
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -67,12 +67,17 @@ class Table:
         with replacing(path) as temporary:
             pq.write_table(table.replace_schema_metadata(_METADATA), temporary)
 
-    def compact(self) -> None:
-        """Join all parts into one. What a crash left half written or already joined is cleared away."""
+    def compact(self, trials: Container[int] | None = None) -> None:
+        """Join all parts into one. What a crash left half written or already joined is cleared away.
+
+        Args:
+            trials: whose rows alone are kept.
+        """
         clear_leftovers(self.folder)
-        parts = self._parts()
-        if len(parts) > 1:
-            for _ in until_there_is_room(lambda: self._write(self.read(), parts[0][0], parts[-1][1])):
+        parts, table = self._parts(), self.read()
+        is_kept = [trials is None or trial in trials for trial in table.column("trial").to_pylist()] if parts else []
+        if len(parts) > 1 or not all(is_kept):
+            for _ in until_there_is_room(lambda: self._write(table.filter(is_kept), parts[0][0], parts[-1][1])):
                 break  # many parts are as good as one; another time
         current = {path for _, _, path in self._parts()}
         for path in set(self.folder.glob("part-*.parquet")) - current:
@@ -146,8 +151,9 @@ class Store:
         return curves
 
     def compact(self) -> None:
-        for table in (self.trials, self.epochs):
-            table.compact()
+        self.trials.compact()
+        table = self.trials.read()  # a crash may have come after a curve and before its trial
+        self.epochs.compact(set(table.column("trial").to_pylist()) if table.num_rows else set())
 
 
 def _record(row: Mapping[str, Any]) -> Record:

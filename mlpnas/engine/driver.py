@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import count
 from typing import Any, Protocol
 
 import numpy as np
@@ -84,7 +85,9 @@ class Driver:
         )
         for record in run.records:
             self.sampler.tell(record)
-        self._next = 1 + max([record.trial for record in run.records] + list(run.store.curves()), default=-1)
+        taken = {record.trial for record in run.records}
+        self._numbers = (number for number in count() if number not in taken)  # first what was cut off by a crash
+        self._next = next(self._numbers)
         self._repeats = 0
         self._seeds, notes = published_seeds(space, self.window, self.known)
         for note in notes:
@@ -108,7 +111,7 @@ class Driver:
                 self.note("nothing new is left in the space within the budget")
                 return None
             proposal, origin = proposed
-            number, self._next = self._next, self._next + 1
+            number, self._next = self._next, next(self._numbers)
             key = proposal.draw.spec.key
             if key in self.known:
                 self._replay(number, proposal, self.known[key])
@@ -159,6 +162,11 @@ class Driver:
         running = self.running[trial]
         running.started, running.curve = time.time(), []
         self.watch.begin(trial)
+
+    def requeue(self, trial: int, reason: str) -> None:
+        """A candidate has lost its worker and waits for another one."""
+        self.watch.end(trial)
+        self.note(f"trial {trial} begins again: {reason}")
 
     def report(self, trial: int, row: EpochRow) -> None:
         """A candidate has trained one more epoch."""

@@ -17,6 +17,7 @@ class Local:
     def run(self, driver: Driver) -> None:
         evaluator = ProxyTraining()
         while (job := driver.next_job()) is not None:
+            evaluator.prepare(job)
             driver.begin(job.trial)
             for step in evaluator.run(job):
                 if isinstance(step, Outcome):

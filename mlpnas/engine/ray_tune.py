@@ -10,7 +10,7 @@ import os
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,10 @@ class Candidate(tune.Trainable):
     """One worker: takes a job, hands back an epoch a step, then its outcome; then takes the next job."""
 
     def setup(self, config: dict[str, Any]) -> None:
-        self.steps = ProxyTraining().run(Job.loads(config["job"]))
+        job, evaluator = Job.loads(config["job"]), ProxyTraining()
+        with suppress(MlpnasError):  # `step` will tell of it
+            evaluator.prepare(job)
+        self.steps = evaluator.run(job)
 
     def step(self) -> dict[str, Any]:
         try:
@@ -127,7 +130,7 @@ class Telling(_Unpickled, tune.Callback):
             self.driver.wait(_number(trial), Waiting(**result["waiting"]))
 
     def on_trial_recover(self, iteration: int, trials: Any, trial: Trial, **info: Any) -> None:
-        self.driver.note(f"trial {_number(trial)} begins again: {_reason(trial)}")
+        self.driver.requeue(_number(trial), _reason(trial))
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Trial, **info: Any) -> None:
         if "fatal" in trial.last_result:

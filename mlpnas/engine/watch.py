@@ -5,7 +5,7 @@ from time import monotonic
 
 from mlpnas.job import TIME_LIMIT
 
-_GRACE = 10.0  # seconds that a worker has at least, past the time limit, to end a trial by itself
+_GRACE = 20.0  # seconds that a worker has at least, past the time limit, to end a trial by itself
 _SILENCE, _TIMES = 600.0, 20.0  # without a limit: seconds, and times the longest trial, without a sign
 
 

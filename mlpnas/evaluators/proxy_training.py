@@ -37,6 +37,9 @@ _LOOKS_FOR_ROOM = 3.0  # seconds between two, where the disk is full
 class ProxyTraining:
     """See job.Evaluator."""
 
+    def prepare(self, job: Job) -> None:
+        load(DataRef.from_json(job.data))
+
     def run(self, job: Job) -> Generator[Step, None, None]:
         """Epochs, then the outcome; where memory runs out, once more with half the micro-batch.
 

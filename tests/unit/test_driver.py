@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from mlpnas.engine.lock import writing
-from mlpnas.errors import RunError
 from mlpnas.job import Job
 from mlpnas.run import Run
 from mlpnas.space import SearchSpace
@@ -122,10 +120,3 @@ def test_seeds_come_first_and_near_misses_are_named(tmp_path: Path) -> None:
     assert ArchSpec.loads(first.spec).stages[0].width == 96
     notes = [event["text"] for event in events if event["event"] == "note"]
     assert any("as_mlp_b has 15.13 GMACs, just above" in note for note in notes)
-
-
-def test_one_writer_per_run(tmp_path: Path) -> None:
-    with writing(tmp_path), pytest.raises(RunError, match="is searching here"), writing(tmp_path):
-        pass
-    with writing(tmp_path):
-        pass
