@@ -11,6 +11,9 @@ Without a cap the objectives are value and cost; with `--cap-quantile` the sampl
 [0, that quantile of the cost] and the value alone. With `--workers` that many evaluations run at a time and end in the
 order of a simulated time, proportional to the cost times a random factor.
 
+With `--low-fidelity` every proposal is first trained for 12 of 200 epochs, and what asynchronous halving promotes for
+200 more. N evaluations are then N times 200 epochs, whatever they are spent on; only whole trainings count as found.
+
 Of every seed:
     regret       best value in the table within the cap, minus the best found within the cap; in the value's unit
     hypervolume  of what was found within the cap, as a share of the table's; the corner is the 10 % quantile of the
@@ -39,12 +42,14 @@ from mlpnas.pareto import hypervolume
 from mlpnas.plugins import find
 from mlpnas.record import Record
 from mlpnas.samplers import Proposal, Sampler
+from mlpnas.samplers._halving import Halving
 from mlpnas.space.codes import Candidates, Codes, Level, decode, encode
 from mlpnas.space.tree import Answers, Choose, Fixed, Option, Pick
 
 Window = Mapping[str, tuple[float, float]]
 Rows = NDArray[np.int64]
 CONTROL = "optuna_tpe_constraints"
+EPOCHS = (12, 200)  # of the low fidelity and of the whole training
 REPEATS = 20  # in a row, before something new is drawn in the sampler's place
 
 
@@ -69,6 +74,7 @@ class Table:
         self.level = Level(encode(self.questions, rows))
         self.value, self.values = value, table[value].to_numpy().astype(float)
         self.low = table[low_fidelity].to_numpy().astype(float) if low_fidelity else None
+        self.rungs = EPOCHS if low_fidelity else EPOCHS[-1:]
         self.cost, self.costs = cost, table[cost].to_numpy().astype(float)
         self.quantities = (cost,)
         self._inside: dict[tuple[float, float], Rows] = {}
@@ -164,7 +170,9 @@ class PlainTpe:
         return Proposal(self.table.fit(answers, {}, np.random.default_rng(0)))
 
     def tell(self, record: Record) -> None:
-        asked = self.open.pop(record.trial)
+        asked = self.open.pop(record.trial, None)
+        if asked is None:  # drawn in its place
+            return
         asked.set_user_attr("above", (record.values[self.table.cost] - self.cap,))
         self.study.tell(asked, [record.values[name] for name in self.objectives])
 
@@ -183,16 +191,26 @@ class Replay:
         table, rng = self.table, np.random.default_rng([self.seed, evals])
         objectives = {table.value: "maximize"} | ({} if self.window else {table.cost: "minimize"})
         sampler = (PlainTpe if name == CONTROL else find("samplers", name))(table, self.window, objectives, self.seed)
-        running: list[tuple[float, int, TableDraw]] = []
-        now, proposals = 0.0, self._new(sampler, rng)
-        while len(self.found) < evals:
-            while len(running) < workers and len(running) + len(self.found) < evals:
-                trial, draw = next(proposals)
-                ends = now + draw.costs[table.cost] * rng.uniform(0.5, 1.5)
-                heapq.heappush(running, (ends, trial, draw))
-            now, trial, draw = heapq.heappop(running)
-            sampler.tell(self._record(trial, draw))
-            self.found.append(draw.row)
+        halving = Halving(table.rungs, by_cost=not self.window)
+        running: list[tuple[float, int, int]] = []
+        draws: dict[int, TableDraw] = {}
+        now, left, proposals = 0.0, evals * table.rungs[-1], self._new(sampler, rng)
+        while True:
+            while len(running) < workers and left > 0:
+                trial, epochs = halving.promoted() or (None, table.rungs[0])
+                if trial is None:
+                    trial, draws[trial] = next(proposals)
+                left -= epochs
+                duration = epochs * draws[trial].costs[table.cost] * rng.uniform(0.5, 1.5)
+                heapq.heappush(running, (now + duration, trial, epochs))
+            if not running:
+                return
+            now, trial, epochs = heapq.heappop(running)
+            record = self._record(trial, draws[trial], epochs=epochs)
+            halving.report(trial, epochs, draws[trial].costs[table.cost], record.values[table.value])
+            sampler.tell(record)
+            if epochs == table.rungs[-1]:
+                self.found.append(draws[trial].row)
 
     def _new(self, sampler: Sampler, rng: np.random.Generator) -> Iterator[tuple[int, TableDraw]]:
         """Proposals of rows that were not proposed before; a repeat is told at once."""
@@ -213,9 +231,12 @@ class Replay:
                 started.add(draw.row)
                 yield trial, draw
 
-    def _record(self, trial: int, draw: TableDraw, origin: str = "sampled") -> Record:
-        values = {self.table.value: float(self.table.values[draw.row]), **draw.costs}
-        return Record(trial, str(draw.row), "", draw.answers, "done", origin, values)
+    def _record(self, trial: int, draw: TableDraw, origin: str = "sampled", epochs: int = EPOCHS[-1]) -> Record:
+        is_whole = epochs == EPOCHS[-1]
+        value = (self.table.values if is_whole else self.table.low)[draw.row]
+        values = {self.table.value: float(value), **draw.costs}
+        status = "done" if is_whole else "stopped"
+        return Record(trial, str(draw.row), "", draw.answers, status, origin, values, epochs)
 
     def regret(self) -> float:
         """The worst value of the table counts while nothing within the cap was found."""

@@ -61,7 +61,7 @@ class Archive:
     @property
     def proposed(self) -> int:
         """How many architectures have results or are running."""
-        return len(self.records) + len(self._running)
+        return len(self.seen)
 
     @property
     def running(self) -> Candidates:
@@ -85,15 +85,16 @@ class Archive:
     def scores(self) -> Floats:
         """(records, objectives), more is better; -inf in the rows of trials that did not finish well."""
         points = np.stack([SIGN[to] * self.values(name) for name, to in self.objectives.items()], axis=1)
-        done = np.isfinite(points).all(axis=1) & [record.is_done for record in self.records]
+        is_done = np.array([record.is_done for record in self.records], bool)
+        done = np.asarray(np.isfinite(points).all(axis=1) & is_done)
         return np.where(done[:, None], points, -np.inf)
 
     def known(self, objectives: Sequence[str]) -> NDArray[np.int64]:
         """The records with a result: values of these objectives, or a failure of their own."""
-        valued: NDArray[np.bool_] = np.isfinite([self.values(name) for name in objectives]).all(axis=0)
+        valued = np.isfinite(np.stack([self.values(name) for name in objectives], axis=1)).all(axis=1)
         results = np.array([record.status in _RESULTS for record in self.records], bool)
         failures = np.array([record.status in INFEASIBLE for record in self.records], bool)
-        return np.flatnonzero((valued & results) | failures)
+        return np.flatnonzero(np.asarray(valued & results) | failures)
 
     def fidelity(self) -> Floats:
         """(records,) log of the share of the longest training that each has had."""

@@ -1,10 +1,12 @@
 """Gaussian process over answers and cost (Rasmussen and Williams, 2006), for a few hundred points.
 
-    k(x, x') = a exp(-sum_d w_d [x_d != x'_d]) exp(-v |f - f'|) + b exp(-(c - c')^2 / (2 l^2)) + s [same trial]
+    k(x, x') = a exp(-sum_d w_d [x_d != x'_d]) exp(-v |f - f'|) + b exp(-(c - c')^2 / (2 l^2)) + min(|f|, |f'|)
+               + s [same trial]
 
 x: answers, with one weight per question; a question counts where two architectures answer it differently and where
-only one of them is asked. c: log cost. f: log fidelity. The logs of a, b, l, s, v and w are learned together: maximum
-a posteriori under wide normal priors, by L-BFGS with the exact gradient.
+only one of them is asked. c: log cost. f: log of the share of the whole training: what less training takes off all
+alike is a random walk in it, what it takes off each is the factor in v. The logs of a, b, l, s, v and w are learned
+together: maximum a posteriori under wide normal priors, by L-BFGS with the exact gradient.
 """
 
 from collections.abc import Sequence
@@ -55,14 +57,15 @@ class Parameters(NamedTuple):
     @classmethod
     def prior(cls, questions: int) -> "Parameters":
         """The centre of the priors, for outputs of variance 1: two random architectures are nearly unrelated."""
-        return cls.of(np.log([1.0, 0.3, 1.0, 0.01, 0.5, *[3 / questions] * questions]))
+        return cls.of(np.log([1.0, 0.3, 1.0, 0.01, 0.1, *[3 / questions] * questions]))
 
     def flat(self) -> Floats:
         return np.concatenate([self[:-1], self.weights])
 
     @classmethod
     def of(cls, flat: Floats) -> "Parameters":
-        return cls(*flat[:5], flat[5:])
+        a, b, length, noise, fidelity = flat[:5].tolist()
+        return cls(a, b, length, noise, fidelity, flat[5:])
 
 
 class GaussianProcess:
@@ -82,7 +85,7 @@ class GaussianProcess:
         self._solved = cho_solve(self._factor, outputs)
 
     def predict(self, inputs: Inputs) -> tuple[Floats, Floats]:
-        """Mean and standard deviation of the noiseless output, (n,) each."""
+        """Mean and standard deviation of the noiseless output at full fidelity, (n,) each."""
         across = self.kernel.covariance(self.parameters, self.inputs, inputs)
         explained = solve_triangular(self._factor[0], across, lower=True)
         own = np.exp(self.parameters.a) + np.exp(self.parameters.b)
@@ -110,7 +113,7 @@ class Kernel:
     def covariance(self, parameters: Parameters, first: Inputs, second: Inputs) -> Floats:
         """(first, second), without noise."""
         scaled = np.subtract.outer(first.cost, second.cost) / np.exp(parameters.length)
-        return self._similar(parameters, first, second) + np.exp(parameters.b - scaled**2 / 2)
+        return self._similar(parameters, first, second) + np.exp(parameters.b - scaled**2 / 2) + _drift(first, second)
 
     def loss(self, flat: Floats, inputs: Inputs, outputs: Floats) -> tuple[float, Floats]:
         """Negative log posterior of the parameters, and its gradient."""
@@ -119,7 +122,7 @@ class Kernel:
         scaled = np.subtract.outer(inputs.cost, inputs.cost) / np.exp(parameters.length)
         trend = np.exp(parameters.b - scaled**2 / 2)
         noise, one = np.exp(parameters.noise), np.eye(len(outputs))
-        factor = cho_factor(similar + trend + (noise + _LEAST_NOISE) * one, lower=True)
+        factor = cho_factor(similar + trend + _drift(inputs, inputs) + (noise + _LEAST_NOISE) * one, lower=True)
         solved = cho_solve(factor, outputs)
         loss = outputs @ solved / 2 + np.log(np.diag(factor[0])).sum() + (((flat - prior) / _WIDE) ** 2).sum() / 2
         pull = (cho_solve(factor, one) - np.outer(solved, solved)) / 2  # d loss / d covariance
@@ -135,6 +138,10 @@ class Kernel:
             *(-np.exp(parameters.weights) * (through.sum() - agree)),
         ]
         return float(loss), np.array(gradient) + (flat - prior) / _WIDE**2
+
+
+def _drift(first: Inputs, second: Inputs) -> Floats:
+    return np.minimum.outer(-first.fidelity, -second.fidelity)
 
 
 def learned(sizes: Sequence[int], inputs: Inputs, outputs: Floats) -> Parameters:

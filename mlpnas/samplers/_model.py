@@ -50,6 +50,15 @@ class Model:
             values = np.append(values, expected)
             self.process = GaussianProcess(self.sizes, self._parameters(), inputs.joined(more), values)
 
+    def at_full_fidelity(self) -> Floats:
+        """(known rows,) what was observed there, and what is expected of those that were stopped before."""
+        values, stopped = self.values.copy(), np.flatnonzero(self._inputs.fidelity < 0)
+        if len(stopped):
+            values[stopped] = self.process.predict(
+                self._inputs.take(stopped)._replace(fidelity=np.zeros(len(stopped)))
+            )[0]
+        return values
+
     def predict(self, candidates: Candidates) -> tuple[Floats, Floats]:
         """Mean and standard deviation at full fidelity, (n,) each."""
         return self.process.predict(self._at_full_fidelity(candidates))
@@ -62,16 +71,22 @@ class Model:
         return (costs - self._middle) / self._spread
 
     def _observe(self, known: NDArray[np.int64]) -> None:
-        """Standardised results, the far bad end drawn in: how bad a failure is teaches nothing."""
+        """Results in standard deviations, those of each fidelity around their own mean.
+
+        The far bad end is drawn in: how bad a failure is teaches nothing.
+        """
         results = SIGN[self.archive.objectives[self.objective]] * self.archive.values(self.objective)[known]
-        found = np.isfinite(results)
+        found, fidelity = np.isfinite(results), self.archive.fidelity()[known]
         if not found.any():
             raise np.linalg.LinAlgError("no results")
         results[~found] = results[found].min()
-        low, high = np.quantile(results[: self.scale_from], [0.1, 0.9])
-        results = np.maximum(results, low - (high - low))
-        middle, spread = results.mean(), results.std() or 1.0
-        self.values, self.worst = (results - middle) / spread, (low - middle) / spread
+        groups = [np.flatnonzero(fidelity == level) for level in np.unique(fidelity)]
+        for rows in groups:
+            low, high = np.quantile(results[rows[: self.scale_from]], [0.1, 0.9])
+            drawn_in = np.maximum(results[rows], low - (high - low))
+            results[rows], worst = drawn_in - drawn_in.mean(), low - drawn_in.mean()
+        spread = results[max(groups, key=len)].std() or 1.0
+        self.values, self.worst = results / spread, worst / spread
 
     def _parameters(self) -> Parameters:
         """Learned from the first results alone, a round number of them, so that a resumed search learns the same."""

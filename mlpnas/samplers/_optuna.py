@@ -21,6 +21,7 @@ from mlpnas.space.tables import Draw
 from mlpnas.space.tree import Answers
 
 STARTUP = 10
+_SUGGESTIONS = 5
 _WORST = {"maximize": 0.0, "minimize": 1e12}
 
 
@@ -54,16 +55,22 @@ class OptunaStudy:
             asked = self._replay(draw.answers)
         else:
             self.study.sampler = self.make(int(rng.integers(2**31)))
-            asked = self.study.ask()
-            answers = self.domain.answers(lambda q: asked.suggest_categorical(q.path, q.labels))
-            draw = self._new(answers, rng)
-            if draw.answers != answers:  # the study must learn from what is trained, not from what was wished
-                self.study.tell(asked, state=TrialState.FAIL)
-                asked = self._replay(draw.answers)
+            draw, asked = self._suggestion(rng)
         self.archive.propose(trial, draw)
         self._running[trial] = asked
         self._suggested += 1
         return Proposal(draw, {"optuna": self._attributes(asked)})
+
+    def _suggestion(self, rng: np.random.Generator) -> tuple[Draw, Trial]:
+        """The first of a few suggestions that is new and inside the window, else what is nearest to the last."""
+        for _ in range(_SUGGESTIONS):
+            asked = self.study.ask()
+            answers = self.domain.answers(lambda q: asked.suggest_categorical(q.path, q.labels))  # noqa: B023
+            draw = self._new(answers, rng)
+            if draw.answers == answers:
+                return draw, asked
+            self.study.tell(asked, state=TrialState.FAIL)  # it must learn from what is trained, not from wishes
+        return draw, self._replay(draw.answers)
 
     def _new(self, answers: Answers, rng: np.random.Generator) -> Draw:
         """The nearest architecture inside the window that was not proposed yet."""

@@ -66,7 +66,7 @@ class KnownCost:
         for model in self.models:
             model.update(known)
         shares, prices = rng.dirichlet(np.ones(len(self.models))), rng.dirichlet(np.ones(max(1, len(self.costs))))
-        values = shares @ [model.values for model in self.models]
+        values = shares @ [model.at_full_fidelity() for model in self.models]
         paid = self._paid({name: self.archive.values(name)[known] for name in self.costs}, prices)
         leaders = front(np.stack([values, -paid], axis=1)) if self.costs else np.argsort(-values)[:_LEADERS]
         candidates = self._candidates(self.archive.codes[known[leaders]], rng)
