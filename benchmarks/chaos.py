@@ -222,11 +222,10 @@ def processes() -> Iterator[tuple[int, str, int, str]]:
 
 
 def workers(search: Search) -> list[int]:
-    """Ray's workers that have a trial."""
+    """Ray's workers that have a trial; those of a cluster are in the session of this script."""
+    session = os.getsid(0) if search.address else search.process.pid
     return [
-        number
-        for number, name, session, _ in processes()
-        if name.startswith("ray::ResourceTrainable") and (session == search.process.pid or search.address)
+        number for number, name, its, _ in processes() if name.startswith("ray::ResourceTrainable") and its == session
     ]
 
 
@@ -291,6 +290,7 @@ class Nodes:
 
     def kill_one(self, search: Search, chance: random.Random) -> None:
         search.wait_for_repairs()
+        search.wait("workers on both nodes", lambda: len(workers(search)) > 1)
         time.sleep(chance.uniform(0, 2))
         self.cluster.remove_node(self.second, allow_graceful=False)
         search.wait_for_trials(2)  # on the first one
