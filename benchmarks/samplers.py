@@ -37,7 +37,7 @@ import optuna
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from mlpnas.errors import BudgetError, MlpnasError
+from mlpnas.errors import BudgetError, DataError, MlpnasError
 from mlpnas.pareto import hypervolume
 from mlpnas.plugins import find
 from mlpnas.record import Record
@@ -67,6 +67,9 @@ class Table:
 
     def __init__(self, path: Path, questions: Sequence[str], value: str, cost: str, low_fidelity: str | None) -> None:
         columns = [*questions, value, cost, *([low_fidelity] if low_fidelity else [])]
+        names = pq.read_schema(path).names
+        if missing := set(columns) - set(names):
+            raise DataError(f"{path.name}: no column {', '.join(sorted(missing))}; it has {', '.join(names)}")
         table = pq.read_table(path, columns=columns)
         answers = {name: table[name].to_pylist() for name in questions}
         self.questions = [_question(name, answers[name]) for name in questions]

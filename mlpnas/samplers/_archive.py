@@ -97,9 +97,10 @@ class Archive:
         return np.flatnonzero(np.asarray(valued & results) | failures)
 
     def fidelity(self) -> Floats:
-        """(records,) log of the share of the longest training that each has had."""
+        """(records,) log of the share of the whole training that each has had; 0 but for those that were stopped."""
         epochs = np.array([max(record.epochs, 1) for record in self.records], float)
-        return np.log(epochs / epochs.max(initial=1.0))
+        is_stopped = np.array([record.status == "stopped" for record in self.records], bool)
+        return np.where(is_stopped, np.log(epochs / epochs.max(initial=1.0)), 0.0)
 
     def is_seen(self, codes: Codes) -> NDArray[np.bool_]:
         """(n,) for codes (n, questions)."""

@@ -73,17 +73,18 @@ class Model:
     def _observe(self, known: NDArray[np.int64]) -> None:
         """Results in standard deviations, those of each fidelity around their own mean.
 
-        The far bad end is drawn in: how bad a failure is teaches nothing.
+        The far bad end is drawn in, and failures stand there: how bad they are teaches nothing.
         """
         results = SIGN[self.archive.objectives[self.objective]] * self.archive.values(self.objective)[known]
-        found, fidelity = np.isfinite(results), self.archive.fidelity()[known]
-        if not found.any():
+        if not np.isfinite(results).any():
             raise np.linalg.LinAlgError("no results")
-        results[~found] = results[found].min()
+        results[~np.isfinite(results)] = -np.inf
+        fidelity = self.archive.fidelity()[known]
         groups = [np.flatnonzero(fidelity == level) for level in np.unique(fidelity)]
         for rows in groups:
-            low, high = np.quantile(results[rows[: self.scale_from]], [0.1, 0.9])
-            drawn_in = np.maximum(results[rows], low - (high - low))
+            found = results[rows][np.isfinite(results[rows])][: self.scale_from]
+            low, high = np.quantile(found, [0.1, 0.9]) if len(found) else (0.0, 0.0)
+            drawn_in = np.maximum(results[rows], low - max(high - low, 1e-9))
             results[rows], worst = drawn_in - drawn_in.mean(), low - drawn_in.mean()
         spread = results[max(groups, key=len)].std() or 1.0
         self.values, self.worst = results / spread, worst / spread

@@ -61,10 +61,10 @@ class Level:
         return {codes.tobytes(): row for row, codes in enumerate(self.codes)}
 
     @cached_property
-    def editable(self) -> NDArray[np.int64]:
-        """(rows,) how many questions of each row have other answers."""
+    def editable(self) -> list[int]:
+        """How many questions of each row have other answers."""
         is_open = np.array([len(np.unique(column[column >= 0])) > 1 for column in self.codes.T], bool)
-        return ((self.codes >= 0) & is_open).sum(axis=1)
+        return ((self.codes >= 0) & is_open).sum(axis=1).tolist()
 
     def edited(self, row: int, rng: np.random.Generator) -> int | None:
         """One question anew, and by chance what its answer opens; all others as they are. None where nothing fits."""

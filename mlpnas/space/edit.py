@@ -4,6 +4,9 @@ One edit answers one question anew; the questions that a new answer opens are as
 answers. What a change of cost pushes over a limit, the nearest change of another stage brings back.
 """
 
+from bisect import bisect_right
+from itertools import accumulate
+
 import numpy as np
 
 from mlpnas.space.codes import Codes
@@ -41,10 +44,9 @@ def _edited(tables: SpaceTables, chain: Chain, rng: np.random.Generator) -> Chai
     """One question anew, uniform among those asked that could be answered otherwise."""
     index = tables.level.find(chain.table.codes) or 0
     editable = [tables.level.editable[index], *(options.level.editable[row] for options, row in chain.rows)]
-    up_to = np.cumsum(editable)
-    if not up_to[-1]:
+    if not any(editable):
         return None
-    number = int(np.searchsorted(up_to, rng.integers(up_to[-1]), side="right")) - 1
+    number = bisect_right(list(accumulate(editable)), rng.integers(sum(editable))) - 1
     if number < 0:
         other = tables.level.edited(index, rng)
         return None if other is None else nearest_chain(tables.networks[other], tables.split(chain.codes)[1:])
