@@ -85,11 +85,12 @@ class GaussianProcess:
         self._solved = cho_solve(self._factor, outputs)
 
     def predict(self, inputs: Inputs) -> tuple[Floats, Floats]:
-        """Mean and standard deviation of the noiseless output at full fidelity, (n,) each."""
+        """Mean and standard deviation of an output, noise included, (n,) each: what is told is as noisy."""
         across = self.kernel.covariance(self.parameters, self.inputs, inputs)
         explained = solve_triangular(self._factor[0], across, lower=True)
-        own = np.exp(self.parameters.a) + np.exp(self.parameters.b)
-        return across.T @ self._solved, np.sqrt(np.maximum(own - (explained**2).sum(axis=0), 1e-12))
+        parts = self.parameters
+        own = np.exp(parts.a) + np.exp(parts.b) - inputs.fidelity - (explained**2).sum(axis=0)
+        return across.T @ self._solved, np.sqrt(np.maximum(own, 0.0) + np.exp(parts.noise) + _LEAST_NOISE)
 
 
 class Kernel:
