@@ -84,7 +84,7 @@ def _attempt(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: f
 
 
 def _judged(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: float) -> Iterator[Step]:
-    candidate = Candidate(ArchSpec.loads(job.spec), job.device)
+    candidate = Candidate(ArchSpec.loads(job.spec), job.device, recipe=recipe, data=data, seed=job.seed)
     asked = dict.fromkeys([*job.objectives, *job.limits])
     early = [name for name in asked if not find("objectives", name).needs_training]
     values = measure(early, candidate)
