@@ -42,10 +42,11 @@ def page(run: Run) -> str:
 
 def _contents(run: Run) -> dict[str, Any]:
     import mlpnas
-    from mlpnas.report import tables, wording
+    from mlpnas.report import audit, tables, wording
     from mlpnas.report.front_chart import axes_of
     from mlpnas.report.published import neighbours
 
+    audits = audit.audited(run, run.done())
     x, y = map(wording.label, axes_of(run))
     return {
         "manifest": run.manifest,
@@ -57,6 +58,9 @@ def _contents(run: Run) -> dict[str, Any]:
         "headings": tables.headings(run),
         "front": tables.front_lines(run),
         "certainty": wording.certainty(run),
+        "audits": audit.rows(audits),
+        "audit_headings": audit.HEADINGS,
+        "about_scores": audit.explained(audits),
         "unfinished": tables.unfinished(run),
         "published": tables.published_rows(neighbours(run)),
         "settings": tables.settings(run),
