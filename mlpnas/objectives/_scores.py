@@ -52,7 +52,7 @@ class Score(ABC):
             images, labels = next(batches.train(Generator().manual_seed(candidate.seed)))
             try:
                 value = self.score(network, images, labels).item()
-            except RuntimeError:  # an operation that cannot be done here says nothing about the trial
+            except Exception:  # what goes wrong in a score says nothing about the trial
                 return math.nan
         return value if math.isfinite(value) else math.nan
 

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from mlpnas.datasets import load, resolve
 from mlpnas.errors import UnknownName
+from mlpnas.evaluators.proxy_training import ProxyTraining
+from mlpnas.job import Job, Outcome
 from mlpnas.mixers.attention import attend
 from mlpnas.nets.network import Network, build
 from mlpnas.nets.norms import NORMS
@@ -101,6 +103,15 @@ def test_an_operation_that_fails_is_left_out(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(Snip, "score", fail)
     assert measure(["snip"], CANDIDATE) == {}
+
+
+def test_a_job_measures_them_beside_its_objectives() -> None:
+    recipe = Recipe(epochs=1, warmup_epochs=0, samples=64)
+    job = Job(0, SPEC.dumps(), recipe.to_json(), resolve("digits").to_json(), objectives=("top1", "snip"), seed=2)
+    *_, outcome = ProxyTraining().run(job)
+    assert isinstance(outcome, Outcome)
+    assert outcome.status == "done"
+    assert outcome.values["snip"] == measure(["snip"], replace(CANDIDATE, recipe=recipe, seed=2))["snip"]
 
 
 def test_a_network_without_activations_has_no_codes() -> None:
