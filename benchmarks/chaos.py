@@ -222,11 +222,9 @@ def processes() -> Iterator[tuple[int, str, int, str]]:
 
 
 def workers(search: Search) -> list[int]:
-    """Ray's workers that have a trial; those of a cluster are in the session of this script."""
+    """Ray's workers; those of a cluster are in the session of this script."""
     session = os.getsid(0) if search.address else search.process.pid
-    return [
-        number for number, name, its, _ in processes() if name.startswith("ray::ResourceTrainable") and its == session
-    ]
+    return [number for number, name, its, _ in processes() if name.startswith("ray::Evaluation") and its == session]
 
 
 def left_over(search: Search) -> list[str]:

@@ -19,7 +19,7 @@ _GROUPS = Path("/sys/fs/cgroup/memory" if Path("/sys/fs/cgroup/memory").is_dir()
 
 class Fate:
     direction = "minimize"
-    unit = "params"
+    unit = "channels"
     known = False
     needs_training = False
     extras = ()
@@ -30,7 +30,7 @@ class Fate:
             for file in Path(os.environ.get("FATE_FOLDER", "/nowhere")).glob(f"{name}*"):
                 if _taken(file):
                     meet()
-        return candidate.cost.params
+        return sum(stage.width * stage.depth for stage in candidate.spec.stages)
 
     def reference(self, limit: float | None) -> float | None:
         return None

@@ -142,8 +142,7 @@ class Driver:
         draw, manifest = proposal.draw, self.run.manifest
         told = {"event": "start", "trial": number, "key": draw.spec.key, "origin": origin}
         self.tell(told | {"mixers": _mixers(draw.spec)} | dict(draw.costs))
-        wanted = dict.fromkeys([*manifest.objectives, *manifest.limits])
-        objectives = tuple(name for name in wanted if name not in QUANTITIES)
+        objectives = measured(manifest)
         return Job(
             trial=number,
             spec=draw.spec.dumps(),
@@ -267,6 +266,12 @@ class Driver:
         if self.run.done():
             kept.add(self.run.best().weights)
         weights.prune(self.run.path, kept, set(self.running))
+
+
+def measured(manifest: Manifest) -> tuple[str, ...]:
+    """The objectives that workers are asked for, because they do not follow from the spec."""
+    wanted = dict.fromkeys([*manifest.objectives, *manifest.limits])
+    return tuple(name for name in wanted if name not in QUANTITIES)
 
 
 def summary(record: Record) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The Ray Tune backend; the only file that knows Ray.
+"""The Ray backend, and the only file that knows Ray: Tune for trainings, a pool of actors for what takes less.
 
 Tune schedules and decides nothing: jobs come from the driver through a Searcher and ends go back
 through a Callback, because OptunaSearch would tell stopped trials as complete and lose failed ones. A class Trainable,
@@ -7,7 +7,6 @@ reused actors and a concurrency limit keep workers warm; without them Tune runs 
 
 import logging
 import os
-import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,45 +28,76 @@ os.environ.update({name: os.environ.get(name, value) for name, value in _ENVIRON
 import ray  # noqa: E402
 from ray import tune  # noqa: E402
 from ray.tune.error import TuneError  # noqa: E402
+from ray.tune.execution.tune_controller import TuneController  # noqa: E402
 from ray.tune.experiment import Trial  # noqa: E402
 from ray.tune.search import Searcher  # noqa: E402
 
-from mlpnas.engine.driver import Driver  # noqa: E402
+from mlpnas.engine.address import knock  # noqa: E402
+from mlpnas.engine.driver import Driver, measured  # noqa: E402
+from mlpnas.engine.pool import Pool  # noqa: E402
 from mlpnas.errors import MlpnasError, RunError  # noqa: E402
 from mlpnas.evaluators.proxy_training import ProxyTraining  # noqa: E402
 from mlpnas.job import Job, Outcome, Waiting  # noqa: E402
+from mlpnas.plugins import find  # noqa: E402
 from mlpnas.record import EpochRow  # noqa: E402
 from mlpnas.run import Manifest  # noqa: E402
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+_PAUSE = 0.5  # seconds between looks for workers that hang
 _STORE_BYTES = 100 * 2**20  # objects are small: jobs and epochs
 
 
-class Candidate(tune.Trainable):
-    """One worker: takes a job, hands back an epoch a step, then its outcome; then takes the next job."""
+class Evaluation:
+    """What a worker does: takes a job, hands back an epoch a step, then its outcome; then takes the next job."""
 
-    def setup(self, config: dict[str, Any]) -> None:
-        job, evaluator = Job.loads(config["job"]), ProxyTraining()
+    def ready(self) -> dict[str, Any]:
+        return {"ready": True}
+
+    def begin(self, job: str) -> dict[str, Any]:
+        asked, evaluator = Job.loads(job), ProxyTraining()
         with suppress(MlpnasError):  # `step` will tell of it
-            evaluator.prepare(job)
-        self.steps = evaluator.run(job)
+            evaluator.prepare(asked)
+        self.steps = evaluator.run(asked)
+        return {"begun": True}
 
     def step(self) -> dict[str, Any]:
         try:
             step = next(self.steps)
         except MlpnasError as error:  # of data or recipe: no other candidate would fare better
-            return {"fatal": str(error), tune.result.DONE: True}
-        if isinstance(step, Outcome):
-            return {"outcome": asdict(step), tune.result.DONE: True}
-        return {"waiting" if isinstance(step, Waiting) else "row": asdict(step)}
+            return {"fatal": str(error)}
+        kind = "outcome" if isinstance(step, Outcome) else "waiting" if isinstance(step, Waiting) else "row"
+        return {kind: asdict(step)}
+
+
+class Candidate(tune.Trainable):
+    """A worker of Tune's."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self.evaluation = Evaluation()
+        self.evaluation.begin(config["job"])
+
+    def step(self) -> dict[str, Any]:
+        told = self.evaluation.step()
+        return told | ({tune.result.DONE: True} if {"outcome", "fatal"} & told.keys() else {})
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self.cleanup()
+        self.evaluation.steps.close()
         self.setup(new_config)
         return True
 
-    def cleanup(self) -> None:
-        self.steps.close()
+
+class Controller(TuneController):
+    """Tune's loop, but a trial whose worker is starting waits for it.
+
+    Tune itself gives it the next worker that is free and stops the one that is starting; with trials shorter than a
+    start (seconds, for torch is loaded), most workers then never come up: one of four was at work.
+    """
+
+    def _maybe_reuse_cached_actor(self, trial: Trial) -> bool:
+        return trial not in self._trial_to_actor and super()._maybe_reuse_cached_actor(trial)
+
+
+ray.tune.tune.TuneController = Controller
 
 
 class _Unpickled:
@@ -119,9 +149,8 @@ class Telling(_Unpickled, tune.Callback):
                 ray.kill(self._live[number].temporary_state.ray_actor)
 
     def on_trial_start(self, iteration: int, trials: Any, trial: Trial, **info: Any) -> None:
-        number = _number(trial)
-        self._live[number] = trial
-        self.driver.begin(number)
+        self._live[_number(trial)] = trial
+        self.driver.begin(_number(trial))
 
     def on_trial_result(self, iteration: int, trials: Any, trial: Trial, result: dict[str, Any], **info: Any) -> None:
         if "row" in result:
@@ -158,10 +187,45 @@ def _number(trial: Trial) -> int:
 def _reason(trial: Trial) -> str:
     """Why Tune gave a trial up: its worker died, for an evaluator turns all else into an outcome."""
     file = Path(trial.error_file or "")
-    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    return _cause(file.read_text(encoding="utf-8") if file.is_file() else "")
+
+
+def _cause(text: str) -> str:
+    """Of a death, from what Ray says of it."""
     if "ActorDiedError" in text or "died" in text:
         return "the worker died: killed by the system (out of memory?) or crashed"
     return next((line for line in reversed(text.splitlines()) if line.strip()), "the worker was lost")
+
+
+class Actors:
+    """See pool.Workers."""
+
+    def __init__(self, gpus: float) -> None:
+        self.kind = ray.remote(num_cpus=1, num_gpus=gpus)(Evaluation)
+        self.asked: dict[Any, Any] = {}
+
+    def hire(self) -> Any:
+        actor = self.kind.remote()
+        self.asked[actor.ready.remote()] = actor
+        return actor
+
+    def begin(self, worker: Any, job: Job) -> None:
+        self.asked[worker.begin.remote(job.dumps())] = worker
+
+    def go_on(self, worker: Any) -> None:
+        self.asked[worker.step.remote()] = worker
+
+    def answers(self) -> Iterator[tuple[Any, dict[str, Any]]]:
+        for question in ray.wait(list(self.asked), timeout=_PAUSE)[0]:
+            worker = self.asked.pop(question)
+            try:
+                answer = ray.get(question)
+            except ray.exceptions.RayError as error:
+                ray.kill(worker)  # it may live on where it was the evaluation that failed
+                answer = {"died": _cause(str(error))}
+            yield worker, answer
+
+    kill = staticmethod(ray.kill)
 
 
 class RayTune:
@@ -173,6 +237,13 @@ class RayTune:
             yield
 
     def run(self, driver: Driver) -> None:
+        manifest = driver.run.manifest
+        if any(find("objectives", name).needs_training for name in measured(manifest)):
+            self._train(driver)
+        else:
+            Pool(driver, Actors(manifest.gpus_per_trial), self.workers).run()
+
+    def _train(self, driver: Driver) -> None:
         telling = Telling(driver)
         with tempfile.TemporaryDirectory() as scratch:
             tuner = tune.Tuner(
@@ -195,10 +266,8 @@ class RayTune:
             )
             try:
                 tuner.fit()
-            except TuneError:
-                if telling.error:
-                    raise telling.error from None
-                raise
+            except TuneError as error:
+                raise telling.error or error from None
 
 
 @contextmanager
@@ -207,7 +276,7 @@ def _cluster(address: str, workers: int, gpus: float) -> Iterator[int]:
     for name in ("ray", "ray.tune"):  # a trial that fails is told by the driver
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if address and address != "auto":
-        _knock(address)
+        knock(address)
     common = {"runtime_env": {"env_vars": _ONE_THREAD}, "logging_level": logging.ERROR, "log_to_driver": False}
     own = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": _STORE_BYTES}
     try:
@@ -229,14 +298,3 @@ def _slots(gpus: float) -> int:
         cores = int(held.get("CPU", 0))
         slots += min(cores, int(held.get("GPU", 0) / gpus)) if gpus else cores
     return max(1, slots)
-
-
-def _knock(address: str) -> None:
-    """Ray itself takes minutes to notice that nobody is there."""
-    host, _, port = address.rpartition("://")[2].rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=10).close()
-    except (OSError, ValueError, OverflowError) as error:
-        raise RunError(
-            f"no Ray cluster answers at {address!r} ({error}); write HOST:PORT of its head, or auto"
-        ) from None
