@@ -1,18 +1,27 @@
-"""Seconds per trivial trial of each backend: no training, only proposing, passing on and keeping.
+"""What the engine costs: seconds per trivial trial of each backend, and the share of the ideal that many workers reach.
 
     python benchmarks/engine_overhead.py [--trials 60] [--workers 2]
+    python benchmarks/engine_overhead.py --nap 1 --trials 260 --workers 16
 
-Ray's start is reported by itself; the rest is from the end of the first trial, workers warm, to the end of the last.
+No training, only proposing, passing on and keeping. Ray's start is reported by itself; the rest is from the end of the
+first trial to the end of the last. With --nap every trial sleeps so long, on logical workers: from the moment when all
+of them work, trials x nap / workers over the time that they took; 1 is ideal.
 """
 
 import argparse
+import os
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+import fate
+
 from mlpnas.engine.search import search
+from mlpnas.run import Run
 from mlpnas.training.recipe import Recipe
 
 
@@ -40,12 +49,49 @@ def measure(backend: str, trials: int, workers: int, folder: Path) -> tuple[floa
     return ends[0] - times["begin"][0], (ends[-1] - ends[0]) / (len(ends) - 1)
 
 
+def nap(seconds: float, trials: int, workers: int, folder: Path) -> tuple[int, float]:
+    """(trials that began when all workers were there, share of the ideal in which they ended)."""
+    fate.install(folder / "plugins")
+    path = [str(folder / "plugins"), str(Path(__file__).parent)]
+    sys.path[:0] = path
+    os.environ |= {
+        "PYTHONPATH": os.pathsep.join([*path, os.environ.get("PYTHONPATH", "")]),
+        "FATE_SECONDS": str(seconds),
+    }
+    run = search(
+        "quick",
+        trials=trials,
+        objectives=["fate", "macs"],
+        sampler="random",
+        data="digits",
+        recipe=Recipe(),
+        workers=workers,
+        run=folder / "naps",
+    )
+    return efficiency(run, seconds, workers)
+
+
+def efficiency(run: Run, seconds: float, workers: int) -> tuple[int, float]:
+    records = [record for record in run.records if record.origin != "duplicate"]
+    changes = sorted([(record.started, 1) for record in records] + [(record.finished, -1) for record in records])
+    at_work = accumulate(change for _, change in changes)
+    all_there = next(when for (when, _), count in zip(changes, at_work, strict=True) if count >= workers)
+    later = [record for record in records if record.started > all_there]
+    took = max(record.finished for record in later) - all_there
+    return len(later), len(later) * seconds / workers / took
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--nap", type=float, default=0.0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        if options.nap:
+            count, share = nap(options.nap, options.trials, options.workers, Path(folder))
+            print(f"{count} trials of {options.nap:g} s on {options.workers} workers: {share:.1%} of the ideal")
+            return
         for backend in ("local", "ray"):
             first, each = measure(backend, options.trials, options.workers, Path(folder))
             print(f"{backend:6} first trial after {first:6.2f} s, then {each:.3f} s per trial")

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 from mlpnas.record import EpochRow
 
+TIME_LIMIT = "time limit"  # how the error of a trial that took too long begins
+
 
 @dataclass(frozen=True)
 class Job:
@@ -57,12 +59,26 @@ class Outcome:
     weights: str = ""
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """The job cannot go on for a reason outside it; said again every few seconds, as a sign of life."""
+
+    reason: str
+
+
+Step = EpochRow | Waiting | Outcome
+
+
 class Evaluator(Protocol):
     """Judges candidates, one at a time, in a worker process.
 
-    `run` yields an EpochRow after every epoch and one Outcome last. What a candidate does wrong (memory, NaN, crash)
-    is an Outcome with its status and reason, never an exception; only MlpnasError about data or recipe, which no other
-    candidate would survive either, is raised. Closing the iterator early stops the training and frees its memory.
+    `prepare` does what is needed once in a process, like loading the data; it counts for no job's time.
+    `run` yields an EpochRow after every epoch, Waiting while it must, and one Outcome last. What a candidate does wrong
+    (memory, NaN, crash) is an Outcome with its status and reason, never an exception; only MlpnasError about data or
+    recipe, which no other candidate would survive either, is raised. Closing the iterator early stops the training and
+    frees its memory.
     """
 
-    def run(self, job: Job) -> Iterator[EpochRow | Outcome]: ...
+    def prepare(self, job: Job) -> None: ...
+
+    def run(self, job: Job) -> Iterator[Step]: ...

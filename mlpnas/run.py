@@ -38,7 +38,8 @@ class Manifest:
         objectives: name -> "maximize" | "minimize"; the first one decides what is best.
         budget: as the user wrote it; limits: with the space's, by cost name (macs, params, latency in seconds, ...).
         reference: the hypervolume's reference point by objective.
-        trials: to be trained in all; seconds: of wall time, or None. fill: share of the budget to use at least.
+        trials: to be trained in all; seconds: of wall time, or None; trial_seconds: of each, or None.
+        fill: share of the budget to use at least.
         recipe: as JSON; data: source, path, seed; data_facts: name, fingerprint, classes, images per part.
         notes: what `auto` decided, line by line.
     """
@@ -58,6 +59,7 @@ class Manifest:
     address: str = ""
     trials: int = 0
     seconds: float | None = None
+    trial_seconds: float | None = None
     fill: float = 0.0
     objectives: Mapping[str, str] = field(default_factory=dict)
     budget: tuple[str, ...] = ()

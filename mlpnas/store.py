@@ -7,7 +7,7 @@ then deletes those; a reader that meets both takes the wider one, so a crash in 
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlpnas.errors import RunError
-from mlpnas.files import replacing
+from mlpnas.files import clear_leftovers, replacing, until_there_is_room
 from mlpnas.record import EpochRow, Record
 
 SCHEMA_VERSION = 1
@@ -67,15 +67,21 @@ class Table:
         with replacing(path) as temporary:
             pq.write_table(table.replace_schema_metadata(_METADATA), temporary)
 
-    def compact(self) -> None:
-        """Join all parts into one. What a crash left half written or already joined is cleared away."""
-        parts = self._parts()
-        if len(parts) > 1:
-            self._write(self.read(), parts[0][0], parts[-1][1])
+    def compact(self, trials: Container[int] | None = None) -> None:
+        """Join all parts into one. What a crash left half written or already joined is cleared away.
+
+        Args:
+            trials: whose rows alone are kept.
+        """
+        clear_leftovers(self.folder)
+        parts, table = self._parts(), self.read()
+        is_kept = [trials is None or trial in trials for trial in table.column("trial").to_pylist()] if parts else []
+        if len(parts) > 1 or not all(is_kept):
+            for _ in until_there_is_room(lambda: self._write(table.filter(is_kept), parts[0][0], parts[-1][1])):
+                break  # many parts are as good as one; another time
         current = {path for _, _, path in self._parts()}
-        for pattern in ("part-*.parquet", ".part-*.parquet.*"):
-            for path in set(self.folder.glob(pattern)) - current:
-                path.unlink(missing_ok=True)
+        for path in set(self.folder.glob("part-*.parquet")) - current:
+            path.unlink(missing_ok=True)
 
     def read(self) -> pa.Table:
         """All rows, columns matched by name; a column that an older part lacks is null there.
@@ -113,12 +119,16 @@ class Store:
 
     def append(self, record: Record, curve: Sequence[EpochRow] = ()) -> None:
         """Keep a trial and its curve; the curve first, so that a record always has its own."""
-        if curve:
-            self.epochs.append(pa.Table.from_pylist([asdict(row) for row in curve], schema=_schema(EpochRow)))
+        self.append_curve(curve)
         row = {name: getattr(record, name) for name in _FIXED} | dict(record.values)
         row |= {name: json.dumps(dict(row[name]), sort_keys=True) for name in _JSON}
         row["error"] = record.error.encode("utf-8", "replace").decode()  # may quote a file name that is no UTF-8
         self.trials.append(pa.Table.from_pylist([row], schema=_schema(Record, record.values)))
+
+    def append_curve(self, curve: Sequence[EpochRow]) -> None:
+        """Keep a curve whose trial is not kept yet."""
+        if curve:
+            self.epochs.append(pa.Table.from_pylist([asdict(row) for row in curve], schema=_schema(EpochRow)))
 
     def records(self) -> list[Record]:
         """Every trial in the order of their numbers.
@@ -141,8 +151,9 @@ class Store:
         return curves
 
     def compact(self) -> None:
-        for table in (self.trials, self.epochs):
-            table.compact()
+        self.trials.compact()
+        table = self.trials.read()  # a crash may have come after a curve and before its trial
+        self.epochs.compact(set(table.column("trial").to_pylist()) if table.num_rows else set())
 
 
 def _record(row: Mapping[str, Any]) -> Record:

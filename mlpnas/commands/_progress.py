@@ -31,6 +31,7 @@ class State:
     workers: int = 1
     started: float = field(default_factory=time.monotonic)
     has_ended: bool = False
+    lost: list[int] = field(default_factory=list)
 
     def take(self, event: Event) -> None:
         match event["event"]:
@@ -47,6 +48,8 @@ class State:
             case "trial":
                 self.running.pop(event["trial"], None)
                 self._end(event)
+            case "lost":
+                self.lost.append(event["trial"])
             case "end":
                 self.has_ended = True
 
@@ -131,7 +134,8 @@ class Lines:
 
     def interrupted(self) -> None:
         if self.state.run:
-            self.write(f"stopped; everything is kept. Go on with: mlpnas search --resume --run {self.state.run}")
+            kept = "".join(f" but trial {trial}, for want of room on the disk" for trial in self.state.lost)
+            self.write(f"stopped; everything{kept} is kept. Go on with: mlpnas search --resume --run {self.state.run}")
 
     def reported(self, path: Path) -> None:
         self.write(f"report: {path}")

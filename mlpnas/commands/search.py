@@ -23,6 +23,7 @@ def search(
     fill: Annotated[float, typer.Option(help="Share of the budget that every proposal uses at least.")] = 0.5,
     trials: Annotated[str | None, typer.Option(help="Trials in all (24); +20 with --resume: so many more.")] = None,
     time: Annotated[str | None, typer.Option(help="Start no trial after this time: 30m, 2h.")] = None,
+    trial_time: Annotated[str | None, typer.Option(help="End a trial, as a failure, after this time: 10m.")] = None,
     data: Annotated[str | None, typer.Option(help="A source (mnist5k, digits, cifar10, ...) or a path.")] = None,
     objectives: Annotated[str, typer.Option(help="By name; the first decides what is best.")] = "top1,macs",
     sampler: Annotated[str, typer.Option(help="random, tpe or nsga2.")] = "tpe",
@@ -48,6 +49,7 @@ def search(
                 budget or (),
                 trials=trials,
                 time=time,
+                trial_time=trial_time,
                 sampler=sampler,
                 objectives=[name.strip() for name in objectives.split(",")],
                 data=data,
@@ -68,7 +70,10 @@ def search(
             raise typer.Exit(130) from None
         finally:
             if view.state.has_ended:
-                view.reported(write_report(Run(view.state.run)))
+                try:
+                    view.reported(write_report(Run(view.state.run)))
+                except OSError as error:  # a full disk must not hide how the search ended
+                    view.write(f"no report: {error}; `mlpnas report {view.state.run}` writes it")
 
 
 def _command() -> str:

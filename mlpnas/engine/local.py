@@ -1,10 +1,10 @@
-"""The local backend: one candidate after the other in this process. Needs no Ray."""
+"""The local backend: one candidate after the other in this process. Needs no Ray, and cannot end what hangs."""
 
 from contextlib import AbstractContextManager, nullcontext
 
 from mlpnas.engine.driver import Driver
 from mlpnas.evaluators.proxy_training import ProxyTraining
-from mlpnas.job import Outcome
+from mlpnas.job import Outcome, Waiting
 from mlpnas.run import Manifest
 
 
@@ -17,8 +17,12 @@ class Local:
     def run(self, driver: Driver) -> None:
         evaluator = ProxyTraining()
         while (job := driver.next_job()) is not None:
+            evaluator.prepare(job)
+            driver.begin(job.trial)
             for step in evaluator.run(job):
                 if isinstance(step, Outcome):
                     driver.finish(job.trial, step)
+                elif isinstance(step, Waiting):
+                    driver.wait(job.trial, step)
                 else:
                     driver.report(job.trial, step)

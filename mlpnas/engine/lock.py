@@ -1,18 +1,24 @@
 """One writer per run: a lock that a crash releases."""
 
+import errno
 import fcntl
 import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from mlpnas.errors import RunError
+
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
     """Hold the run's lock; the system lets go of it when the process ends, however it ends.
+
+    A file system without locks has the holder's name in the file alone, which goes when the search ends.
 
     Raises:
         RunError: another process writes to this run; names it.
@@ -22,10 +28,40 @@ def writing(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "another process"
-            raise RunError(f"{folder}: {holder} is searching here; wait for it, or take another --run") from None
+            raise RunError(f"{folder}: {_holder(file)} is searching here; wait for it, or take another --run") from None
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            _check_name(folder, file)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
-        yield
+        try:
+            yield
+        finally:
+            file.truncate(0)
+
+
+def _holder(file: TextIO) -> str:
+    file.seek(0)
+    return file.read().strip() or "another process"
+
+
+def _check_name(folder: Path, file: TextIO) -> None:
+    """Raises RunError unless nobody stands in the file, or a process of this machine that is gone."""
+    words = (_holder(file) if os.fstat(file.fileno()).st_size else "").split()
+    if words and (words[-1] != socket.gethostname() or _is_alive(int(words[1]))):
+        raise RunError(
+            f"{folder}: {' '.join(words)} is searching here, or was killed (this file system knows no locks); if it is "
+            f"gone, delete {folder / '.lock'}"
+        )
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

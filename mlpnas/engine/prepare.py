@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from mlpnas import datasets
+from mlpnas.engine import machine
 from mlpnas.errors import RunError
 from mlpnas.plugins import find
 from mlpnas.run import Manifest
@@ -37,6 +38,7 @@ class Options:
     budget: tuple[str, ...]
     trials: int
     seconds: float | None
+    trial_seconds: float | None
     sampler: str
     objectives: tuple[str, ...]
     data: str | None
@@ -80,6 +82,7 @@ def prepare(options: Options, folder: Path) -> Manifest:
         address=options.address,
         trials=options.trials,
         seconds=options.seconds,
+        trial_seconds=options.trial_seconds,
         fill=options.fill,
         objectives=objectives,
         budget=options.budget,
@@ -140,8 +143,7 @@ def _workers(options: Options, gpus: float) -> int:
         return 1
     if options.workers or options.address:
         return options.workers or 0
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, max(1, int(torch.cuda.device_count() / gpus))) if gpus else cores
+    return min(machine.cores(), max(1, int(torch.cuda.device_count() / gpus))) if gpus else machine.cores()
 
 
 def _recipe(

@@ -7,12 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from mlpnas.engine import weights
 from mlpnas.engine.driver import Backend, Driver, Listener, summary
 from mlpnas.engine.interrupt import interruptible
 from mlpnas.engine.lock import writing
 from mlpnas.engine.prepare import Options, prepare
 from mlpnas.errors import RunError
-from mlpnas.files import write_text
+from mlpnas.files import clear_leftovers, write_text
 from mlpnas.record import FAILURES
 from mlpnas.run import Manifest, Run, locate, runs_folder
 from mlpnas.space.space import SearchSpace
@@ -26,6 +27,7 @@ def search(
     *,
     trials: int | str | None = None,
     time: str | None = None,
+    trial_time: str | None = None,
     sampler: str = "tpe",
     objectives: Sequence[str] = ("top1", "macs"),
     data: str | None = None,
@@ -48,6 +50,7 @@ def search(
         budget: upper bounds with units, "15GFLOPs", "60Mparams"; none: the space's own constraints alone.
         trials: to train, repeats not counted; None: 24. With `resume` the number in all, or "+20" more.
         time: wall time after which no trial is started, "30m".
+        trial_time: wall time that ends a trial, as a failure; with `resume`, None: as before.
         objectives: the first decides what is best; each knows its direction.
         data: a source or a path; None: the embedded digits.
         recipe: auto, a Recipe, the name of one, or a JSON or YAML file.
@@ -64,10 +67,11 @@ def search(
 
     Raises:
         MlpnasError: something cannot be done as asked; nothing was written then.
+        RunError: the same crash three times in a row; everything was kept, and `resume` goes on.
         KeyboardInterrupt: after everything was kept; `resume` goes on.
     """
     if resume:
-        folder, manifest, loaded = _resumed(run, space, trials, time)
+        folder, manifest, loaded = _resumed(run, space, trials, time, trial_time)
     else:
         if space is None:
             raise RunError("a search needs a space: --space quick, or the path of a space file")
@@ -79,6 +83,7 @@ def search(
             budget=asked,
             trials=_count(trials or 24, 0),
             seconds=seconds(time) if time else None,
+            trial_seconds=seconds(trial_time) if trial_time else None,
             sampler=sampler,
             objectives=tuple(objectives),
             data=data,
@@ -101,14 +106,22 @@ def _run(folder: Path, manifest: Manifest, space: SearchSpace, workers: Backend,
     write_text(folder / "space.yaml", manifest.space_text)
     manifest.write(folder)
     run, started = Run(folder), time.time()
-    run.store.compact()  # clears away what a crash left
+    clear_leftovers(folder)
+    clear_leftovers(folder / weights.FOLDER)
+    run.store.compact()
     listener(_begin(run))
     with interruptible() as interrupt:
+        driver = Driver(run, space, listener, interrupt)
         try:
-            workers.run(Driver(run, space, listener, interrupt))
+            workers.run(driver)
         finally:
             run.store.compact()
             listener(_end(run, time.time() - started))
+    if driver.crash:
+        raise RunError(
+            f"{folder}: trials in a row failed alike, so the search was stopped. Everything is kept: once the cause is "
+            f"mended, go on with `mlpnas search --resume --run {folder}`. The first of them said:\n{driver.crash}"
+        )
     return run
 
 
@@ -124,7 +137,11 @@ def _backend(name: str) -> Backend:
 
 
 def _resumed(
-    run: str | Path | None, space: SearchSpace | str | Path | None, trials: int | str | None, time: str | None
+    run: str | Path | None,
+    space: SearchSpace | str | Path | None,
+    trials: int | str | None,
+    time: str | None,
+    trial_time: str | None,
 ) -> tuple[Path, Manifest, SearchSpace]:
     if run is None:
         raise RunError("--resume needs --run: the run to go on with; `mlpnas runs` lists them")
@@ -137,7 +154,10 @@ def _resumed(
             raise RunError(f"{existing.path}: was searched in another space; leave --space out to go on with its own")
     done = sum(record.origin != "duplicate" for record in existing.records)
     wanted = _count(trials, done) if trials else manifest.trials
-    return existing.path, replace(manifest, trials=wanted, seconds=seconds(time) if time else None), loaded
+    manifest = replace(manifest, trials=wanted, seconds=seconds(time) if time else None)
+    if trial_time:
+        manifest = replace(manifest, trial_seconds=seconds(trial_time))
+    return existing.path, manifest, loaded
 
 
 def _count(trials: int | str, done: int) -> int:

@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from math import ceil, inf
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from traceback import extract_tb
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from mlpnas.datasets import DataRef, Dataset, load
 from mlpnas.errors import DataError, MissingPackage, MlpnasError, RecipeError
-from mlpnas.files import replacing
-from mlpnas.job import Job, Outcome
+from mlpnas.files import replacing, until_there_is_room
+from mlpnas.job import TIME_LIMIT, Job, Outcome, Step, Waiting
 from mlpnas.nets.network import build
 from mlpnas.objectives import Candidate, measure
 from mlpnas.plugins import find
@@ -30,12 +30,17 @@ from mlpnas.units import show
 _FOR_EVERY_CANDIDATE = (DataError, MissingPackage, RecipeError)
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
 _LONGEST_ERROR = 400
+_FRAMES = 3  # of a traceback, in what is told of a crash
+_LOOKS_FOR_ROOM = 3.0  # seconds between two, where the disk is full
 
 
 class ProxyTraining:
     """See job.Evaluator."""
 
-    def run(self, job: Job) -> Generator[EpochRow | Outcome, None, None]:
+    def prepare(self, job: Job) -> None:
+        load(DataRef.from_json(job.data))
+
+    def run(self, job: Job) -> Generator[Step, None, None]:
         """Epochs, then the outcome; where memory runs out, once more with half the micro-batch.
 
         Raises:
@@ -49,6 +54,8 @@ class ProxyTraining:
                 for step in _attempt(job, recipe, data, micro_batch, start):
                     if isinstance(step, Outcome):
                         outcome = step
+                    elif isinstance(step, Waiting):
+                        yield step
                     elif step.epoch > epochs:
                         epochs = step.epoch
                         yield step
@@ -58,7 +65,7 @@ class ProxyTraining:
         yield replace(outcome, epochs=epochs, seconds=monotonic() - start, device=device_name(job.device))
 
 
-def _attempt(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: float) -> Iterator[EpochRow | Outcome]:
+def _attempt(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: float) -> Iterator[Step]:
     """One training; what goes wrong in it is an outcome."""
     epochs = 0
     try:
@@ -70,14 +77,14 @@ def _attempt(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: f
         raise
     except TimeIsUp:
         count = f"{epochs} epoch" + "s" * (epochs != 1)
-        outcome = Outcome("failed", error=f"time limit {job.time_limit:g}s reached after {count}")
+        outcome = Outcome("failed", error=f"{TIME_LIMIT} {job.time_limit:g}s reached after {count}")
     except Exception as error:  # whatever a candidate does wrong is a finding about it
         outcome = Outcome(_status(error), error=_told(error))
     yield outcome  # not inside `except`: the error holds on to the network's memory
 
 
-def _judged(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: float) -> Iterator[EpochRow | Outcome]:
-    candidate = Candidate(ArchSpec.loads(job.spec), job.device)
+def _judged(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: float) -> Iterator[Step]:
+    candidate = Candidate(ArchSpec.loads(job.spec), job.device, recipe=recipe, data=data, seed=job.seed)
     asked = dict.fromkeys([*job.objectives, *job.limits])
     early = [name for name in asked if not find("objectives", name).needs_training]
     values = measure(early, candidate)
@@ -108,7 +115,9 @@ def _judged(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: fl
         yield Outcome("over_budget", values, error=reason)
         return
     if job.weights:
-        _write_weights(network, proxy, recipe, Path(job.weights))
+        for reason in until_there_is_room(lambda: _write_weights(network, proxy, recipe, Path(job.weights))):
+            yield Waiting(reason)
+            sleep(_LOOKS_FOR_ROOM)
     yield Outcome("done", values, weights=job.weights)
 
 
@@ -122,8 +131,7 @@ def _write_weights(network: nn.Module, proxy: ArchSpec, recipe: Recipe, path: Pa
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part:
-        save_file(tensors, part, {"spec": proxy.dumps(), "recipe": recipe.dumps()})
-        part.chmod(0o644)  # safetensors writes for the owner alone
+        part.write_bytes(save(tensors, {"spec": proxy.dumps(), "recipe": recipe.dumps()}))
 
 
 def _status(error: Exception) -> str:
@@ -134,12 +142,13 @@ def _status(error: Exception) -> str:
 
 
 def _told(error: Exception) -> str:
-    """The error in a line or two: with the place where it came from, if it is none of our own."""
+    """The error in a line: with the last places of its traceback, if it is none of our own."""
     if isinstance(error, (MlpnasError, Diverged)):
         return str(error)[:_LONGEST_ERROR]
-    text = f"{type(error).__name__}: {str(error).strip()}"[:_LONGEST_ERROR]
-    frames = extract_tb(error.__traceback__)
-    return f"{text} ({Path(frames[-1].filename).name}:{frames[-1].lineno} in {frames[-1].name})" if frames else text
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}"[:_LONGEST_ERROR]
+    frames = extract_tb(error.__traceback__)[-_FRAMES:]
+    places = " > ".join(f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames)
+    return f"{text} ({places})" if places else text
 
 
 def _free_memory() -> None:

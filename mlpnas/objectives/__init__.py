@@ -9,19 +9,24 @@
         def measure(self, candidate: Candidate) -> float: ...
         def reference(self, limit: float | None) -> float | None: ...   worst value for the hypervolume, if any
 
-`measure` below asks several at once; each is made without arguments.
+`measure` below asks several at once; each is made without arguments. Those whose unit is "score" are zero-cost scores:
+guesses at the accuracy, to be measured beside the objectives of a search (see `_scores.py` and mlpnas/audit.py).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite
 from typing import ClassVar, Protocol
 
 from mlpnas.costs import Cost, cost
+from mlpnas.datasets import Dataset
+from mlpnas.errors import UnknownName
 from mlpnas.objectives._timing import seconds_per_image
-from mlpnas.plugins import find
+from mlpnas.plugins import find, names
 from mlpnas.record import EpochRow
 from mlpnas.spec import ArchSpec
+from mlpnas.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -32,11 +37,15 @@ class Candidate:
         spec: as declared, not its proxy.
         device: where timings are taken.
         row: of the last epoch; None before training.
+        recipe, data, seed: of the training, for scores of the network that it begins with.
     """
 
     spec: ArchSpec
     device: str = "cpu"
     row: EpochRow | None = None
+    recipe: Recipe | None = None
+    data: Dataset | None = None
+    seed: int = 0
 
     @cached_property
     def cost(self) -> Cost:
@@ -67,12 +76,32 @@ class Objective(Protocol):
     def reference(self, limit: float | None) -> float | None: ...
 
 
-def measure(names: Iterable[str], candidate: Candidate) -> dict[str, float]:
-    """The values of the named objectives and their extras.
+def measure(wanted: Iterable[str], candidate: Candidate) -> dict[str, float]:
+    """The values of the named objectives and their extras; a score that is no finite number is left out.
 
     Raises:
         UnknownName: an objective that does not exist.
     """
-    asked = list(names)
+    asked = list(wanted)
     extras = [extra for name in asked for extra in find("objectives", name).extras]
-    return {name: float(find("objectives", name)().measure(candidate)) for name in dict.fromkeys([*asked, *extras])}
+    values = {name: float(find("objectives", name)().measure(candidate)) for name in dict.fromkeys([*asked, *extras])}
+    return {name: value for name, value in values.items() if isfinite(value) or not is_score(name)}
+
+
+def is_score(name: str) -> bool:
+    """Whether an objective is a zero-cost score. Raises UnknownName where it does not exist."""
+    return bool(find("objectives", name).unit == "score")
+
+
+def scores(text: str = "all") -> tuple[str, ...]:
+    """`snip,naswot` or `all` -> the names of zero-cost scores; none for "".
+
+    Raises:
+        UnknownName: something that is no score.
+    """
+    known = tuple(name for name in names("objectives") if is_score(name))
+    asked = known if text == "all" else tuple(filter(None, map(str.strip, text.split(","))))
+    for name in asked:
+        if name not in known:
+            raise UnknownName("score", name, [*known, "all"])
+    return tuple(dict.fromkeys(asked))

@@ -42,11 +42,12 @@ def page(run: Run) -> str:
 
 def _contents(run: Run) -> dict[str, Any]:
     import mlpnas
-    from mlpnas.report import tables, wording
+    from mlpnas.report import audit, tables, wording
     from mlpnas.report.front_chart import axes_of
     from mlpnas.report.published import neighbours
     from mlpnas.report.receptive_field import RAMP, drawings
 
+    audits = audit.audited(run, run.done())
     x, y = map(wording.label, axes_of(run))
     return {
         "manifest": run.manifest,
@@ -60,6 +61,9 @@ def _contents(run: Run) -> dict[str, Any]:
         "certainty": wording.certainty(run),
         "fields": drawings(run),
         "ramp": RAMP,
+        "audits": audit.rows(audits),
+        "audit_headings": audit.HEADINGS,
+        "about_scores": audit.explained(audits),
         "unfinished": tables.unfinished(run),
         "published": tables.published_rows(neighbours(run)),
         "settings": tables.settings(run),

@@ -3,12 +3,17 @@
 A sampler knows a tree of questions, costs and a window; nothing of networks, training or Ray.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
+
 from mlpnas.record import Record
+from mlpnas.space.codes import Candidates, Codes
+from mlpnas.space.space import Window
 from mlpnas.space.tables import Draw
+from mlpnas.space.tree import Answers, Choose, Pick
 
 
 @dataclass(frozen=True)
@@ -20,7 +25,7 @@ class Proposal:
 
 
 class Sampler(Protocol):
-    """`__init__(space, window, objectives, seed)`; objectives: name -> "maximize" | "minimize".
+    """`__init__(domain, window, objectives, seed)`; objectives: name -> "maximize" | "minimize".
 
     `ask(trial)` proposes an architecture inside the window, from (seed, trial) and what it was told alone, so that a
     resumed run goes on as the uninterrupted one would. `tell` takes every record of a proposal, finished or failed,
@@ -30,3 +35,49 @@ class Sampler(Protocol):
     def ask(self, trial: int) -> Proposal: ...
 
     def tell(self, record: Record) -> None: ...
+
+
+class Domain(Protocol):
+    """What a sampler knows of a space: questions, and what answers cost. A SearchSpace is one, a complete table too.
+
+    Architectures are answers (question path -> label) or codes (see mlpnas/space/codes.py). Every method with a
+    window returns what lies inside it; `draw`, `drawn` and `fit` raise BudgetError where nothing does.
+    """
+
+    @property
+    def questions(self) -> Sequence[Choose]:
+        """Every question, asked or not: path and labels."""
+        ...
+
+    @property
+    def quantities(self) -> Sequence[str]:
+        """What is known of every architecture before it is tried: the names of its costs."""
+        ...
+
+    def range(self, quantity: str) -> tuple[float, float]:
+        """Lowest and highest cost."""
+        ...
+
+    def answers(self, pick: Pick) -> Answers:
+        """What `pick` answers on the way down the tree."""
+        ...
+
+    def draw(self, rng: np.random.Generator, window: Window) -> Draw:
+        """One, uniform."""
+        ...
+
+    def drawn(self, count: int, window: Window, rng: np.random.Generator) -> Candidates:
+        """Many, uniform."""
+        ...
+
+    def fit(self, answers: Answers, window: Window, rng: np.random.Generator) -> Draw:
+        """The one nearest to `answers`."""
+        ...
+
+    def mutated(self, parents: Codes, edits: Sequence[int], window: Window, rng: np.random.Generator) -> Candidates:
+        """Each of the (n, questions) parents after so many edits; those that cannot be brought inside are left out."""
+        ...
+
+    def crossed(self, mothers: Codes, fathers: Codes, window: Window, rng: np.random.Generator) -> Candidates:
+        """A child of each pair; those that cannot be brought inside are left out."""
+        ...

@@ -1,4 +1,4 @@
-"""Optuna's samplers made honest: every proposal inside the window, every end of a trial told as what it was.
+"""Optuna's samplers made honest: every proposal inside the window and new, every end of a trial told as what it was.
 
 The study lives in memory and is rebuilt from the records; nothing of it is stored but the system attributes that
 Optuna's genetic samplers keep their generations in.
@@ -14,12 +14,14 @@ from optuna.samplers import BaseSampler
 from optuna.trial import Trial, TrialState, create_trial
 
 from mlpnas.record import Record
-from mlpnas.samplers import Proposal
-from mlpnas.space.space import SearchSpace, Window
+from mlpnas.samplers import Domain, Proposal
+from mlpnas.samplers._archive import INFEASIBLE, Archive
+from mlpnas.space.space import Window
+from mlpnas.space.tables import Draw
 from mlpnas.space.tree import Answers
 
 STARTUP = 10
-_INFEASIBLE = ("diverged", "out_of_memory", "over_budget")
+_SUGGESTIONS = 5
 _WORST = {"maximize": 0.0, "minimize": 1e12}
 
 
@@ -33,14 +35,15 @@ class OptunaStudy:
 
     def __init__(
         self,
-        space: SearchSpace,
+        domain: Domain,
         window: Window,
         objectives: Mapping[str, str],
         seed: int,
         make: Callable[[int], BaseSampler],
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.space, self.window, self.objectives, self.seed, self.make = space, window, dict(objectives), seed, make
+        self.domain, self.window, self.objectives, self.seed, self.make = domain, window, dict(objectives), seed, make
+        self.archive = Archive(domain, window, objectives)
         self.study = optuna.create_study(directions=list(self.objectives.values()))  # type: ignore[arg-type]
         self._running: dict[int, Trial] = {}
         self._suggested = 0
@@ -48,19 +51,32 @@ class OptunaStudy:
     def ask(self, trial: int) -> Proposal:
         rng = np.random.default_rng([self.seed, trial])
         if self._suggested < STARTUP:
-            draw = self.space.draw(rng, self.window)
+            draw = self.archive.unseen(rng)
             asked = self._replay(draw.answers)
         else:
             self.study.sampler = self.make(int(rng.integers(2**31)))
-            asked = self.study.ask()
-            answers = self.space.answers(lambda q: asked.suggest_categorical(q.path, q.labels))
-            draw = self.space.fit(answers, self.window, rng)
-            if draw.answers != answers:  # the study must learn from what is trained, not from what was wished
-                self.study.tell(asked, state=TrialState.FAIL)
-                asked = self._replay(draw.answers)
+            draw, asked = self._suggestion(rng)
+        self.archive.propose(trial, draw)
         self._running[trial] = asked
         self._suggested += 1
         return Proposal(draw, {"optuna": self._attributes(asked)})
+
+    def _suggestion(self, rng: np.random.Generator) -> tuple[Draw, Trial]:
+        """The first of a few suggestions that is new and inside the window, else what is nearest to the last."""
+        for _ in range(_SUGGESTIONS):
+            asked = self.study.ask()
+            answers = self.domain.answers(lambda q: asked.suggest_categorical(q.path, q.labels))  # noqa: B023
+            draw = self._new(answers, rng)
+            if draw.answers == answers:
+                return draw, asked
+            self.study.tell(asked, state=TrialState.FAIL)  # it must learn from what is trained, not from wishes
+        return draw, self._replay(draw.answers)
+
+    def _new(self, answers: Answers, rng: np.random.Generator) -> Draw:
+        """The nearest architecture inside the window that was not proposed yet."""
+        draw = self.domain.fit(answers, self.window, rng)
+        codes = self.archive.encode(draw.answers)[None]
+        return self.archive.near(codes, rng) if self.archive.is_seen(codes)[0] else draw
 
     def _attributes(self, asked: Trial) -> dict[str, Any]:
         """Where Optuna's genetic samplers keep their generations; what was enqueued stands in the answers already."""
@@ -70,14 +86,15 @@ class OptunaStudy:
     def _replay(self, answers: Answers) -> Trial:
         self.study.enqueue_trial(answers)
         asked = self.study.ask()
-        self.space.answers(lambda q: asked.suggest_categorical(q.path, q.labels))
+        self.domain.answers(lambda q: asked.suggest_categorical(q.path, q.labels))
         return asked
 
     def tell(self, record: Record) -> None:
+        self.archive.tell(record)
         asked = self._running.pop(record.trial, None)
         is_news = record.origin != "duplicate"
         state, values = self._judged(record) if is_news else (TrialState.FAIL, None)
-        violation = float(record.status in _INFEASIBLE)
+        violation = float(record.status in INFEASIBLE)
         if asked is not None:
             asked.set_constraint("status", violation)
             self.study.tell(asked, values, state=state)
@@ -87,7 +104,7 @@ class OptunaStudy:
 
     def _judged(self, record: Record) -> tuple[TrialState, list[float] | None]:
         """What a record is to Optuna: complete, complete but infeasible (so that the region is avoided), or failed."""
-        if record.status not in ("done", *_INFEASIBLE):
+        if record.status not in ("done", *INFEASIBLE):
             return TrialState.FAIL, None
         rows = [record.values.get(name, _WORST[direction]) for name, direction in self.objectives.items()]
         return TrialState.COMPLETE, [
@@ -98,7 +115,7 @@ class OptunaStudy:
     def _finished(
         self, record: Record, state: TrialState, values: list[float] | None, violation: float
     ) -> optuna.trial.FrozenTrial:
-        labels = {q.path: q.labels for q in self.space.questions}
+        labels = {q.path: q.labels for q in self.domain.questions}
         return create_trial(
             state=state,
             values=values,

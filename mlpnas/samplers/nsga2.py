@@ -4,13 +4,14 @@ from collections.abc import Mapping
 
 from optuna.samplers import BaseSampler, NSGAIISampler
 
+from mlpnas.samplers import Domain
 from mlpnas.samplers._optuna import STARTUP, OptunaStudy
-from mlpnas.space.space import SearchSpace, Window
+from mlpnas.space.space import Window
 
 
 class Nsga2(OptunaStudy):
-    def __init__(self, space: SearchSpace, window: Window, objectives: Mapping[str, str], seed: int) -> None:
-        super().__init__(space, window, objectives, seed, _sampler)
+    def __init__(self, domain: Domain, window: Window, objectives: Mapping[str, str], seed: int) -> None:
+        super().__init__(domain, window, objectives, seed, _sampler)
 
 
 def _sampler(seed: int) -> BaseSampler:

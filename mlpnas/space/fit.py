@@ -3,78 +3,82 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mlpnas.errors import BudgetError
-from mlpnas.space.tables import SUMMED, Draw, NetworkTable, SpaceTables, StageOutcomes
-from mlpnas.space.tree import Answers
+from mlpnas.space.assemble import State
+from mlpnas.space.codes import Codes, Floats, distance
+from mlpnas.space.outcomes import StageOutcomes
+from mlpnas.space.tables import SUMMED, Chain, NetworkTable, Row, SpaceTables
 
 Limits = Mapping[str, tuple[float, float]]  # quantity -> lowest, highest
 
 
-def fit(tables: SpaceTables, answers: Answers, limits: Limits, rng: np.random.Generator) -> Draw:
-    """The nearest architecture inside the limits: as few answers as possible differ, then the dearest of those.
+def fit(tables: SpaceTables, codes: Codes, limits: Limits, rng: np.random.Generator) -> Chain | None:
+    """The nearest architecture inside the limits: as few answers as possible differ, then any of those.
 
-    Raises:
-        BudgetError: nothing in the space keeps the limits.
+    Args:
+        codes: (questions of the space,)
+
+    Returns:
+        None where no change of single stages leads into the limits.
     """
-    for table in sorted(tables.networks, key=lambda table: _distance(table.answers, answers)):
-        if (draw := _fit_network(table, answers, limits, rng)) is not None:
-            return draw
-    raise BudgetError("no architecture of the space keeps the limits")
-
-
-def _distance(own: Answers, wanted: Answers) -> int:
-    """Answers that are new or different; a question that is no longer asked costs nothing."""
-    return sum(path not in wanted or wanted[path] != label for path, label in own.items())
-
-
-def _fit_network(table: NetworkTable, answers: Answers, limits: Limits, rng: np.random.Generator) -> Draw | None:
-    chain = _nearest_chain(table, answers)
-    if chain is None:
-        return None
-    for number in (-1, *rng.permutation(len(chain))):
-        if number >= 0:
-            chain[number] = _replaced(chain, number, answers, limits)
-        if all(low <= _total(chain, name) <= high for name, (low, high) in limits.items()):
-            return table.drawn(chain)
+    network, *stages = tables.split(codes)
+    for index in np.argsort(distance(tables.level.codes, network), kind="stable"):
+        chain = nearest_chain(tables.networks[index], stages)
+        if chain is not None and (fitted := refit(chain, limits, rng)) is not None:
+            return fitted
     return None
 
 
-Row = tuple[StageOutcomes, int]
+def nearest_chain(table: NetworkTable, stages: Sequence[Codes], kept: Sequence[Row] = ()) -> Chain | None:
+    """Stage by stage the nearest outcome that leaves the later stages a way to be built; None where there is none.
+
+    Args:
+        stages: the codes of each stage.
+        kept: the first stages, taken as they are.
+    """
+    rows = list(kept)
+    for number in range(len(rows), len(stages)):
+        options = table.outcomes(number, _state(rows))
+        row = options.level.find(stages[number])
+        if row is None or not table.buildable(number + 1, options.states[row]):
+            allowed = [table.buildable(number + 1, after) for after in options.states]
+            if not any(allowed):
+                return None
+            row = int(np.where(allowed, distance(options.level.codes, stages[number]), np.inf).argmin())
+        rows.append((options, row))
+    return Chain(table, rows)
 
 
-def _nearest_chain(table: NetworkTable, answers: Answers) -> list[Row] | None:
-    """Stage by stage the nearest outcome that leaves the later stages a way to be built."""
-    chain: list[Row] = []
-    state = None
-    for number in range(len(table.stages)):
-        options = table.outcomes(number, state)
-        open_ends = np.array([table.buildable(number + 1, after) for after in options.states], bool)
-        if not open_ends.any():
-            return None
-        chain.append((options, _nearest(options, open_ends, answers)))
-        state = options.states[chain[-1][1]]
-    return chain
+def _state(rows: Sequence[Row]) -> State | None:
+    return rows[-1][0].states[rows[-1][1]] if rows else None
 
 
-def _nearest(options: StageOutcomes, allowed: NDArray[np.bool_], answers: Answers) -> int:
-    distance = np.array([_distance(own, answers) for own in options.answers], float)
-    return int(np.lexsort((-options.costs["macs"], np.where(allowed, distance, np.inf)))[0])
+def refit(chain: Chain, limits: Limits, rng: np.random.Generator) -> Chain | None:
+    """Changes one stage after the other, in random order, until every limit is kept; None where that does not help."""
+    if chain.inside(limits):
+        return chain
+    rows = list(chain.rows)
+    for number in rng.permutation(len(rows)):
+        others = Chain(chain.table, [*rows[:number], *rows[number + 1 :]])
+        rows[number] = rows[number][0], _replaced(rows[number], others, limits, rng)
+        if (changed := Chain(chain.table, rows)).inside(limits):
+            return changed
+    return None
 
 
-def _replaced(chain: Sequence[Row], number: int, answers: Answers, limits: Limits) -> Row:
-    """This stage as near as the others leave room for; where they leave none, as close to the room as it can be."""
-    options, row = chain[number]
+def _replaced(row: Row, others: Chain, limits: Limits, rng: np.random.Generator) -> int:
+    """The nearest outcome that the other stages leave room for; where they leave none, as close to it as can be."""
+    options, chosen = row
+    same_end = options.rows[options.states[chosen]]  # what follows can then stay
+    outside = _outside(options, others, limits)[same_end]
+    far = distance(options.level.codes[same_end], options.level.codes[chosen]) + rng.random(len(same_end))
+    return int(same_end[np.where(outside == outside.min(), far, np.inf).argmin()])
+
+
+def _outside(options: StageOutcomes, others: Chain, limits: Limits) -> Floats:
+    """How far each outcome misses the limits, in shares of the upper ones."""
     outside = np.zeros(len(options.states))
     for name, (low, high) in limits.items():
-        others = _total([*chain[:number], *chain[number + 1 :]], name) if name in SUMMED else 0.0
-        total = options.costs[name] + others
-        outside += np.maximum(0, total - high) / high + np.maximum(0, low - total) / high
-    outside[[state != options.states[row] for state in options.states]] = np.inf
-    return options, _nearest(options, outside == outside.min(), answers)
-
-
-def _total(chain: Sequence[Row], name: str) -> float:
-    costs = [float(options.costs[name][row]) for options, row in chain]
-    return sum(costs) if name in SUMMED else max(costs, default=0.0)
+        total = options.costs[name] + (others.cost(name) if name in SUMMED else 0.0)
+        outside += np.maximum(np.maximum(total - high, low - total), 0.0) / high
+    return outside

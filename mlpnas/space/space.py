@@ -10,10 +10,11 @@ import numpy as np
 
 from mlpnas.costs import cost
 from mlpnas.errors import BudgetError, Problem, SpaceError, SpecError
-from mlpnas.space import fit
+from mlpnas.space import edit, fit
 from mlpnas.space.assemble import Assembly
+from mlpnas.space.codes import Candidates, Codes, encode
 from mlpnas.space.load import read
-from mlpnas.space.tables import QUANTITIES, SUMMED, Draw, SpaceTables
+from mlpnas.space.tables import QUANTITIES, SUMMED, Chain, Draw, SpaceTables
 from mlpnas.space.tree import Answers, Choose, Pick, count, questions, resolve
 from mlpnas.spec import ArchSpec, Scalar
 from mlpnas.units import Limit, show
@@ -164,12 +165,19 @@ class SearchSpace:
         return self.draw(rng, self.window(budget))
 
     def draw(self, rng: np.random.Generator, window: Window) -> Draw:
-        """Uniform inside `window`: by table on the tightest quantity, checked on the others."""
+        """Uniform inside `window`: by table on the tightest quantity, checked on the others.
+
+        Raises:
+            BudgetError: there is none.
+        """
+        return self._chain(rng, window).draw()
+
+    def _chain(self, rng: np.random.Generator, window: Window) -> Chain:
         tightest = self._tightest(tuple(sorted(window.items())))
         low, high = window.get(tightest, (0.0, np.inf))
         for _ in range(_TRIES):
             drawn = self.tables.draw(tightest, low, high, rng)
-            if inside(drawn.costs, window):
+            if drawn.inside(window):
                 return drawn
         bounds = ", ".join(show(bound, name) for name, (_, bound) in window.items())
         raise BudgetError(f"{self.source}: found no architecture within {bounds} together in {_TRIES} draws; raise one")
@@ -180,12 +188,46 @@ class SearchSpace:
         if len(asked) < 2:
             return (asked or ["macs"])[0]
         look, window = np.random.default_rng(0), dict(bounds)
-        some = [self.tables.draw("macs", 0.0, np.inf, look).costs for _ in range(100)]
-        return min(asked, key=lambda name: sum(inside(costs, {name: window[name]}) for costs in some))
+        some = [self.tables.draw("macs", 0.0, np.inf, look) for _ in range(100)]
+        return min(asked, key=lambda name: sum(chain.inside({name: window[name]}) for chain in some))
 
     def fit(self, answers: Answers, window: Window, rng: np.random.Generator) -> Draw:
-        """The architecture nearest to `answers` that can be built inside `window`; see space/fit.py."""
-        return fit.fit(self.tables, answers, window, rng)
+        """The architecture nearest to `answers` that can be built inside `window`; see space/fit.py.
+
+        Raises:
+            BudgetError: nothing keeps the window.
+        """
+        chain = fit.fit(self.tables, encode(self.questions, [answers])[0], window, rng)
+        return (chain or self._chain(rng, window)).draw()
+
+    def drawn(self, count: int, window: Window, rng: np.random.Generator) -> Candidates:
+        """`count` of `draw`, not built; raises as it does."""
+        return self._candidates([self._chain(rng, window) for _ in range(count)])
+
+    def mutated(self, parents: Codes, edits: Sequence[int], window: Window, rng: np.random.Generator) -> Candidates:
+        """Each parent after as many edits, inside `window`; fewer than the parents where nothing near keeps it.
+
+        Args:
+            parents: (n, questions), architectures of the space. edits: (n,)
+        """
+        pairs = zip(parents, edits, strict=True)
+        return self._candidates([edit.mutated(self.tables, codes, count, window, rng) for codes, count in pairs])
+
+    def crossed(self, mothers: Codes, fathers: Codes, window: Window, rng: np.random.Generator) -> Candidates:
+        """A child of each pair inside `window`; fewer where nothing near keeps it. mothers, fathers: (n, questions)."""
+        pairs = zip(mothers, fathers, strict=True)
+        return self._candidates([edit.crossed(self.tables, mother, father, window, rng) for mother, father in pairs])
+
+    def _candidates(self, chains: Iterable[Chain | None]) -> Candidates:
+        found = [chain for chain in chains if chain is not None]
+        codes = np.array([chain.codes for chain in found], np.int16).reshape(-1, len(self.questions))
+        return Candidates(codes, {name: np.array([chain.cost(name) for chain in found]) for name in QUANTITIES})
+
+    quantities = QUANTITIES
+
+    def range(self, quantity: str) -> tuple[float, float]:
+        """Lowest and highest cost of the space."""
+        return self.tables.range(quantity)
 
     def find(self, spec: ArchSpec) -> Answers | None:
         """The answers that lead to `spec`, or None where the space does not hold it."""

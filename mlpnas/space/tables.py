@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,10 +18,11 @@ from numpy.typing import NDArray
 from mlpnas.costs import Cost
 from mlpnas.errors import BudgetError, ShapeError
 from mlpnas.space.assemble import Assembly, State
-from mlpnas.space.tree import Answers, Fields, outcomes
+from mlpnas.space.codes import Codes, Floats, Level, encode
+from mlpnas.space.outcomes import StageOutcomes
+from mlpnas.space.tree import Answers, Fields, outcomes, questions
 from mlpnas.spec import ArchSpec, Scalar, Stage
 
-Floats = NDArray[np.float64]
 SUMMED = ("macs", "params", "activation_bytes")
 QUANTITIES = (*SUMMED, "peak_bytes")  # a maximum, not a sum
 _LARGEST = 2**17  # sums kept apart; beyond, they are rounded up to a raster of as many steps
@@ -33,27 +35,16 @@ class _Outcome(NamedTuple):
     state: State
 
 
-class StageOutcomes(NamedTuple):
-    """What one stage can be, behind one given state; the rows belong together."""
-
-    answers: tuple[Answers, ...]
-    stages: tuple[Stage, ...]
-    costs: Mapping[str, Floats]
-    states: tuple[State, ...]
-    rows: Mapping[State, NDArray[np.int64]]  # of each state
-
-
 class Histogram(NamedTuple):
-    """Distinct costs in rising order, and how many ways there are up to each."""
+    """Distinct costs in rising order, and how many ways there are below each and, as the last, in all."""
 
     costs: Floats
     cumulative: Floats
 
     def within(self, low: Floats, high: Floats) -> Floats:
         """Ways with low <= cost <= high, elementwise."""
-        padded = np.concatenate([[0.0], self.cumulative])
-        upper = padded[np.searchsorted(self.costs, high, side="right")]
-        return np.maximum(upper - padded[np.searchsorted(self.costs, low, side="left")], 0.0)
+        upper = self.cumulative[np.searchsorted(self.costs, high, side="right")]
+        return np.maximum(upper - self.cumulative[np.searchsorted(self.costs, low, side="left")], 0.0)
 
 
 def _histogram(costs: Floats, ways: Floats) -> Histogram:
@@ -61,12 +52,16 @@ def _histogram(costs: Floats, ways: Floats) -> Histogram:
         step = costs.max() / _LARGEST
         coarse = np.bincount(np.ceil(costs / step).astype(np.int64), ways)
         kept = np.flatnonzero(coarse)
-        return Histogram(kept * step, np.cumsum(coarse[kept]))
+        return Histogram(kept * step, _cumulative(coarse[kept]))
     distinct, where = np.unique(costs, return_inverse=True)
-    return Histogram(distinct, np.cumsum(np.bincount(where, ways, minlength=len(distinct))))
+    return Histogram(distinct, _cumulative(np.bincount(where, ways, minlength=len(distinct))))
 
 
-_NOTHING_LEFT = Histogram(np.zeros(1), np.ones(1))
+def _cumulative(ways: NDArray[Any]) -> Floats:
+    return np.concatenate([[0.0], np.cumsum(ways)])
+
+
+_NOTHING_LEFT = Histogram(np.zeros(1), np.array([0.0, 1.0]))
 
 
 @dataclass(frozen=True)
@@ -78,11 +73,42 @@ class Draw:
     costs: Mapping[str, float]
 
 
+Row = tuple[StageOutcomes, int]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """One architecture as one chosen row per stage: cheap to change, and built only when it is wanted."""
+
+    table: "NetworkTable"
+    rows: Sequence[Row]
+
+    def cost(self, quantity: str) -> float:
+        each = [float(options.costs[quantity][row]) for options, row in self.rows]
+        return sum(each) if quantity in SUMMED else max(each)
+
+    def inside(self, window: Mapping[str, tuple[float, float]]) -> bool:
+        return all(low <= self.cost(name) <= high for name, (low, high) in window.items())
+
+    @property
+    def codes(self) -> Codes:
+        """(questions of the space,)"""
+        return np.concatenate([self.table.codes, *(options.level.codes[row] for options, row in self.rows)])
+
+    def draw(self) -> Draw:
+        answers = dict(self.table.answers)
+        for options, row in self.rows:
+            answers |= options.answers[row]
+        spec = self.table.assembly.spec([options.stages[row] for options, row in self.rows])
+        return Draw(answers, spec, {name: self.cost(name) for name in QUANTITIES})
+
+
 class NetworkTable:
     """All architectures that share one set of answers on the network's level."""
 
-    def __init__(self, answers: Answers, network: Mapping[str, Any], stages: Sequence[Fields]) -> None:
-        self.answers = answers
+    def __init__(self, answers: Answers, codes: Codes, network: Mapping[str, Any], stages: Sequence[Fields]) -> None:
+        self.answers, self.codes = answers, codes
+        self._questions = [tuple(questions(stage)) for stage in stages]
         self.assembly = Assembly(network, len(stages))
         self.stages = stages
         self._outcomes: dict[tuple[int, State | None], StageOutcomes] = {}
@@ -96,7 +122,8 @@ class NetworkTable:
             costs = {name: np.array([getattr(row.cost, name) for row in rows], float) for name in QUANTITIES}
             states = tuple(row.state for row in rows)
             answers, stages = tuple(row.answers for row in rows), tuple(row.stage for row in rows)
-            self._outcomes[number, state] = StageOutcomes(answers, stages, costs, states, _by_state(states))
+            level = Level(encode(self._questions[number], answers))
+            self._outcomes[number, state] = StageOutcomes(answers, level, stages, costs, states)
         return self._outcomes[number, state]
 
     def _built(self, number: int, state: State | None) -> Iterator[_Outcome]:
@@ -123,7 +150,7 @@ class NetworkTable:
             costs.append(np.add.outer(own.costs, rest.costs).ravel())
             ways.append(np.multiply.outer(_each(own), _each(rest)).ravel())
         joined = np.concatenate(costs)
-        return _histogram(joined, np.concatenate(ways)) if len(joined) else Histogram(joined, joined)
+        return _histogram(joined, np.concatenate(ways)) if len(joined) else Histogram(joined, np.zeros(1))
 
     def range(self, quantity: str, number: int = 0, state: State | None = None) -> tuple[float, float]:
         """Lowest and highest cost from stage `number` on; (inf, -inf) where nothing can be built."""
@@ -151,18 +178,18 @@ class NetworkTable:
             ways[rows] = rest.within(low - own[rows], high - own[rows])
         return ways
 
-    def draw(self, quantity: str, low: float, high: float, rng: np.random.Generator) -> Draw:
+    def draw(self, quantity: str, low: float, high: float, rng: np.random.Generator) -> Chain:
         """Uniform among the architectures of this table inside the window."""
-        chain: list[tuple[StageOutcomes, int]] = []
+        chain: list[Row] = []
         state = None
         for number in range(len(self.stages)):
             ways = self.ways(quantity, number, state, low, high)
-            row = int(rng.choice(len(ways), p=ways / ways.sum()))
+            row = _chosen(ways, rng)
             table = self.outcomes(number, state)
             own = table.costs[quantity][row]
             low, high, state = low - own, high - own, table.states[row]
             chain.append((table, row))
-        return self.drawn(chain)
+        return Chain(self, chain)
 
     def used(self) -> set[tuple[str, Scalar]]:
         """Every (question, label) of the stages that some whole architecture has."""
@@ -183,7 +210,7 @@ class NetworkTable:
         """The answers that lead to `spec`, or None."""
         if len(spec.stages) != len(self.stages):
             return None
-        chain: list[tuple[StageOutcomes, int]] = []
+        chain: list[Row] = []
         state = None
         for number, stage in enumerate(spec.stages):
             table = self.outcomes(number, state)
@@ -191,31 +218,17 @@ class NetworkTable:
                 return None
             chain.append((table, table.stages.index(stage)))
             state = table.states[chain[-1][1]]
-        drawn = self.drawn(chain)
+        drawn = Chain(self, chain).draw()
         return drawn.answers if drawn.spec == spec else None
 
-    def drawn(self, chain: Sequence[tuple[StageOutcomes, int]]) -> Draw:
-        """The architecture made of one chosen row per stage."""
-        answers = dict(self.answers)
-        for table, row in chain:
-            answers |= table.answers[row]
-        costs = {name: _joined(name, [float(table.costs[name][row]) for table, row in chain]) for name in QUANTITIES}
-        return Draw(answers, self.assembly.spec([table.stages[row] for table, row in chain]), costs)
 
-
-def _joined(name: str, costs: Sequence[float]) -> float:
-    return sum(costs) if name in SUMMED else max(costs)
+def _chosen(weights: Floats, rng: np.random.Generator) -> int:
+    up_to = np.cumsum(weights)
+    return int(np.searchsorted(up_to, rng.random() * up_to[-1], side="right"))
 
 
 def _each(histogram: Histogram) -> Floats:
-    return np.diff(histogram.cumulative, prepend=0.0)
-
-
-def _by_state(states: Sequence[State]) -> dict[State, NDArray[np.int64]]:
-    groups: dict[State, list[int]] = {}
-    for row, state in enumerate(states):
-        groups.setdefault(state, []).append(row)
-    return {state: np.array(rows) for state, rows in groups.items()}
+    return np.diff(histogram.cumulative)
 
 
 class SpaceTables:
@@ -227,11 +240,24 @@ class SpaceTables:
 
     @cached_property
     def networks(self) -> tuple[NetworkTable, ...]:
-        found = []
+        found, asked = [], tuple(questions(self._network))
         for answers, values in outcomes(self._network):
             with suppress(ShapeError):
-                found.append(NetworkTable(answers, values, self._stages))
+                found.append(NetworkTable(answers, encode(asked, [answers])[0], values, self._stages))
         return tuple(found)
+
+    @cached_property
+    def level(self) -> Level:
+        """The networks as codes, in their order."""
+        return Level(np.array([table.codes for table in self.networks], np.int16))
+
+    def split(self, codes: Codes) -> list[Codes]:
+        """The codes of the network and of each stage, from those of an architecture."""
+        return [codes[start:end] for start, end in pairwise(self._cuts)]
+
+    @cached_property
+    def _cuts(self) -> list[int]:
+        return list(accumulate((len(list(questions(level))) for level in (self._network, *self._stages)), initial=0))
 
     def count(self, quantity: str = "macs", low: float = 0.0, high: float = np.inf) -> float:
         """How many architectures cost from `low` to `high`; exact below 2^53."""
@@ -262,7 +288,7 @@ class SpaceTables:
         """The answers that lead to `spec`, or None."""
         return next((answers for table in self.networks if (answers := table.find(spec)) is not None), None)
 
-    def draw(self, quantity: str, low: float, high: float, rng: np.random.Generator) -> Draw:
+    def draw(self, quantity: str, low: float, high: float, rng: np.random.Generator) -> Chain:
         """Uniform among the architectures that cost from `low` to `high`.
 
         Raises:
@@ -271,4 +297,4 @@ class SpaceTables:
         weights = self._weights(quantity, low, high)
         if not weights.any():
             raise BudgetError(f"no architecture of the space has {quantity} from {low:g} to {high:g}")
-        return self.networks[int(rng.choice(len(weights), p=weights / weights.sum()))].draw(quantity, low, high, rng)
+        return self.networks[_chosen(weights, rng)].draw(quantity, low, high, rng)

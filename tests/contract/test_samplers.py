@@ -92,20 +92,26 @@ def test_a_published_model_from_outside_the_space_is_no_trouble(name: str, space
     assert sampler.ask(1).draw.costs["macs"] <= 1e6
 
 
-def test_tpe_learns_what_pays_random_does_not() -> None:
-    space = SearchSpace.load("quick")
-    late = {name: _search_single(name, space)[-30:] for name in ("tpe", "random")}
+@pytest.mark.parametrize("learner", ["known_cost", "tpe", "evolution", "local"])
+def test_learns_what_pays_random_does_not(learner: str, space: SearchSpace) -> None:
+    late = {name: _search_single(name, space)[-30:] for name in (learner, "random")}
     share = {
         name: sum(r.answers["stage1.mixer"] == "axial_shift" for r in records) / len(records)
         for name, records in late.items()
     }
-    assert share["tpe"] > 0.6 > share["random"]
+    assert share[learner] > 0.5 > share["random"]
+
+
+@pytest.mark.parametrize("learner", sorted(set(names("samplers")) - {"random"}))
+def test_proposes_nothing_twice(learner: str, space: SearchSpace) -> None:
+    keys = _keys(_search_single(learner, space))
+    assert len(set(keys)) == len(keys)
 
 
 def _search_single(name: str, space: SearchSpace) -> list[Record]:
     sampler = find("samplers", name)(space, space.window("2MMACs"), {"top1": "maximize"}, 1)
     records = []
-    for trial in range(70):
+    for trial in range(60):
         records.append(_judged(sampler.ask(trial), trial, "done"))
         sampler.tell(records[-1])
     return records

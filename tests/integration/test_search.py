@@ -139,38 +139,6 @@ def test_interrupted_and_extended(folder: Path, backend: str, number: signal.Sig
     assert events[-1]["trials"] == len(_trained(folder)) == done + 1
 
 
-def _parent(process: int) -> int:
-    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
-
-
-def _kill_workers(driver: int) -> int:
-    """SIGKILL to every Ray worker that trains, a grandchild of the driver; how many there were."""
-    killed = 0
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            is_worker = (entry / "cmdline").read_bytes().startswith(b"ray::ResourceTrainable")
-            if is_worker and _parent(_parent(int(entry.name))) == driver:
-                os.kill(int(entry.name), signal.SIGKILL)
-                killed += 1
-        except OSError:
-            continue
-    return killed
-
-
-@pytest.mark.slow
-@pytest.mark.ray
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the workers through /proc")
-def test_a_worker_that_is_killed_is_a_failed_trial(folder: Path) -> None:
-    process = _new(folder, "ray", 10, "--workers", "1")
-    _wait_for_trials(folder, 2)
-    assert any(_kill_workers(process.pid) or time.sleep(0.02) for _ in range(500))  # between tasks its name is another
-    events = _events(process)
-    failed = [record for record in Run(folder / "run").records if record.status == "failed"]
-    assert len(failed) == 1 == events[-1]["failed"]
-    assert "the worker died" in failed[0].error
-    assert events[-1]["trials"] == 10
-
-
 @pytest.mark.slow
 def test_plain_lines_for_people(folder: Path) -> None:
     arguments = [argument for argument in SEARCH if argument != "--json"]

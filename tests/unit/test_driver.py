@@ -1,69 +1,26 @@
 """The driver alone: what it proposes and what it keeps, with outcomes made up on the spot."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from mlpnas.engine.driver import Driver
-from mlpnas.engine.lock import writing
-from mlpnas.errors import RunError
-from mlpnas.job import Job, Outcome
-from mlpnas.record import EpochRow
-from mlpnas.run import Manifest, Run
+from mlpnas.job import Job
+from mlpnas.run import Run
 from mlpnas.space import SearchSpace
 from mlpnas.spec import ArchSpec
-
-TINY = """\
-version: 1
-name: tiny
-input: {size: 28, channels: 1, classes: 10}
-stem: {patch: 7}
-width: {choose: [16, 24]}
-stages: {count: 1, each: {depth: {choose: [1, 2]}, mixer: {choose: [token_linear, gmlp]}}}
-"""
-
-
-def _driver(folder: Path, text: str = TINY, **changes: Any) -> tuple[Driver, list[dict[str, Any]]]:
-    settings: dict[str, Any] = {
-        "sampler": "random",
-        "trials": 100,
-        "objectives": {"top1": "maximize", "macs": "minimize"},
-        "reference": {"top1": 0.0, "macs": 1e6},
-        "recipe": {"epochs": 1},
-    }
-    if not (folder / "run.json").exists():
-        Manifest("tiny", **(settings | changes)).write(folder)
-    events: list[dict[str, Any]] = []
-    return Driver(Run(folder), SearchSpace(text), lambda event: events.append(dict(event))), events
-
-
-def _end(driver: Driver, job: Job, status: str = "done", **values: float) -> None:
-    driver.report(job.trial, EpochRow(job.trial, 1, 1.0, 1.0, 0.5, 0.1, 1e-3))
-    Path(job.weights).parent.mkdir(exist_ok=True)
-    Path(job.weights).touch()
-    outcome = {"top1": 0.5} | values if status == "done" else values
-    driver.finish(job.trial, Outcome(status, outcome, 1, 0.1, "cpu", weights=job.weights if status == "done" else ""))
-
-
-def _all(driver: Driver) -> list[str]:
-    keys = []
-    while (job := driver.next_job()) is not None:
-        keys.append(ArchSpec.loads(job.spec).key)
-        _end(driver, job, top1=0.5 + len(keys) / 100)
-    return keys
+from tests.drivers import end, end_all, new_driver
 
 
 def test_every_architecture_is_trained_once_and_then_the_space_is_exhausted(tmp_path: Path) -> None:
-    driver, events = _driver(tmp_path)
-    keys = _all(driver)
+    driver, events = new_driver(tmp_path)
+    keys = end_all(driver)
     assert len(keys) == len(set(keys)) == 8
     assert events[-1] == {"event": "note", "text": "nothing new is left in the space within the budget"}
 
 
 def test_a_repeat_gets_the_known_result_without_training(tmp_path: Path) -> None:
-    driver, _ = _driver(tmp_path)
-    _all(driver)
+    driver, _ = new_driver(tmp_path)
+    end_all(driver)
     records = Run(tmp_path).records
     repeats = [record for record in records if record.origin == "duplicate"]
     first = {record.key: record for record in records if record.origin != "duplicate"}
@@ -73,52 +30,52 @@ def test_a_repeat_gets_the_known_result_without_training(tmp_path: Path) -> None
 
 
 def test_an_architecture_that_is_running_is_not_started_again(tmp_path: Path) -> None:
-    driver, _ = _driver(tmp_path)
+    driver, _ = new_driver(tmp_path)
     jobs = [driver.next_job() for _ in range(8)]
     assert len({job.spec for job in jobs if job}) == 8
     assert driver.next_job() is None
 
 
 def test_trials_bound_what_is_trained(tmp_path: Path) -> None:
-    driver, _ = _driver(tmp_path, trials=3)
-    assert len(_all(driver)) == 3
+    driver, _ = new_driver(tmp_path, trials=3)
+    assert len(end_all(driver)) == 3
 
 
 def test_time_bounds_what_is_started(tmp_path: Path) -> None:
-    driver, _ = _driver(tmp_path, seconds=0.0)
+    driver, _ = new_driver(tmp_path, seconds=0.0)
     assert driver.next_job() is None
 
 
 @pytest.mark.parametrize("status", ["diverged", "out_of_memory", "failed", "over_budget"])
 def test_a_failure_is_a_record_and_the_search_goes_on(tmp_path: Path, status: str) -> None:
-    driver, _ = _driver(tmp_path, trials=2)
+    driver, _ = new_driver(tmp_path, trials=2)
     job = driver.next_job()
     assert job
-    _end(driver, job, status)
-    assert _all(driver)
+    end(driver, job, status)
+    assert end_all(driver)
     run = Run(tmp_path)
     assert run.records[0].status == status
     assert [record.trial for record in run.done()] == [run.records[1].trial]
 
 
 def test_what_was_told_is_on_disk_before_it_is_told(tmp_path: Path) -> None:
-    driver, _ = _driver(tmp_path, trials=1)
+    driver, _ = new_driver(tmp_path, trials=1)
     seen: list[int] = []
     driver.tell = lambda event: seen.append(len(Run(tmp_path).records)) if event["event"] == "trial" else None
-    _all(driver)
+    end_all(driver)
     assert seen == [1]
     assert Run(tmp_path).epochs().num_rows == 1
 
 
 def test_a_new_driver_goes_on_where_the_old_one_was_killed(tmp_path: Path) -> None:
-    driver, _ = _driver(tmp_path)
+    driver, _ = new_driver(tmp_path)
     for _ in range(3):
         job = driver.next_job()
         assert job
-        _end(driver, job)
+        end(driver, job)
     lost = driver.next_job()  # never ends
-    again, _ = _driver(tmp_path)
-    keys = _all(again)
+    again, _ = new_driver(tmp_path)
+    keys = end_all(again)
     run = Run(tmp_path)
     trained = [record.key for record in run.records if record.origin != "duplicate"]
     assert len(trained) == len(set(trained)) == 8
@@ -127,8 +84,8 @@ def test_a_new_driver_goes_on_where_the_old_one_was_killed(tmp_path: Path) -> No
 
 
 def test_weights_stay_for_the_front_only(tmp_path: Path) -> None:
-    driver, _ = _driver(tmp_path)
-    _all(driver)
+    driver, _ = new_driver(tmp_path)
+    end_all(driver)
     run = Run(tmp_path)
     kept = {f"weights/{file.name}" for file in (tmp_path / "weights").iterdir()}
     assert kept == {record.weights for record in run.front()}
@@ -136,18 +93,18 @@ def test_weights_stay_for_the_front_only(tmp_path: Path) -> None:
 
 
 def test_an_objective_without_a_worst_value_gets_one_from_the_first_trial(tmp_path: Path) -> None:
-    driver, _ = _driver(
+    driver, _ = new_driver(
         tmp_path, trials=2, objectives={"top1": "maximize", "loss": "minimize"}, reference={"top1": 0.0}
     )
     job = driver.next_job()
     assert job
-    _end(driver, job, loss=0.75)
+    end(driver, job, loss=0.75)
     assert Run(tmp_path).manifest.reference == {"top1": 0.0, "loss": 1.5}
     assert Run(tmp_path).hypervolume() == pytest.approx(0.25)
 
 
 def test_only_what_training_tells_is_asked_of_workers(tmp_path: Path) -> None:
-    driver, _ = _driver(tmp_path, limits={"macs": 1e6, "latency": 0.1})
+    driver, _ = new_driver(tmp_path, limits={"macs": 1e6, "latency": 0.1})
     job = driver.next_job()
     assert job
     assert job.objectives == ("top1", "latency")
@@ -157,16 +114,9 @@ def test_only_what_training_tells_is_asked_of_workers(tmp_path: Path) -> None:
 
 def test_seeds_come_first_and_near_misses_are_named(tmp_path: Path) -> None:
     text = SearchSpace.load("asmlp").text
-    driver, events = _driver(tmp_path, text, budget=("15GFLOPs",), fill=0.9)
+    driver, events = new_driver(tmp_path, text, budget=("15GFLOPs",), fill=0.9)
     first = driver.next_job()
     assert first
     assert ArchSpec.loads(first.spec).stages[0].width == 96
     notes = [event["text"] for event in events if event["event"] == "note"]
     assert any("as_mlp_b has 15.13 GMACs, just above" in note for note in notes)
-
-
-def test_one_writer_per_run(tmp_path: Path) -> None:
-    with writing(tmp_path), pytest.raises(RunError, match="is searching here"), writing(tmp_path):
-        pass
-    with writing(tmp_path):
-        pass

@@ -108,7 +108,7 @@ def test_a_crash_inside_compaction_loses_and_repeats_nothing(
         for path in sorted(narrow)[deleted:]:
             path.write_bytes(narrow[path])
         if debris:
-            (folder / ".part-000009-000009.parquet.77").write_bytes(b"PAR1 half")
+            (folder / ".part-000009-000009.parquet.77aa00ff").write_bytes(b"PAR1 half")
         resumed = Store(Path(name))
         for number in range(before + joined, before + joined + after):
             resumed.append(record(number))

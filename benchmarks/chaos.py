@@ -1,0 +1,346 @@
+"""What a search loses when its processes are killed, its disk fills up and its workers hang: nothing.
+
+    python benchmarks/chaos.py --what driver [--times 30] [--backend ray] [--trials 60] [--seconds 0.5]
+
+    driver   SIGKILL at a random moment, then --resume
+    worker   SIGKILL of a Ray worker at a random moment
+    node     SIGKILL of the second of two Ray nodes on this machine, with all its workers; another one joins
+    disk     the run's disk (a small tmpfs, which needs root) is full for a while
+    memory   a worker allocates until the kernel kills it (a memory control group, which needs root)
+    hang     a worker hangs in a trial for ever
+
+--what takes several, one after the other in one search. Every trial sleeps for --seconds and trains nothing. At the end
+the run must hold every architecture of an undisturbed search as finished (but for those that hung), none twice, no
+unreadable part, and no process of the search may be left.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import fate
+
+from mlpnas.record import STATUSES
+from mlpnas.run import Run
+
+TRIAL_TIME = 3.0
+PATIENCE = 300.0  # for anything that must come
+SPACE = """\
+version: 1
+name: chaos
+input: {size: 16, channels: 1, classes: 10}
+stem: {patch: 4}
+width: {choose: [8, 12, 16, 20, 24, 28, 32]}
+stages: {count: 1, each: {depth: {choose: [1, 2, 3, 4, 5, 6]}, mixer: {choose: [token_mlp, gmlp, token_linear]}}}
+"""
+
+
+class Search:
+    """A search in processes of its own, which things are done to.
+
+    Args:
+        folder: for the run and all that belongs to it.
+        address: of a Ray cluster; "": the search starts its own.
+    """
+
+    def __init__(self, folder: Path, trials: int, seconds: float, backend: str, address: str = "") -> None:
+        self.folder, self.trials, self.backend, self.address = folder, trials, backend, address
+        self.run = folder / "disk" / "run"
+        self.fates = folder / "fates"
+        self.events: list[dict[str, Any]] = []
+        self.sessions: list[int] = []
+        self.run.parent.mkdir(exist_ok=True)
+        self.fates.mkdir()
+        (folder / "space.yaml").write_text(SPACE)
+        (folder / "recipe.json").write_text("{}")
+        fate.install(folder / "plugins")
+        path = [str(folder / "plugins"), str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+        self.environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(path),
+            "OMP_NUM_THREADS": "1",
+            "MLPNAS_CACHE": str(folder / "cache"),
+            "FATE_FOLDER": str(self.fates),
+            "FATE_SECONDS": str(seconds),
+        }
+
+    def asked(self, backend: str) -> list[str]:
+        workers = ["--workers", "2"] if backend == "ray" else []
+        address = ["--address", self.address] if self.address and backend == "ray" else []
+        plain = {"--space": "space.yaml", "--data": "digits", "--recipe": "recipe.json", "--sampler": "random"}
+        plain |= {"--objectives": "fate,macs", "--fill": "0", "--trials": str(self.trials), "--backend": backend}
+        plain |= {"--trial-time": f"{TRIAL_TIME:g}s"}
+        return [*(word for pair in plain.items() for word in pair), *workers, *address]
+
+    def undisturbed(self) -> set[str]:
+        """The architectures that the same search finishes when nothing happens to it."""
+        command = [sys.executable, "-m", "mlpnas", "search", *self.asked("local"), "--run", "./undisturbed"]
+        quick = self.environment | {"FATE_SECONDS": "0", "FATE_FOLDER": "/nowhere"}
+        subprocess.run(command, cwd=self.folder, env=quick, check=True, stdout=subprocess.DEVNULL)
+        return finished(Run(self.folder / "undisturbed"))
+
+    def start(self) -> None:
+        """Begin, or go on."""
+        asked = ["--resume"] if (self.run / "run.json").exists() else self.asked(self.backend)
+        command = [sys.executable, "-u", "-m", "mlpnas", "search", *asked, "--run", str(self.run), "--json"]
+        with (self.folder / "errors.txt").open("a") as errors:
+            self.process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                start_new_session=True,
+            )
+        self.sessions.append(self.process.pid)
+        threading.Thread(target=self._listen, args=(self.process.stdout,), daemon=True).start()
+
+    def _listen(self, lines: Any) -> None:
+        for line in lines:
+            with suppress(ValueError):  # cut off by a kill
+                self.events.append(json.loads(line))
+
+    def wait(self, what: str, is_there: Callable[[], Any]) -> None:
+        """Until something is there; raises AssertionError where it does not come, or the search ends before."""
+        end = time.monotonic() + PATIENCE
+        while not is_there():
+            is_over = self.process.poll() is not None
+            assert not is_over or is_there(), f"the search ended before {what}: {self.last()}"
+            assert time.monotonic() < end, f"no {what} came in {PATIENCE:g} s: {self.last()}"
+            time.sleep(0.05)
+
+    def last(self) -> str:
+        """What the search said last."""
+        events = [json.dumps(event)[:300] for event in self.events[-8:]]
+        return "\n".join(["", *events, (self.folder / "errors.txt").read_text()[-2000:]])
+
+    def wait_for_trials(self, count: int) -> None:
+        """So many more."""
+        before = self.count("trial")
+        self.wait(f"{count} more trials", lambda: self.count("trial") >= before + count)
+
+    def wait_for_repairs(self) -> None:
+        """Until every trial that lost its worker has ended, for one that loses two is a failure by rights."""
+
+        def are_done() -> bool:
+            last = {event["trial"]: number for number, event in enumerate(self.events) if event["event"] == "trial"}
+            notes = [(n, event["text"].split()) for n, event in enumerate(self.events) if event["event"] == "note"]
+            return all(last.get(int(words[1]), -1) > n for n, words in notes if words[2:4] == ["begins", "again:"])
+
+        self.wait("end of what began again", are_done)
+
+    def count(self, kind: str, text: str = "") -> int:
+        return sum(event["event"] == kind and text in event.get("text", "") for event in self.events)
+
+    def end(self) -> None:
+        """Let it come to its end."""
+        code = self.process.wait(timeout=PATIENCE)
+        assert code == 0, f"exit code {code}: {self.last()}"
+
+
+def finished(run: Run) -> set[str]:
+    return {record.key for record in run.records if record.is_done}
+
+
+def kill_driver(search: Search, chance: random.Random) -> None:
+    """Half of the times while it starts, half of the times at work."""
+    begun = search.count("begin")
+    if chance.random() < 0.5:
+        search.wait("beginning", lambda: search.count("begin") > begun)
+    time.sleep(chance.uniform(0, 6))
+    search.process.kill()
+    search.process.wait()
+    search.start()
+
+
+def kill_worker(search: Search, chance: random.Random) -> None:
+    search.wait_for_repairs()
+    search.wait_for_trials(1)
+    time.sleep(chance.uniform(0, 1.5))
+    search.wait("worker", lambda: bool(workers(search)))
+    again, ended = search.count("note", "begins again"), search.count("trial")
+    with suppress(ProcessLookupError, IndexError):
+        os.kill(chance.choice(workers(search)), signal.SIGKILL)
+    # one that has just ended its last trial is not missed
+    search.wait("note", lambda: search.count("note", "begins again") > again or search.count("trial") > ended + 5)
+
+
+def fill_disk(search: Search, chance: random.Random) -> None:
+    search.wait_for_trials(1)
+    time.sleep(chance.uniform(0, 1))
+    pauses, filler = search.count("note", "paused"), search.run.parent / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    search.wait("pause", lambda: search.count("note", "paused") > pauses)
+    kept = search.count("trial")
+    time.sleep(4)
+    assert search.count("trial") == kept
+    filler.unlink()
+    search.wait_for_trials(1)
+
+
+def eat_memory(search: Search, chance: random.Random) -> None:
+    search.wait_for_repairs()
+    again = search.count("note", "begins again")
+    search.wait_for_trials(1)
+    (search.fates / "memory").touch()
+    search.wait("death for lack of memory", lambda: search.count("note", "begins again") > again)
+
+
+def hang(search: Search, chance: random.Random) -> None:
+    def killed() -> int:
+        return sum("hung" in event.get("error", "") for event in search.events if event["event"] == "trial")
+
+    before = killed()
+    search.wait_for_trials(1)
+    (search.fates / "hang").touch()
+    search.wait("end of what hangs", lambda: killed() > before)
+
+
+DISTURB = {"driver": kill_driver, "worker": kill_worker, "disk": fill_disk, "memory": eat_memory, "hang": hang}
+
+
+def processes() -> Iterator[tuple[int, str, int, str]]:
+    """(process, name, session, state) of all."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            stat = (folder / "stat").read_text().rpartition(")")[2].split()
+            name = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            yield int(folder.name), name, int(stat[3]), stat[0]
+
+
+def workers(search: Search) -> list[int]:
+    """Ray's workers; those of a cluster are in the session of this script."""
+    session = os.getsid(0) if search.address else search.process.pid
+    return [number for number, name, its, _ in processes() if name.startswith("ray::Evaluation") and its == session]
+
+
+def left_over(search: Search) -> list[str]:
+    """Processes of the search that are still there half a minute after its end."""
+    for _ in range(60):
+        left = [f"{number} {name}" for number, name, session, _ in processes() if session in search.sessions]
+        if not left:
+            break
+        time.sleep(0.5)
+    return left
+
+
+def judge(search: Search, expected: set[str]) -> dict[str, Any]:
+    """What is there at the end; `faults` lists what must not be."""
+    run = Run(search.run)
+    records = [record for record in run.records if record.origin != "duplicate"]
+    done, keys = finished(run), [record.key for record in records]
+    hung = {record.key for record in records if "hung" in record.error}
+    failed = [f"trial {record.trial}: {record.error}" for record in records if record.status == "failed"]
+    files = [path.name for path in search.run.rglob(".*") if path.name != ".lock"]
+    faults = {
+        "lost": sorted(expected - done - hung),
+        "repeated": len(keys) - len(set(keys)) + len(run.records) - len({record.trial for record in run.records}),
+        "statuses": sorted({record.status for record in run.records} - set(STATUSES)),
+        "curves without a trial": sorted(set(run.store.curves()) - {record.trial for record in run.records}),
+        "files left": files,
+        "processes left": left_over(search),
+    }
+    again = search.count("note", "begins again")
+    return {
+        "expected": len(expected),
+        "finished": len(done),
+        "failed": failed,
+        "begun again": again,
+        "faults": {name: fault for name, fault in faults.items() if fault},
+    }
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """A tmpfs of 3 MiB; raises PermissionError where none may be mounted."""
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)], capture_output=True)
+    if mounted.returncode:
+        raise PermissionError(f"no tmpfs at {folder}: {mounted.stderr.decode().strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+class Nodes:
+    """Two Ray nodes on this machine, one of which dies now and then."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        from ray.cluster_utils import Cluster
+
+        os.environ.update(environment)  # its workers inherit ours
+        self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+        self.second = self.cluster.add_node(num_cpus=1)
+
+    def kill_one(self, search: Search, chance: random.Random) -> None:
+        search.wait_for_repairs()
+        search.wait("workers on both nodes", lambda: len(workers(search)) > 1)
+        time.sleep(chance.uniform(0, 2))
+        self.cluster.remove_node(self.second, allow_graceful=False)
+        search.wait_for_trials(2)  # on the first one
+        self.second = self.cluster.add_node(num_cpus=1)
+
+
+def chaos(
+    what: list[str], times: int, folder: Path, trials: int, seconds: float, backend: str, seed: int = 0
+) -> dict[str, Any]:
+    """Disturb one search in these ways, so many times each; see `judge`."""
+    chance, disturb = random.Random(seed), dict(DISTURB)
+    with ExitStack() as stack:
+        if "disk" in what:
+            stack.enter_context(small_disk(folder / "disk"))
+        search = Search(folder, trials, seconds, backend)
+        expected = search.undisturbed()
+        if "node" in what:
+            nodes = Nodes(search.environment)
+            stack.callback(nodes.cluster.shutdown)
+            search.address, disturb["node"] = nodes.cluster.address, nodes.kill_one
+        search.start()
+        for name in what:
+            for _ in range(times):
+                disturb[name](search, chance)
+        search.end()
+        return judge(search, expected)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--what", required=True, help=",".join([*DISTURB, "node"]))
+    parser.add_argument("--times", type=int, default=5)
+    parser.add_argument("--trials", type=int, default=60)
+    parser.add_argument("--seconds", type=float, default=0.5)
+    parser.add_argument("--backend", choices=("ray", "local"), default="ray")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as name:
+        found = chaos(
+            options.what.split(","),
+            options.times,
+            Path(name),
+            options.trials,
+            options.seconds,
+            options.backend,
+            options.seed,
+        )
+    took = {"what": options.what, "times": options.times, "seconds": round(time.monotonic() - start)}
+    print(json.dumps(took | found, indent=1))
+    sys.exit(bool(found["faults"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""An objective that measures nothing: it takes its time, and now and then a worker meets its fate in it.
+
+Environment: FATE_SECONDS, of every trial; FATE_FOLDER, in which a file whose name begins with `hang` or `memory` is
+taken away by one worker, which then hangs for ever, or allocates until the kernel kills it.
+"""
+
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from mlpnas.objectives import Candidate
+
+_MOST_BYTES = 2**30  # for the worker that eats memory; the rest of the machine is to feel nothing
+_GROUPS = Path("/sys/fs/cgroup/memory" if Path("/sys/fs/cgroup/memory").is_dir() else "/sys/fs/cgroup")
+
+
+class Fate:
+    direction = "minimize"
+    unit = "channels"
+    known = False
+    needs_training = False
+    extras = ()
+
+    def measure(self, candidate: Candidate) -> float:
+        time.sleep(float(os.environ.get("FATE_SECONDS", "0")))
+        for name, meet in FATES.items():
+            for file in Path(os.environ.get("FATE_FOLDER", "/nowhere")).glob(f"{name}*"):
+                if _taken(file):
+                    meet()
+        return sum(stage.width * stage.depth for stage in candidate.spec.stages)
+
+    def reference(self, limit: float | None) -> float | None:
+        return None
+
+
+def _taken(file: Path) -> bool:
+    try:
+        file.unlink()
+    except FileNotFoundError:  # another worker was faster
+        return False
+    return True
+
+
+def _hang() -> None:
+    while True:
+        signal.pause()
+
+
+def _eat_memory() -> None:
+    """In a control group of its own with little memory, so that the kernel has one process to kill."""
+    group = _GROUPS / f"fate-{os.getpid()}"
+    group.mkdir()
+    limit = next(file for file in (group / "memory.max", group / "memory.limit_in_bytes") if file.exists())
+    limit.write_text(str(_MOST_BYTES))
+    (group / "cgroup.procs").write_text(str(os.getpid()))
+    page = resource.getpagesize()
+    eaten = [bytearray(2**24) for _ in range(_MOST_BYTES // 2**24 + 8)]
+    for block in eaten:  # touched, or it would take no room
+        block[::page] = b"x" * len(block[::page])
+    raise AssertionError("the kernel let it live")
+
+
+FATES: dict[str, Callable[[], None]] = {"hang": _hang, "memory": _eat_memory}
+
+
+def install(folder: Path) -> None:
+    """Make `fate` known to processes with `folder` and this file's folder on their path, as another package would."""
+    info = folder / "fate-0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: fate\nVersion: 0\n")
+    (info / "entry_points.txt").write_text("[mlpnas.objectives]\nfate = fate:Fate\n")

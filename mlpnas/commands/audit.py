@@ -1,0 +1,58 @@
+"""mlpnas audit: what the zero-cost scores of a run were worth."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from mlpnas.record import Record
+    from mlpnas.run import Run
+
+
+def audit(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a path.")],
+    add: Annotated[str, typer.Option(metavar="SCORES", help="Take these now: snip,naswot, or all.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")] = False,
+) -> None:
+    """Compare zero-cost scores, macs and params with the accuracy that training showed, over all and at equal cost."""
+    import json
+    from dataclasses import asdict
+
+    from mlpnas.commands._table import print_table
+    from mlpnas.errors import RunError
+    from mlpnas.objectives import scores
+    from mlpnas.report.audit import HEADINGS, audited, explained, rows
+    from mlpnas.run import Run
+
+    found, wanted = Run(run), scores(add)
+    records = _scored(found, wanted) if wanted else found.done()
+    audits = audited(found, records)
+    if not audits:
+        raise RunError(f"{found.path}: no finished trial with a zero-cost score; --add all takes them now")
+    if as_json:
+        print(json.dumps([asdict(audit) for audit in audits]))
+    else:
+        print_table(HEADINGS, rows(audits), right={*HEADINGS[1:-1]})
+        print(explained(audits))
+
+
+def _scored(run: "Run", names: tuple[str, ...]) -> "list[Record]":
+    """The finished trials with these scores among their values; nothing is written."""
+    from dataclasses import replace
+    from sys import stderr
+
+    import torch
+
+    from mlpnas.datasets import DataRef, load
+    from mlpnas.objectives import Candidate, measure
+    from mlpnas.training.recipe import Recipe
+
+    data, device = load(DataRef.from_json(run.manifest.data)), "cuda" if torch.cuda.is_available() else "cpu"
+    scored, done = [], run.done()
+    for number, record in enumerate(done, 1):
+        print(f"\r{number} of {len(done)} trials", end="", file=stderr, flush=True)
+        recipe = Recipe.loads(record.recipe) if record.recipe else Recipe.from_json(run.manifest.recipe)
+        values = measure(names, Candidate(run.spec(record), device, recipe=recipe, data=data, seed=record.seed))
+        scored.append(replace(record, values={**record.values, **values}))
+    print(file=stderr)
+    return scored

@@ -1,0 +1,44 @@
+"""mlpnas doctor: whether a search would go well here."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from mlpnas.engine.checkup import Finding
+
+_SIGNS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "problem": ("PROBLEM", "bold red")}
+
+
+def doctor(
+    ray: Annotated[bool, typer.Option(help="Start Ray and measure its overhead per trial, 10 to 20 s.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")] = False,
+) -> None:
+    """Look at packages, processors, memory, disks, data and Ray; exits with 1 where something is a problem."""
+    import json
+    from contextlib import redirect_stdout
+    from dataclasses import asdict
+    from sys import stderr, stdout
+
+    from mlpnas.engine.checkup import findings
+
+    output, seen = stdout, []
+    with redirect_stdout(stderr):  # Ray prints of its own accord
+        for finding in findings(ray):
+            seen.append(finding)
+            if not as_json:
+                _show(finding, output)
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in seen]))
+    raise typer.Exit(any(finding.state == "problem" for finding in seen))
+
+
+def _show(finding: "Finding", output: object) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    sign, style = _SIGNS[finding.state]
+    line = Text.assemble((f"{sign:8}", style), f"{finding.name:14}", finding.text)
+    if finding.remedy:
+        line.append(f"\n{'':22}{finding.remedy}", style="bold")
+    Console(file=output).print(line, soft_wrap=True)  # type: ignore[arg-type]

@@ -1,0 +1,122 @@
+"""A pool of workers that live as long as the search: for evaluations that take less time than a worker's start.
+
+The pool knows nothing of what its workers are; see `Workers`.
+"""
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any, Protocol
+
+from mlpnas.engine.driver import Driver
+from mlpnas.errors import RunError
+from mlpnas.job import Job, Outcome, Waiting
+from mlpnas.record import EpochRow
+
+Answer = Mapping[str, Any]
+_FALSE_STARTS = 3  # in a row, after which no worker will ever start
+
+
+class Workers(Protocol):
+    """Processes, each of which is asked one thing at a time.
+
+    Answers: {"ready": True} to hire, {"begun": True} to begin, then {"row": ...}, {"waiting": ...}, {"outcome": ...} or
+    {"fatal": text} to go_on, and {"died": reason} at any time.
+    """
+
+    def hire(self) -> Hashable: ...
+
+    def begin(self, worker: Any, job: Job) -> None: ...
+
+    def go_on(self, worker: Any) -> None: ...
+
+    def answers(self) -> Iterable[tuple[Hashable, Answer]]: ...
+
+    def kill(self, worker: Any) -> None: ...
+
+
+class Pool:
+    """Keeps `count` workers busy with the driver's jobs; one that dies or hangs is replaced."""
+
+    def __init__(self, driver: Driver, workers: Workers, count: int) -> None:
+        self.driver, self.workers, self.count = driver, workers, count
+        self._idle: list[Hashable] = []
+        self._jobs: dict[Hashable, Job] = {}
+        self._again: list[Job] = []
+        self._lost: set[int] = set()
+        self._hung: dict[int, str] = {}
+        self._is_over = False
+        self._false_starts = 0
+
+    def run(self) -> None:
+        """Until the driver has no more jobs.
+
+        Raises:
+            RunError: no worker starts, or none could evaluate anything.
+        """
+        for _ in range(self.count):
+            self.workers.hire()
+        while self._hand_out():
+            for worker, answer in self.workers.answers():
+                self._take(worker, answer)
+            self._kill_what_hangs()
+
+    def _hand_out(self) -> bool:
+        """Jobs to the idle; whether there is anything left to wait for."""
+        while self._idle and (job := self._next()):
+            worker = self._idle.pop()
+            self._jobs[worker] = job
+            self.workers.begin(worker, job)
+        return bool(self._jobs) or not self._idle
+
+    def _next(self) -> Job | None:
+        if self._again:
+            return self._again.pop()
+        job = None if self._is_over else self.driver.next_job()
+        self._is_over = job is None
+        return job
+
+    def _take(self, worker: Hashable, answer: Answer) -> None:
+        if "died" in answer:
+            self._replace(worker, answer["died"])
+        elif "ready" in answer:
+            self._false_starts = 0
+            self._idle.append(worker)
+        elif "fatal" in answer:
+            raise RunError(answer["fatal"])
+        elif "outcome" in answer:
+            self._idle.append(worker)
+            self.driver.finish(self._jobs.pop(worker).trial, Outcome(**answer["outcome"]))
+        else:
+            self._tell(self._jobs[worker].trial, answer)
+            self.workers.go_on(worker)
+
+    def _tell(self, trial: int, answer: Answer) -> None:
+        if "begun" in answer:
+            self.driver.begin(trial)
+        elif "row" in answer:
+            self.driver.report(trial, EpochRow(**answer["row"]))
+        else:
+            self.driver.wait(trial, Waiting(**answer["waiting"]))
+
+    def _replace(self, worker: Hashable, reason: str) -> None:
+        """Another worker takes up the job; of one that hung, or was lost before, the end is a failure."""
+        job = self._jobs.pop(worker, None)
+        self._false_starts += job is None
+        if self._false_starts >= _FALSE_STARTS:
+            raise RunError(f"no worker starts: {reason}; `mlpnas doctor` may know why")
+        self.workers.hire()
+        if job is None:
+            return
+        if job.trial in self._hung or job.trial in self._lost:
+            error = self._hung.get(job.trial) or f"{reason}; twice"
+            self.driver.finish(job.trial, Outcome("failed", error=error))
+        else:
+            self._lost.add(job.trial)
+            self._again.append(job)
+            self.driver.requeue(job.trial, reason)
+
+    def _kill_what_hangs(self) -> None:
+        overdue = self.driver.watch.overdue()
+        for worker, job in self._jobs.items():
+            if job.trial in overdue and job.trial not in self._hung:
+                self._hung[job.trial] = overdue[job.trial]
+                self.workers.kill(worker)

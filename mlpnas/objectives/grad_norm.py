@@ -1,0 +1,14 @@
+"""Gradient norm (arXiv:2101.08134, section 3.1): log of the sum of the Euclidean norms of the weights' gradients."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mlpnas.nets.network import Network
+from mlpnas.objectives._scores import Score, gradients, matrices
+
+
+class GradNorm(Score):
+    def score(self, network: Network, images: Tensor, labels: Tensor) -> Tensor:
+        found = gradients(F.cross_entropy(network(images), labels), matrices(network))
+        return torch.stack([gradient.norm() for gradient in found]).sum().log()

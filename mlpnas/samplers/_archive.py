@@ -1,0 +1,131 @@
+"""What a sampler has proposed and was told, as arrays."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpnas.pareto import on_front
+from mlpnas.record import Record
+from mlpnas.samplers import Domain
+from mlpnas.space.codes import Candidates, Codes, decode, encode
+from mlpnas.space.space import Window
+from mlpnas.space.tables import Draw
+from mlpnas.space.tree import Answers
+
+INFEASIBLE = ("diverged", "out_of_memory", "over_budget")  # the architecture's own fault; "failed" may be the machine's
+SIGN = {"maximize": 1.0, "minimize": -1.0}  # times a value: more is better
+_RESULTS = ("done", "stopped")
+Floats = NDArray[np.float64]
+_DRAWS = 20
+_EDITS, _LOOKS = 4, 20
+
+
+class Archive:
+    """Architectures by codes: those that have results, those that are running, and all that were ever proposed.
+
+    Attributes:
+        seen: the codes of every proposal and record, as bytes.
+        records: those with news and with answers, in the order they were told.
+    """
+
+    def __init__(self, domain: Domain, window: Window, objectives: Mapping[str, str]) -> None:
+        self.domain, self.window, self.objectives = domain, window, dict(objectives)
+        self.seen: set[bytes] = set()
+        self.records: list[Record] = []
+        self._codes: list[Codes] = []
+        self._running: dict[int, tuple[Codes, Mapping[str, float]]] = {}
+
+    def encode(self, answers: Answers) -> Codes:
+        """(questions,)"""
+        return encode(self.domain.questions, [answers])[0]
+
+    def build(self, codes: Codes, rng: np.random.Generator) -> Draw:
+        """The architecture of codes that lie inside the window."""
+        return self.domain.fit(decode(self.domain.questions, codes), self.window, rng)
+
+    def propose(self, trial: int, draw: Draw) -> None:
+        codes = self.encode(draw.answers)
+        self._running[trial] = codes, draw.costs
+        self.seen.add(codes.tobytes())
+
+    def tell(self, record: Record) -> None:
+        self._running.pop(record.trial, None)
+        if record.answers:  # a published model may lie outside the space
+            codes = self.encode(dict(record.answers))
+            self.seen.add(codes.tobytes())
+            if record.origin != "duplicate":
+                self.records.append(record)
+                self._codes.append(codes)
+
+    @property
+    def proposed(self) -> int:
+        """How many architectures have results or are running."""
+        return len(self.seen)
+
+    @property
+    def running(self) -> Candidates:
+        """In the order of proposing."""
+        rows = list(self._running.values())
+        costs = {name: np.array([costs[name] for _, costs in rows]) for name in self.domain.quantities}
+        return Candidates(self._stacked([codes for codes, _ in rows]), costs)
+
+    @property
+    def codes(self) -> Codes:
+        """(records, questions)"""
+        return self._stacked(self._codes)
+
+    def _stacked(self, rows: list[Codes]) -> Codes:
+        return np.array(rows, np.int16).reshape(-1, len(self.domain.questions))
+
+    def values(self, name: str) -> Floats:
+        """(records,) of one objective or cost; nan where a record has none."""
+        return np.array([record.values.get(name, np.nan) for record in self.records], float)
+
+    def scores(self) -> Floats:
+        """(records, objectives), more is better; -inf in the rows of trials that did not finish well."""
+        points = np.stack([SIGN[to] * self.values(name) for name, to in self.objectives.items()], axis=1)
+        is_done = np.array([record.is_done for record in self.records], bool)
+        done = np.asarray(np.isfinite(points).all(axis=1) & is_done)
+        return np.where(done[:, None], points, -np.inf)
+
+    def known(self, objectives: Sequence[str]) -> NDArray[np.int64]:
+        """The records with a result: values of these objectives, or a failure of their own."""
+        valued = np.isfinite(np.stack([self.values(name) for name in objectives], axis=1)).all(axis=1)
+        results = np.array([record.status in _RESULTS for record in self.records], bool)
+        failures = np.array([record.status in INFEASIBLE for record in self.records], bool)
+        return np.flatnonzero(np.asarray(valued & results) | failures)
+
+    def fidelity(self) -> Floats:
+        """(records,) log of the share of the whole training that each has had; 0 but for those that were stopped."""
+        epochs = np.array([max(record.epochs, 1) for record in self.records], float)
+        is_stopped = np.array([record.status == "stopped" for record in self.records], bool)
+        return np.where(is_stopped, np.log(epochs / epochs.max(initial=1.0)), 0.0)
+
+    def is_seen(self, codes: Codes) -> NDArray[np.bool_]:
+        """(n,) for codes (n, questions)."""
+        return np.array([row.tobytes() in self.seen for row in codes], bool)
+
+    def unseen(self, rng: np.random.Generator) -> Draw:
+        """Uniform inside the window, something new where it is found."""
+        for _ in range(_DRAWS):
+            draw = self.domain.draw(rng, self.window)
+            if self.encode(draw.answers).tobytes() not in self.seen:
+                break
+        return draw
+
+    def near(self, codes: Codes, rng: np.random.Generator) -> Draw:
+        """Something new with as few edits as can be; codes: (n, questions) to start from, one of them each time."""
+        for edits in range(1, _EDITS + 1):
+            parents = codes[rng.integers(len(codes), size=_LOOKS)]
+            found = self.domain.mutated(parents, [edits] * _LOOKS, self.window, rng).codes
+            new = np.flatnonzero(~self.is_seen(found))
+            if len(new):
+                return self.build(found[new[0]], rng)
+        return self.unseen(rng)
+
+
+def front(scores: Floats) -> NDArray[np.int64]:
+    """The finite rows that no other beats; more is better."""
+    finite = np.flatnonzero(np.isfinite(scores).all(axis=1))
+    return finite[on_front(scores[finite], ["maximize"] * scores.shape[1])]

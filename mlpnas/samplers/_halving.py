@@ -1,0 +1,51 @@
+"""Asynchronous successive halving (Li et al., MLSys 2020), by rank among trials of similar cost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+_BINS = 4
+
+
+class _Result(NamedTuple):
+    trial: int
+    cost: float
+    value: float
+
+
+@dataclass
+class Halving:
+    """Decides which trials are trained on, from one rung to the next.
+
+    Args:
+        rungs: trained epochs, rising; of those that reach one, 1 in (next rung / this rung) goes on.
+        by_cost: rank within bins of equal cost, so that a small network is never left for being small.
+    """
+
+    rungs: Sequence[int]
+    by_cost: bool = True
+    _results: dict[int, list[_Result]] = field(default_factory=dict)
+    _promoted: set[tuple[int, int]] = field(default_factory=set)
+
+    def report(self, trial: int, epochs: int, cost: float, value: float) -> None:
+        """A trial has reached a rung. value: more is better."""
+        self._results.setdefault(epochs, []).append(_Result(trial, cost, value))
+
+    def promoted(self) -> tuple[int, int] | None:
+        """The next trial that is to be trained on, and up to which rung; None while nothing deserves it."""
+        for rung, following in reversed(list(zip(self.rungs, self.rungs[1:], strict=False))):
+            for best in self._best(self._results.get(rung, []), following / rung):
+                if (best.trial, rung) not in self._promoted:
+                    self._promoted.add((best.trial, rung))
+                    return best.trial, following
+        return None
+
+    def _best(self, results: Sequence[_Result], factor: float) -> list[_Result]:
+        """The best 1 / factor of each bin, best first."""
+        bins = int(np.clip(len(results) / (2 * factor), 1, _BINS)) if self.by_cost else 1
+        by_cost = sorted(results, key=lambda result: result.cost)
+        parts = [by_cost[len(by_cost) * k // bins : len(by_cost) * (k + 1) // bins] for k in range(bins)]
+        best = [sorted(part, key=lambda r: -r.value)[: int(len(part) / factor)] for part in parts]
+        return sorted((result for part in best for result in part), key=lambda r: -r.value)

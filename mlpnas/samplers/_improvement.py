@@ -1,0 +1,52 @@
+"""Exact expected improvement of an uncertain value, at a cost that is known."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr  # type: ignore[import-untyped]
+
+Floats = NDArray[np.float64]
+
+
+def expected_improvement(mean: Floats, deviation: Floats, best: Floats | float) -> Floats:
+    """E max(0, y - best) for normal y (Jones et al., Efficient Global Optimization, 1998)."""
+    scaled = (mean - best) / deviation
+    density = np.exp(-(scaled**2) / 2) / np.sqrt(2 * np.pi)
+    return deviation * (scaled * ndtr(scaled) + density)
+
+
+class Staircase(NamedTuple):
+    """The best value at each cost or less: levels[k] from costs[k] on; costs[0] is -inf."""
+
+    costs: Floats
+    levels: Floats
+
+    @classmethod
+    def of(cls, costs: Floats, values: Floats, worst: float) -> "Staircase":
+        """Through points; `worst` is the level before the first."""
+        order = np.lexsort((-values, costs))
+        highest = np.maximum.accumulate(np.concatenate([[worst], values[order]]))
+        rises = np.flatnonzero(np.diff(highest) > 0)
+        return cls(np.concatenate([[-np.inf], costs[order][rises]]), np.concatenate([[worst], highest[rises + 1]]))
+
+    def at(self, costs: Floats) -> Floats:
+        return self.levels[np.searchsorted(self.costs, costs, side="right") - 1]
+
+
+def expected_hypervolume_improvement(
+    mean: Floats, deviation: Floats, costs: Floats, stairs: Staircase, dearest: float
+) -> Floats:
+    """E of the area that a new point adds between the staircase and the cost `dearest`.
+
+    As the cost c is known, the area is a sum of strips of known width: with the levels g_k on [t_k, t_k+1),
+
+        sum_k max(0, t_k+1 - max(t_k, c)) E max(0, y - g_k).
+
+    Args:
+        mean, deviation: (n,) of the uncertain value y, more is better.
+        costs: (n,) less is better.
+    """
+    ends = np.append(stairs.costs[1:], dearest)
+    widths = np.maximum(ends - np.maximum.outer(costs, stairs.costs), 0.0)
+    return (widths * expected_improvement(mean[:, None], deviation[:, None], stairs.levels)).sum(axis=1)

@@ -1,0 +1,82 @@
+"""Aging evolution (Real et al., Regularized Evolution, AAAI 2019) on the tree of questions, for several objectives.
+
+The latest results are the population, so that the oldest die. The better of a few random members becomes a parent: by
+non-dominated rank, then by crowding distance (Deb et al., IEEE TEC 6(2), 2002). A child is one edit of a parent, or of
+the crossing of two.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpnas.pareto import on_front
+from mlpnas.record import Record
+from mlpnas.samplers import Domain, Proposal
+from mlpnas.samplers._archive import Archive, Floats
+from mlpnas.space.codes import Codes
+from mlpnas.space.space import Window
+from mlpnas.space.tables import Draw
+
+_STARTS = 10
+_POPULATION = 50
+_TOURNAMENT = 10
+_CROSSED = 0.5  # share of the children that have two parents
+
+
+class Evolution:
+    def __init__(self, domain: Domain, window: Window, objectives: Mapping[str, str], seed: int) -> None:
+        self.domain, self.window, self.seed = domain, window, seed
+        self.archive = Archive(domain, window, objectives)
+
+    def ask(self, trial: int) -> Proposal:
+        rng = np.random.default_rng([self.seed, trial])
+        draw = self._child(rng) if self.archive.proposed >= _STARTS else self.archive.unseen(rng)
+        self.archive.propose(trial, draw)
+        return Proposal(draw)
+
+    def tell(self, record: Record) -> None:
+        self.archive.tell(record)
+
+    def _child(self, rng: np.random.Generator) -> Draw:
+        scores = self.archive.scores()
+        living = np.flatnonzero(np.isfinite(scores).all(axis=1))[-_POPULATION:]
+        if not len(living):
+            return self.archive.unseen(rng)
+        order, codes = ranked(scores[living]), self.archive.codes[living]
+        child = codes[[_parent(order, rng)]]
+        if rng.random() < _CROSSED:
+            child = self._crossed(child, codes[[_parent(order, rng)]], rng)
+        return self.archive.near(child, rng)
+
+    def _crossed(self, mother: Codes, father: Codes, rng: np.random.Generator) -> Codes:
+        children = self.domain.crossed(mother, father, self.window, rng).codes
+        return children if len(children) else mother
+
+
+def _parent(order: NDArray[np.int64], rng: np.random.Generator) -> int:
+    """The best of a few; order: the members, best first."""
+    return int(order[rng.integers(len(order), size=_TOURNAMENT).min()])
+
+
+def ranked(scores: Floats) -> NDArray[np.int64]:
+    """Rows, best first: by non-dominated front, within one the lonelier first. scores: more is better."""
+    order: list[int] = []
+    left = np.arange(len(scores))
+    while len(left):
+        best = on_front(scores[left], ["maximize"] * scores.shape[1])
+        crowding = _crowding(scores[left[best]])
+        order += left[best][np.argsort(-crowding, kind="stable")].tolist()
+        left = left[~best]
+    return np.array(order, np.int64)
+
+
+def _crowding(scores: Floats) -> Floats:
+    """Sum over objectives of the gap between the two neighbours, in shares of the range; inf at the ends."""
+    distance = np.zeros(len(scores))
+    for column in scores.T:
+        order = np.argsort(column, kind="stable")
+        gaps = np.full(len(column), np.inf)
+        gaps[1:-1] = (column[order][2:] - column[order][:-2]) / (np.ptp(column) or 1.0)
+        distance[order] += gaps
+    return distance

@@ -1,0 +1,86 @@
+"""Answers as numbers: one row per architecture, one column per question.
+
+A code is the index of the answer among the question's labels, and -1 where the question is not asked.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpnas.space.tree import Answers, Choose
+
+Codes = NDArray[np.int16]
+Floats = NDArray[np.float64]
+
+
+class Candidates(NamedTuple):
+    """Architectures that need not be built to be compared. codes: (n, questions); costs: quantity -> (n,)."""
+
+    codes: Codes
+    costs: Mapping[str, Floats]
+
+
+def encode(questions: Sequence[Choose], answers: Iterable[Answers]) -> Codes:
+    """(rows, questions); answers to other questions are passed over."""
+    numbers = [{label: code for code, label in enumerate(question.labels)} for question in questions]
+    paths = [question.path for question in questions]
+    rows = [[known.get(row.get(path), -1) for path, known in zip(paths, numbers, strict=True)] for row in answers]
+    return np.array(rows, np.int16).reshape(-1, len(paths))
+
+
+def decode(questions: Sequence[Choose], codes: Codes) -> Answers:
+    """The answers of one row."""
+    return {q.path: q.labels[code] for q, code in zip(questions, codes, strict=True) if code >= 0}
+
+
+def distance(rows: Codes, wanted: Codes) -> NDArray[np.int64]:
+    """For each row, its answers that are new or different; a question that is no longer asked costs nothing."""
+    return ((rows >= 0) & (rows != wanted)).sum(axis=-1)
+
+
+class Level:
+    """What one level of the tree (the network, a stage) can be: rows of codes, found and edited.
+
+    Args:
+        codes: (rows, questions of the level), no two rows alike.
+    """
+
+    def __init__(self, codes: Codes) -> None:
+        self.codes = codes
+        self._known: dict[int, list[list[list[int]]]] = {}
+
+    def find(self, codes: Codes) -> int | None:
+        """The row with just these answers."""
+        return self._row_of.get(codes.tobytes())
+
+    @cached_property
+    def _row_of(self) -> Mapping[bytes, int]:
+        return {codes.tobytes(): row for row, codes in enumerate(self.codes)}
+
+    @cached_property
+    def editable(self) -> list[int]:
+        """How many questions of each row have other answers."""
+        is_open = np.array([len(np.unique(column[column >= 0])) > 1 for column in self.codes.T], bool)
+        return ((self.codes >= 0) & is_open).sum(axis=1).tolist()
+
+    def edited(self, row: int, rng: np.random.Generator) -> int | None:
+        """One question anew, and by chance what its answer opens; all others as they are. None where nothing fits."""
+        options: Any = self._edits(row)
+        while options and not isinstance(options, int):  # a question, an answer, a row
+            options = options[rng.integers(len(options))]
+        return options if isinstance(options, int) else None
+
+    def _edits(self, row: int) -> list[list[list[int]]]:
+        """By question and other answer: the rows that differ in it and, besides, in what only one of them asks."""
+        if row not in self._known:
+            own = self.codes[row]
+            differ = (self.codes != own) & (self.codes >= 0) & (own >= 0)
+            near = np.flatnonzero(differ.sum(axis=1) == 1)
+            found: dict[int, dict[int, list[int]]] = {}
+            for other, question in zip(near.tolist(), differ[near].argmax(axis=1).tolist(), strict=True):
+                found.setdefault(question, {}).setdefault(int(self.codes[other, question]), []).append(other)
+            self._known[row] = [list(answers.values()) for answers in found.values()]
+        return self._known[row]

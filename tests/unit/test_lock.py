@@ -1,0 +1,79 @@
+"""One writer per run, on file systems with locks and without."""
+
+import errno
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlpnas.engine.lock import writing
+from mlpnas.errors import RunError
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from mlpnas.engine.lock import writing
+with writing(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(100)
+"""
+
+
+@pytest.fixture
+def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+
+
+def test_a_second_writer_is_refused_until_the_first_has_ended(tmp_path: Path) -> None:
+    with writing(tmp_path), pytest.raises(RunError, match="is searching here"), writing(tmp_path):
+        pass
+    with writing(tmp_path):
+        pass
+
+
+def test_the_holder_is_named_and_a_kill_releases_the_lock(tmp_path: Path) -> None:
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout
+    assert holder.stdout.readline() == "held\n"
+    name = f"process {holder.pid} on {socket.gethostname()}"
+    with pytest.raises(RunError, match=f"{name} is searching"), writing(tmp_path):
+        pass
+    holder.send_signal(signal.SIGKILL)
+    holder.communicate()
+    with writing(tmp_path):
+        pass
+
+
+def test_without_locks_the_name_alone_keeps_others_out(tmp_path: Path, no_locks: None) -> None:
+    with writing(tmp_path), pytest.raises(RunError, match=r"knows no locks.*delete .*\.lock"), writing(tmp_path):
+        pass
+    with writing(tmp_path):
+        pass
+
+
+def test_without_locks_a_process_that_is_gone_holds_nothing(tmp_path: Path, no_locks: None) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    (tmp_path / ".lock").write_text(f"process {gone.pid} on {socket.gethostname()}")
+    with writing(tmp_path):
+        pass
+    (tmp_path / ".lock").write_text(f"process {gone.pid} on elsewhere")
+    with pytest.raises(RunError, match="on elsewhere"), writing(tmp_path):
+        pass
+
+
+def test_another_error_is_not_taken_for_a_lack_of_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(OSError, match="Input/output"), writing(tmp_path):
+        pass

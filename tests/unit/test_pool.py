@@ -1,0 +1,107 @@
+"""The pool with workers that are made up: what they answer, and when they die, is written down beforehand."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlpnas.engine import watch as watch_module
+from mlpnas.engine.pool import Answer, Pool
+from mlpnas.errors import RunError
+from mlpnas.job import Job, Outcome
+from mlpnas.record import EpochRow
+from mlpnas.run import Run
+from tests.drivers import new_driver
+
+DONE = {"outcome": asdict(Outcome("done", {"top1": 0.5}, 1, 0.1))}
+DEATH = {"died": "it was killed"}
+
+
+class Scripted:
+    """Workers that answer to each trial as the script says, and well where it says nothing more; None: never."""
+
+    def __init__(self, script: dict[int, list[Answer | None]] | None = None, starts: bool = True) -> None:
+        self.script, self.starts = script or {}, starts
+        self.hired = 0
+        self.trials: dict[int, int] = {}
+        self.answered: list[tuple[int, Answer]] = []
+        self.most_at_once = 0
+
+    def hire(self) -> int:
+        self.hired += 1
+        self.answered.append((self.hired, {"ready": True} if self.starts else DEATH))
+        return self.hired
+
+    def begin(self, worker: int, job: Job) -> None:
+        self.trials[worker] = job.trial
+        self.most_at_once = max(self.most_at_once, len(self.trials))
+        self.answered.append((worker, {"begun": True}))
+
+    def go_on(self, worker: int) -> None:
+        left = self.script.get(self.trials[worker], [])
+        answer = left.pop(0) if left else DONE
+        if answer is not None:
+            self.answered.append((worker, answer))
+
+    def kill(self, worker: int) -> None:
+        self.answered.append((worker, DEATH))
+
+    def answers(self) -> Iterator[tuple[int, Answer]]:
+        answered, self.answered = self.answered, []
+        for worker, answer in answered:
+            if not {"outcome", "died"}.isdisjoint(answer):
+                self.trials.pop(worker, None)
+            yield worker, answer
+
+
+def _search(folder: Path, workers: Scripted, count: int = 2, **changes: Any) -> tuple[Run, list[dict[str, Any]]]:
+    driver, events = new_driver(folder, trials=4, **changes)
+    Pool(driver, workers, count).run()
+    return Run(folder), events
+
+
+def test_all_workers_are_kept_busy_and_none_is_replaced(tmp_path: Path) -> None:
+    row = {"row": asdict(EpochRow(0, 1, 1.0, 1.0, 0.5, 0.1, 1e-3))}
+    workers = Scripted({0: [row, {"waiting": {"reason": "no room"}}]})
+    run, events = _search(tmp_path, workers)
+    assert [record.status for record in run.records if record.origin != "duplicate"] == ["done"] * 4
+    assert (workers.hired, workers.most_at_once) == (2, 2)
+    assert run.epochs().num_rows == 1
+    assert {"event": "note", "text": "trial 0 waits: no room"} in events
+
+
+def test_a_trial_whose_worker_dies_begins_again_on_another(tmp_path: Path) -> None:
+    workers = Scripted({1: [DEATH]})
+    run, events = _search(tmp_path, workers)
+    assert {record.status for record in run.records} == {"done"}
+    assert workers.hired == 3
+    assert {"event": "note", "text": "trial 1 begins again: it was killed"} in events
+
+
+def test_a_trial_that_loses_two_workers_has_failed(tmp_path: Path) -> None:
+    run, _ = _search(tmp_path, Scripted({1: [DEATH, DEATH]}))
+    assert [(r.trial, r.error) for r in run.records if r.status == "failed"] == [(1, "it was killed; twice")]
+    assert sum(record.is_done and record.origin != "duplicate" for record in run.records) == 3
+
+
+def test_a_worker_that_hangs_is_killed_and_its_trial_has_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = iter(range(0, 10**6, 5))
+    monkeypatch.setattr(watch_module, "monotonic", lambda: next(seconds))
+    run, _ = _search(tmp_path, Scripted({0: [None]}), trial_seconds=60.0)
+    (failed,) = [record for record in run.records if record.status == "failed"]
+    assert failed.trial == 0
+    assert failed.error.startswith("time limit 60s reached; the worker hung")
+
+
+def test_workers_that_never_start_end_the_search(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no worker starts: it was killed"):
+        _search(tmp_path, Scripted(starts=False))
+
+
+def test_what_no_candidate_would_survive_ends_the_search(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no such file"):
+        _search(tmp_path, Scripted({0: [{"fatal": "no such file"}]}))

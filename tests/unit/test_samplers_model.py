@@ -1,0 +1,110 @@
+"""The model of known_cost, piece by piece: against finite differences, sampling and closed cases."""
+
+import numpy as np
+import pytest
+from scipy.optimize import check_grad
+
+from mlpnas.samplers._gp import GaussianProcess, Inputs, Kernel, Parameters, learned
+from mlpnas.samplers._halving import Halving
+from mlpnas.samplers._improvement import Staircase, expected_hypervolume_improvement, expected_improvement
+
+SIZES = [3, 2, 4]
+
+
+def _inputs(count: int, seed: int = 0) -> Inputs:
+    rng = np.random.default_rng(seed)
+    codes = np.stack([rng.integers(-1, size, count) for size in SIZES], axis=1).astype(np.int16)
+    return Inputs(codes, rng.normal(size=count), rng.choice([0.0, np.log(0.1)], count))
+
+
+def _parameters(seed: int) -> Parameters:
+    return Parameters.of(np.random.default_rng(seed).normal(-1, 0.5, 5 + len(SIZES)))
+
+
+def test_covariance_is_the_formula() -> None:
+    first, second, parameters = _inputs(5), _inputs(4, 1), _parameters(2)
+    a, b, length, _, fidelity = np.exp(parameters[:-1])
+    for i in range(5):
+        for j in range(4):
+            differ = (np.exp(parameters.weights) * (first.codes[i] != second.codes[j])).sum()
+            apart = fidelity * abs(first.fidelity[i] - second.fidelity[j])
+            trend = b * np.exp(-((first.cost[i] - second.cost[j]) ** 2) / (2 * length**2))
+            drift = min(-first.fidelity[i], -second.fidelity[j])
+            expected = a * np.exp(-differ - apart) + trend + drift
+            assert Kernel(SIZES).covariance(parameters, first, second)[i, j] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_gradient_is_that_of_the_loss(seed: int) -> None:
+    inputs, outputs = _inputs(15), np.random.default_rng(seed).normal(size=15)
+    loss = Kernel(SIZES).loss
+    at = _parameters(seed).flat()
+    assert check_grad(lambda x: loss(x, inputs, outputs)[0], lambda x: loss(x, inputs, outputs)[1], at) < 1e-3
+
+
+def test_learns_which_question_matters() -> None:
+    inputs = _inputs(80)._replace(fidelity=np.zeros(80))
+    outputs = np.where(inputs.codes[:, 2] == 1, 1.0, -0.5)
+    weights = learned(SIZES, inputs, outputs).weights
+    assert weights.argmax() == 2
+
+
+def test_predicts_what_it_was_told_and_doubts_the_rest() -> None:
+    inputs = _inputs(12)._replace(fidelity=np.zeros(12))
+    codes, rows = np.unique(inputs.codes, axis=0, return_index=True)
+    inputs, outputs = inputs.take(rows), np.linspace(-1, 1, len(codes))
+    parameters = Parameters.prior(3)._replace(noise=np.log(1e-5))
+    mean, deviation = GaussianProcess(SIZES, parameters, inputs, outputs).predict(inputs)
+    assert mean == pytest.approx(outputs, abs=0.01)
+    away = Inputs(np.full((1, 3), 5, np.int16) % np.array(SIZES, np.int16), np.array([9.0]), np.zeros(1))
+    assert GaussianProcess(SIZES, parameters, inputs, outputs).predict(away)[1][0] > 3 * deviation.max()
+
+
+def test_expected_improvement_against_sampling() -> None:
+    rng = np.random.default_rng(0)
+    drawn = rng.normal(0.3, 0.7, 400_000)
+    found = expected_improvement(np.array([0.3]), np.array([0.7]), 0.5)[0]
+    assert found == pytest.approx(np.maximum(drawn - 0.5, 0).mean(), rel=0.01)
+
+
+def test_staircase_keeps_the_best_at_each_cost() -> None:
+    stairs = Staircase.of(np.array([3.0, 1.0, 2.0, 2.0]), np.array([0.4, 0.2, 0.6, 0.5]), worst=0.1)
+    assert stairs.costs.tolist() == [-np.inf, 1.0, 2.0]
+    assert stairs.levels.tolist() == [0.1, 0.2, 0.6]
+    assert stairs.at(np.array([0.5, 1.0, 9.0])).tolist() == [0.1, 0.2, 0.6]
+
+
+@pytest.mark.parametrize("cost", [0.5, 1.5, 2.0, 4.0, 6.0])
+def test_expected_hypervolume_improvement_against_sampling(cost: float) -> None:
+    rng = np.random.default_rng(1)
+    stairs = Staircase.of(np.array([1.0, 2.0, 4.0]), np.array([0.2, 0.6, 0.7]), worst=0.0)
+    grid = np.linspace(0, 5, 2001)
+    levels = stairs.at(grid)
+    drawn = rng.normal(0.5, 0.3, 2000)
+    gains = [(np.maximum(value - levels, 0) * (grid >= cost)).mean() * 5 for value in drawn]
+    found = expected_hypervolume_improvement(np.array([0.5]), np.array([0.3]), np.array([cost]), stairs, 5.0)[0]
+    assert found == pytest.approx(np.mean(gains), abs=0.03)
+
+
+def test_halving_promotes_the_best_of_each_cost() -> None:
+    halving = Halving((1, 3))
+    rng = np.random.default_rng(0)
+    for trial in range(24):  # dear networks are all better
+        halving.report(trial, 1, cost=float(trial), value=trial + rng.random())
+    promoted = []
+    while (found := halving.promoted()) is not None:
+        promoted.append(found)
+    trials = sorted(trial for trial, _ in promoted)
+    assert {rung for _, rung in promoted} == {3}
+    assert trials == [4, 5, 10, 11, 16, 17, 22, 23]
+    assert halving.promoted() is None
+
+
+def test_halving_by_value_alone_and_rung_by_rung() -> None:
+    halving = Halving((1, 2, 4), by_cost=False)
+    for trial in range(4):
+        halving.report(trial, 1, cost=1.0, value=float(-trial))
+    assert [halving.promoted() for _ in range(3)] == [(0, 2), (1, 2), None]
+    halving.report(0, 2, 1.0, 0.3)
+    halving.report(1, 2, 1.0, 0.5)
+    assert halving.promoted() == (1, 4)

@@ -1,0 +1,208 @@
+"""Samplers on a complete table with conditional questions: what they find, and what disturbs them."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mlpnas.plugins import find
+from mlpnas.record import Record
+from mlpnas.samplers import Sampler
+from mlpnas.samplers.evolution import ranked
+
+ROOT = Path(__file__).parents[2]
+QUESTIONS = ["depth", "mixer", "shift", "heads", "ratio"]
+BETTER = ["known_cost", "evolution", "local", "tpe", "nsga2"]
+
+
+def _rows() -> list[dict[str, object]]:
+    """1,500 architectures; the best mixer is the dear one, but only with its right option."""
+    rows = []
+    for depth in range(1, 6):
+        for ratio in range(1, 11):
+            for wide in range(5):
+                branches = [("shift", {"shift": s}) for s in (1, 3, 5)] + [("heads", {"heads": h}) for h in (1, 2, 4)]
+                for mixer, own in branches:
+                    good = {1: 0.0, 3: 0.1, 5: 0.02, 2: 0.3, 4: 0.05}[next(iter(own.values()))]
+                    value = 0.3 + good + 0.05 * depth + 0.1 * np.sin(ratio) + 0.01 * wide
+                    macs = 1e6 * depth * (2.0 if mixer == "heads" else 1.0) * (1 + 0.1 * ratio + 0.05 * wide)
+                    row = {"depth": depth, "mixer": mixer, "shift": None, "heads": None, "ratio": ratio, "wide": wide}
+                    rows.append({**row, **own, "top1": value, "top1_short": value - 0.2, "macs": macs})
+    return rows
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("table") / "table.parquet"
+    pq.write_table(pa.Table.from_pylist(_rows()), file)
+    return file
+
+
+@pytest.fixture(scope="module")
+def bench() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("bench_samplers", ROOT / "benchmarks/samplers.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["bench_samplers"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def table(bench: ModuleType, path: Path):  # type: ignore[no-untyped-def]
+    return bench.Table(path, [*QUESTIONS, "wide"], "top1", "macs", "top1_short")
+
+
+def _search(
+    table, name: str, trials: int, objectives: Mapping[str, str], judge=None, **options: object
+) -> list[Record]:  # type: ignore[no-untyped-def]
+    window = {"macs": (0.0, 8e6)}
+    sampler: Sampler = find("samplers", name)(table, window, objectives, 0, **options)
+    records = []
+    for trial in range(trials):
+        draw = sampler.ask(trial).draw
+        assert 0 < draw.costs["macs"] <= 8e6
+        top1 = float(table.values[draw.row])
+        values = {"top1": top1, "loss": 1 - top1, "latency": draw.costs["macs"] * 1e-9 + 0.01, **draw.costs}
+        record = Record(trial, str(draw.row), "", draw.answers, "done", values=values, epochs=1)
+        records.append(judge(record) if judge else record)
+        sampler.tell(records[-1])
+    return records
+
+
+def _best(table) -> float:  # type: ignore[no-untyped-def]
+    return float(table.values[table.costs <= 8e6].max())
+
+
+def test_known_cost_finds_the_best_with_conditional_questions(table) -> None:  # type: ignore[no-untyped-def]
+    records = _search(table, "known_cost", 60, {"top1": "maximize"})
+    assert max(record.values["top1"] for record in records) > _best(table) - 0.005
+
+
+@pytest.mark.parametrize("name", BETTER)
+def test_better_than_random_and_never_twice(table, name: str) -> None:  # type: ignore[no-untyped-def]
+    objectives = {"top1": "maximize"}
+    mine, random = _search(table, name, 60, objectives), _search(table, "random", 60, objectives)
+    late = [np.mean([record.values["top1"] for record in records[30:]]) for records in (mine, random)]
+    assert late[0] > late[1] + (0.0 if name == "nsga2" else 0.05)  # whose generations have 20 members
+    assert len({record.key for record in mine}) == 60
+
+
+@pytest.mark.parametrize(
+    "objectives",
+    [
+        {"loss": "minimize"},
+        {"top1": "maximize", "macs": "minimize"},
+        {"macs": "minimize", "top1": "maximize"},
+        {"top1": "maximize", "latency": "minimize"},
+        {"top1": "maximize", "latency": "minimize", "macs": "minimize"},
+        {"macs": "minimize"},
+    ],
+    ids=lambda objectives: "+".join(objectives),
+)
+def test_known_cost_takes_any_objectives(table, objectives: dict[str, str]) -> None:  # type: ignore[no-untyped-def]
+    records = _search(table, "known_cost", 35, objectives)
+    late = [record.values["top1"] for record in records[15:]]
+    if "macs" not in objectives and "latency" not in objectives:
+        assert np.mean(late) > 0.6
+    assert len({record.key for record in records}) == 35
+
+
+def test_known_cost_learns_what_fails(table) -> None:  # type: ignore[no-untyped-def]
+    def judge(record: Record) -> Record:
+        if record.answers["mixer"] == "heads":
+            return Record(**{**vars(record), "status": "diverged", "values": {"macs": record.values["macs"]}})
+        return record
+
+    records = _search(table, "known_cost", 50, {"top1": "maximize"}, judge)
+    assert sum(record.status == "diverged" for record in records[12:35]) < 4
+
+
+def test_known_cost_goes_on_where_nothing_can_be_learned(table) -> None:  # type: ignore[no-untyped-def]
+    failed = lambda record: Record(**{**vars(record), "status": "failed", "values": {}})  # noqa: E731
+    assert len({r.key for r in _search(table, "known_cost", 25, {"top1": "maximize"}, failed)}) == 25
+    same = lambda record: Record(**{**vars(record), "values": {**record.values, "top1": 0.5}})  # noqa: E731
+    assert len({r.key for r in _search(table, "known_cost", 25, {"top1": "maximize"}, same)}) == 25
+
+
+def test_running_trials_are_not_proposed_again(table) -> None:  # type: ignore[no-untyped-def]
+    sampler = find("samplers", "known_cost")(table, {}, {"top1": "maximize", "macs": "minimize"}, 0)
+    records = []
+    for trial in range(12):
+        draw = sampler.ask(trial).draw
+        values = {"top1": float(table.values[draw.row]), **draw.costs}
+        sampler.tell(Record(trial, "", "", draw.answers, "done", values=values))
+    for trial in range(12, 28):
+        records.append(sampler.ask(trial).draw.row)
+    assert len(set(records)) == 16
+
+
+def test_a_small_window_is_searched_through(table) -> None:  # type: ignore[no-untyped-def]
+    window = {"macs": (0.0, float(np.sort(table.costs)[29]))}
+    count = int((table.costs <= window["macs"][1]).sum())
+    for name in BETTER:
+        sampler = find("samplers", name)(table, window, {"top1": "maximize"}, 0)
+        rows = set()
+        for trial in range(count + 10):
+            draw = sampler.ask(trial).draw
+            rows.add(draw.row)
+            values = {"top1": float(table.values[draw.row]), **draw.costs}
+            sampler.tell(Record(trial, "", "", draw.answers, "done", values=values))
+        assert len(rows) > 0.9 * count, name
+
+
+def test_stratified_draws_are_spread_over_cost(table) -> None:  # type: ignore[no-untyped-def]
+    records = _search(table, "random", 200, {"top1": "maximize", "macs": "minimize"}, stratify=True)
+    plain = _search(table, "random", 200, {"top1": "maximize", "macs": "minimize"})
+    edges = np.geomspace(table.costs.min(), 8e6, 6)
+    counts = [np.histogram([r.values["macs"] for r in rows], edges)[0] for rows in (records, plain)]
+    assert counts[0].min() >= 30 > counts[1].min()
+
+
+def test_ranks_by_front_then_by_loneliness() -> None:
+    scores = np.array([[0.0, 0.0], [1.0, 0.5], [0.5, 1.0], [0.9, 0.6], [0.2, 0.2]])
+    order = ranked(scores).tolist()
+    assert set(order[:2]) == {1, 2}
+    assert order[2:] == [3, 4, 0]
+
+
+@pytest.mark.parametrize("extra", [[], ["--cap-quantile", "0.3"], ["--cap-quantile", "0.3", "--workers", "4"]])
+@pytest.mark.parametrize("name", ["random", "known_cost", "optuna_tpe_constraints"])
+def test_a_replay_tells_what_was_found(bench, path: Path, name: str, extra: list[str], capsys, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    argv = ["samplers.py", "--table", str(path), "--questions", ",".join([*QUESTIONS, "wide"]), "--maximize", "top1"]
+    argv += ["--cost", "macs", "--sampler", name, "--evals", "20", "--seeds", "2", "--json", "-", *extra]
+    monkeypatch.setattr(sys, "argv", argv)
+    bench.main()
+    found = json.loads(capsys.readouterr().out)
+    assert list(found) == ["sampler", "evals", "seeds", "regret", "hypervolume", "over_cap", "seconds_per_ask"]
+    assert len(found["regret"]) == len(found["hypervolume"]) == 2
+    assert min(found["regret"]) >= 0
+    assert all(0 < share <= 1 for share in found["hypervolume"])
+    assert found["over_cap"] == 0 or name.startswith("optuna")
+
+
+def test_a_replay_at_low_fidelity_finds_more_for_the_same(bench, table) -> None:  # type: ignore[no-untyped-def]
+    window = {"macs": (0.0, 8e6)}
+    replay = bench.Replay(table, window, 0)
+    replay.search("known_cost", 6, 1)
+    assert 0 < len(replay.found) < 6  # some of the budget went to short trainings
+    assert replay.regret() < 0.05
+
+
+def test_a_wrong_column_is_said(path: Path) -> None:
+    argv = ["--table", str(path), "--questions", "nope", "--maximize", "top1", "--cost", "macs"]
+    argv += ["--sampler", "random", "--evals", "1", "--seeds", "1", "--json", "-"]
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks/samplers.py"), *argv], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 1
+    assert "no column" in done.stderr
