@@ -41,7 +41,7 @@ FLAT = ArchSpec(
 )
 SPECS = {"pyramid": PYRAMID, "tokens": TOKENS, "flat": FLAT}
 _SEEN = {stage.mixer.name for spec in SPECS.values() for stage in spec.stages}
-SPECS |= {name: ArchSpec((Stage(32, 1, Layer(name)),), Stem(4), 28) for name in names("mixers") if name not in _SEEN}
+SPECS |= {name: ArchSpec((Stage(224, 1, Layer(name)),), Stem(4), 28) for name in names("mixers") if name not in _SEEN}
 
 
 def disturbed(spec: ArchSpec) -> nn.Module:

@@ -187,8 +187,11 @@ def test_published_models_of_that_cost_stand_on_their_own_axis(backbones: Run) -
         for name in published.names()
         if min(r.values["macs"] for r in backbones.records) <= cost(published.find(name).spec).macs <= 1.05 * 15e9
     }
-    drawn = dict(zip(trace["text"], points(trace), strict=True))
+    hovered = [re.match(r"<b>(\w+)</b>", text)[1] for text in trace["hovertext"]]  # type: ignore[index]
+    drawn = dict(zip(hovered, points(trace), strict=True))
     assert drawn.keys() == wanted.keys() >= {"as_mlp_t", "as_mlp_b", "swin_t", "mixer_s16"}
+    assert all(text in ("", name) for text, name in zip(trace["text"], hovered, strict=True))
+    assert {"as_mlp_t", "as_mlp_b"} <= set(trace["text"])
     for name, (macs, top1) in wanted.items():
         assert drawn[name][0] == macs
         if top1 is not None:
