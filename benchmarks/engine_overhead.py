@@ -1,7 +1,7 @@
 """What the engine costs: seconds per trivial trial of each backend, and the share of the ideal that many workers reach.
 
     python benchmarks/engine_overhead.py [--trials 60] [--workers 2]
-    python benchmarks/engine_overhead.py --nap 1 --trials 260 --workers 16
+    python benchmarks/engine_overhead.py --nap 1 --trials 700 --workers 16
 
 No training, only proposing, passing on and keeping. Ray's start is reported by itself; the rest is from the end of the
 first trial to the end of the last. With --nap every trial sleeps so long, on logical workers: from the moment when all
@@ -75,7 +75,9 @@ def efficiency(run: Run, seconds: float, workers: int) -> tuple[int, float]:
     records = [record for record in run.records if record.origin != "duplicate"]
     changes = sorted([(record.started, 1) for record in records] + [(record.finished, -1) for record in records])
     at_work = accumulate(change for _, change in changes)
-    all_there = next(when for (when, _), count in zip(changes, at_work, strict=True) if count >= workers)
+    all_there = next((when for (when, _), count in zip(changes, at_work, strict=True) if count >= workers), None)
+    if all_there is None:
+        raise SystemExit(f"{len(records)} trials were over before all {workers} workers had started: raise --trials")
     later = [record for record in records if record.started > all_there]
     took = max(record.finished for record in later) - all_there
     return len(later), len(later) * seconds / workers / took

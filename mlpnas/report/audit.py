@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mlpnas.audit import BETTER, EQUAL, TOO_FEW, USELESS, Audit, Tau, audit_records
-from mlpnas.objectives import scores
+from mlpnas.objectives import is_score, scores
 from mlpnas.plugins import find, names
 from mlpnas.record import Record
 from mlpnas.report.wording import label
@@ -32,7 +32,10 @@ def trained_objective(run: Run) -> str:
 
 def rows(audits: Sequence[Audit]) -> list[list[str]]:
     """The table under HEADINGS."""
-    return [[label(a.name), _text(a.overall), _text(a.within), str(a.trials), a.verdict] for a in audits]
+    return [
+        [a.name if is_score(a.name) else label(a.name), _text(a.overall), _text(a.within), str(a.trials), a.verdict]
+        for a in audits
+    ]
 
 
 def explained(audits: Sequence[Audit]) -> str:
