@@ -36,6 +36,7 @@ class Manifest:
 
     Attributes:
         objectives: name -> "maximize" | "minimize"; the first one decides what is best.
+        scores: zero-cost scores that are measured beside the objectives.
         budget: as the user wrote it; limits: with the space's, by cost name (macs, params, latency in seconds, ...).
         reference: the hypervolume's reference point by objective.
         trials: to be trained in all; seconds: of wall time, or None; trial_seconds: of each, or None.
@@ -52,6 +53,7 @@ class Manifest:
     space_hash: str = ""
     seed: int = 0
     sampler: str = ""
+    sampler_options: Mapping[str, bool] = field(default_factory=dict)
     backend: str = ""
     workers: int = 1
     device: str = "cpu"
@@ -62,6 +64,7 @@ class Manifest:
     trial_seconds: float | None = None
     fill: float = 0.0
     objectives: Mapping[str, str] = field(default_factory=dict)
+    scores: tuple[str, ...] = ()
     budget: tuple[str, ...] = ()
     limits: Mapping[str, float] = field(default_factory=dict)
     reference: Mapping[str, float] = field(default_factory=dict)
@@ -82,7 +85,9 @@ class Manifest:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             known = {f.name: data[f.name] for f in fields(cls) if f.name in data}
-            return cls(**known | {name: tuple(known.get(name, ())) for name in ("notes", "budget")})._checked()
+            return cls(
+                **known | {name: tuple(known.get(name, ())) for name in ("notes", "budget", "scores")}
+            )._checked()
         except (FileNotFoundError, NotADirectoryError):
             raise RunError(f"{folder}: no run here (no run.json); `mlpnas runs` lists the runs") from None
         except (ValueError, TypeError, OSError) as error:

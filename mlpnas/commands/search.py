@@ -26,7 +26,11 @@ def search(
     trial_time: Annotated[str | None, typer.Option(help="End a trial, as a failure, after this time: 10m.")] = None,
     data: Annotated[str | None, typer.Option(help="A source (mnist5k, digits, cifar10, ...) or a path.")] = None,
     objectives: Annotated[str, typer.Option(help="By name; the first decides what is best.")] = "top1,macs",
-    sampler: Annotated[str, typer.Option(help="random, tpe or nsga2.")] = "tpe",
+    sampler: Annotated[str, typer.Option(help="known_cost, tpe, nsga2, evolution, local or random.")] = "known_cost",
+    stratify: Annotated[bool, typer.Option("--stratify", help="Spread the random sampler over cost.")] = False,
+    scores: Annotated[
+        str, typer.Option(help="Zero-cost scores to measure beside, for the audit: snip,naswot, or all.")
+    ] = "",
     recipe: Annotated[str, typer.Option(help="auto, smoke, quick, standard, full, or a JSON or YAML file.")] = "auto",
     backend: Annotated[str, typer.Option(help="ray, or local: one trial at a time without Ray.")] = "ray",
     workers: Annotated[int | None, typer.Option(help="Trials at once; one per core or GPU unless given.")] = None,
@@ -51,6 +55,8 @@ def search(
                 time=time,
                 trial_time=trial_time,
                 sampler=sampler,
+                stratify=stratify,
+                scores=scores,
                 objectives=[name.strip() for name in objectives.split(",")],
                 data=data,
                 recipe=recipe,

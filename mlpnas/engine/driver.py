@@ -81,7 +81,11 @@ class Driver:
         longest = max((record.seconds for record in self.known.values()), default=0.0)
         self.watch = Watch(self.run.manifest.trial_seconds, longest)
         self.sampler: Sampler = find("samplers", self.run.manifest.sampler)(
-            space, self.window, self.run.manifest.objectives, self.run.manifest.seed
+            space,
+            self.window,
+            self.run.manifest.objectives,
+            self.run.manifest.seed,
+            **self.run.manifest.sampler_options,
         )
         for record in run.records:
             self.sampler.tell(record)
@@ -270,7 +274,7 @@ class Driver:
 
 def measured(manifest: Manifest) -> tuple[str, ...]:
     """The objectives that workers are asked for, because they do not follow from the spec."""
-    wanted = dict.fromkeys([*manifest.objectives, *manifest.limits])
+    wanted = dict.fromkeys([*manifest.objectives, *manifest.limits, *manifest.scores])
     return tuple(name for name in wanted if name not in QUANTITIES)
 
 

@@ -17,6 +17,7 @@ from mlpnas import datasets
 from mlpnas.engine import machine
 from mlpnas.errors import RunError
 from mlpnas.plugins import find
+from mlpnas.plugins import options as plugin_options
 from mlpnas.run import Manifest
 from mlpnas.space.space import SearchSpace
 from mlpnas.space.tables import QUANTITIES
@@ -40,6 +41,8 @@ class Options:
     seconds: float | None
     trial_seconds: float | None
     sampler: str
+    sampler_options: Mapping[str, bool]
+    scores: tuple[str, ...]
     objectives: tuple[str, ...]
     data: str | None
     recipe: str | Recipe
@@ -75,6 +78,8 @@ def prepare(options: Options, folder: Path) -> Manifest:
         space_hash=space.hash,
         seed=options.seed,
         sampler=options.sampler,
+        sampler_options=options.sampler_options,
+        scores=options.scores,
         backend=options.backend,
         workers=workers,
         device=device,
@@ -98,7 +103,9 @@ def prepare(options: Options, folder: Path) -> Manifest:
 
 
 def _check(options: Options) -> None:
-    find("samplers", options.sampler)
+    known = plugin_options(find("samplers", options.sampler), skip=4)
+    if unknown := [name for name in options.sampler_options if name not in known]:
+        raise RunError(f"--{unknown[0]}: {options.sampler} has no such option; --sampler random has")
     if options.backend not in BACKENDS:
         raise RunError(f"--backend {options.backend}: no such backend; known: {', '.join(BACKENDS)}")
     if options.trials < 1:

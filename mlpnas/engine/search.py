@@ -14,6 +14,7 @@ from mlpnas.engine.lock import writing
 from mlpnas.engine.prepare import Options, prepare
 from mlpnas.errors import RunError
 from mlpnas.files import clear_leftovers, write_text
+from mlpnas.objectives import scores as named_scores
 from mlpnas.record import FAILURES
 from mlpnas.run import Manifest, Run, locate, runs_folder
 from mlpnas.space.space import SearchSpace
@@ -28,7 +29,9 @@ def search(
     trials: int | str | None = None,
     time: str | None = None,
     trial_time: str | None = None,
-    sampler: str = "tpe",
+    sampler: str = "known_cost",
+    stratify: bool = False,
+    scores: str = "",
     objectives: Sequence[str] = ("top1", "macs"),
     data: str | None = None,
     recipe: str | Recipe = "auto",
@@ -51,6 +54,9 @@ def search(
         trials: to train, repeats not counted; None: 24. With `resume` the number in all, or "+20" more.
         time: wall time after which no trial is started, "30m".
         trial_time: wall time that ends a trial, as a failure; with `resume`, None: as before.
+        sampler: who proposes, a file of mlpnas/samplers; docs/search.md says when to take which.
+        stratify: spread the random sampler over cost.
+        scores: zero-cost scores to measure beside the objectives, "snip,naswot" or "all"; for `mlpnas audit`.
         objectives: the first decides what is best; each knows its direction.
         data: a source or a path; None: the embedded digits.
         recipe: auto, a Recipe, the name of one, or a JSON or YAML file.
@@ -85,6 +91,8 @@ def search(
             seconds=seconds(time) if time else None,
             trial_seconds=seconds(trial_time) if trial_time else None,
             sampler=sampler,
+            sampler_options={"stratify": True} if stratify else {},
+            scores=named_scores(scores),
             objectives=tuple(objectives),
             data=data,
             recipe=recipe,

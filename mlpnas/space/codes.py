@@ -28,7 +28,7 @@ def encode(questions: Sequence[Choose], answers: Iterable[Answers]) -> Codes:
     numbers = [{label: code for code, label in enumerate(question.labels)} for question in questions]
     paths = [question.path for question in questions]
     rows = [[known.get(row.get(path), -1) for path, known in zip(paths, numbers, strict=True)] for row in answers]
-    return np.array(rows, np.int16).reshape(-1, len(paths))
+    return np.array(rows, np.int16).reshape(len(rows), len(paths))
 
 
 def decode(questions: Sequence[Choose], codes: Codes) -> Answers:
