@@ -63,10 +63,9 @@ class Archive:
         """How many architectures have results or are running."""
         return len(self.seen)
 
-    @property
-    def running(self) -> Candidates:
-        """In the order of proposing."""
-        rows = list(self._running.values())
+    def running(self, most: int) -> Candidates:
+        """The latest proposals without a result, `most` at most, in the order of proposing."""
+        rows = list(self._running.values())[-most:]
         costs = {name: np.array([costs[name] for _, costs in rows]) for name in self.domain.quantities}
         return Candidates(self._stacked([codes for codes, _ in rows]), costs)
 
@@ -89,12 +88,13 @@ class Archive:
         done = np.asarray(np.isfinite(points).all(axis=1) & is_done)
         return np.where(done[:, None], points, -np.inf)
 
-    def known(self, objectives: Sequence[str]) -> NDArray[np.int64]:
-        """The records with a result: values of these objectives, or a failure of their own."""
+    def known(self, objectives: Sequence[str], costs: Sequence[str]) -> NDArray[np.int64]:
+        """The records with these costs and a result: values of these objectives, or a failure of their own."""
         valued = np.isfinite(np.stack([self.values(name) for name in objectives], axis=1)).all(axis=1)
         results = np.array([record.status in _RESULTS for record in self.records], bool)
         failures = np.array([record.status in INFEASIBLE for record in self.records], bool)
-        return np.flatnonzero(np.asarray(valued & results) | failures)
+        costed = np.asarray(np.stack([self.values(name) for name in costs], axis=1) > 0).all(axis=1)
+        return np.flatnonzero(costed & ((valued & results) | failures))
 
     def fidelity(self) -> Floats:
         """(records,) log of the share of the whole training that each has had; 0 but for those that were stopped."""

@@ -21,7 +21,7 @@ from mlpnas.space.codes import Codes
 
 Floats = NDArray[np.float64]
 _LEAST_NOISE = 1e-6
-_WIDE = 1.5  # standard deviation of the priors, in natural logs
+_WIDE = 1.0  # standard deviation of the priors, in natural logs
 _BOUND = 10.0
 _STEPS = 80
 

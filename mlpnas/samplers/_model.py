@@ -9,7 +9,9 @@ from mlpnas.samplers._improvement import Staircase
 from mlpnas.space.codes import Candidates
 
 _MODELLED = 400  # points: the work grows with the cube
+_FENCE = 1.5  # times the distance of the quartiles, below the lower one: Tukey's
 _NEAR = 0.75  # share of them taken nearest to the front
+_RUNNING = 100  # trials at most that enter before they end, the latest
 _PATIENCE = 10  # the parameters are learned anew after every tenth more results
 
 
@@ -22,7 +24,7 @@ class Model:
 
     Attributes:
         values: (known rows,) what was observed.
-        worst: the lowest decile of the results in `scale_from`.
+        worst: where what is too bad was drawn in to.
     """
 
     def __init__(self, archive: Archive, objective: str, cost: str, scale_from: int | None) -> None:
@@ -43,7 +45,7 @@ class Model:
         rows = self._subset(len(known))
         inputs, values = self._inputs.take(rows), self.values[rows]
         self.process = GaussianProcess(self.sizes, self._parameters(), inputs, values)
-        running = self.archive.running
+        running = self.archive.running(_RUNNING)
         if len(running.codes):  # as what is expected of them: their neighbours become less uncertain, not better
             more = self._at_full_fidelity(running)
             expected, _ = self.process.predict(more)
@@ -83,9 +85,10 @@ class Model:
         groups = [np.flatnonzero(fidelity == level) for level in np.unique(fidelity)]
         for rows in groups:
             found = results[rows][np.isfinite(results[rows])][: self.scale_from]
-            low, high = np.quantile(found, [0.1, 0.9]) if len(found) else (0.0, 0.0)
-            drawn_in = np.maximum(results[rows], low - max(high - low, 1e-9))
-            results[rows], worst = drawn_in - drawn_in.mean(), low - drawn_in.mean()
+            low, high = np.quantile(found, [0.25, 0.75]) if len(found) else (0.0, 0.0)
+            fence = low - _FENCE * max(high - low, 1e-9)
+            drawn_in = np.maximum(results[rows], fence)
+            results[rows], worst = drawn_in - drawn_in.mean(), fence - drawn_in.mean()
         spread = results[max(groups, key=len)].std() or 1.0
         self.values, self.worst = results / spread, worst / spread
 

@@ -9,7 +9,7 @@ Several uncertain objectives, or several costs, are weighed into one by shares t
 values is normal.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -36,11 +36,11 @@ class KnownCost:
         self.archive = Archive(domain, window, objectives)
         self.starts = int(np.clip(len(domain.questions), _FEWEST, _MOST))
         self.costs = [name for name in objectives if name in domain.quantities]
-        wanted = [name for name in domain.quantities if name in self.costs or name in window]
-        axis = [*self.costs, *wanted, *domain.quantities][0]
+        limited = [name for name in domain.quantities if name in window]
+        self.axis = [*self.costs, *limited, *domain.quantities][0]
         scale_from = self.starts if self.costs else None  # a front reaches down to what is bad at a higher cost
         uncertain = [name for name in objectives if name not in domain.quantities]
-        self.models = [Model(self.archive, name, axis, scale_from) for name in uncertain]
+        self.models = [Model(self.archive, name, self.axis, scale_from) for name in uncertain]
 
     def ask(self, trial: int) -> Proposal:
         draw = self._chosen(np.random.default_rng([self.seed, trial]))
@@ -61,13 +61,18 @@ class KnownCost:
         return step(self.archive, rng)
 
     def _best(self, rng: np.random.Generator) -> Draw:
-        """The candidate from which most is expected; raises LinAlgError where a model cannot be learned."""
-        known = self.archive.known([model.objective for model in self.models])
+        """The candidate from which most is expected.
+
+        Raises:
+            LinAlgError: a model cannot be learned.
+        """
+        known = self.archive.known([model.objective for model in self.models], [self.axis, *self.costs])
         for model in self.models:
             model.update(known)
-        shares, prices = rng.dirichlet(np.ones(len(self.models))), rng.dirichlet(np.ones(max(1, len(self.costs))))
+        shares = rng.dirichlet(np.ones(len(self.models)))
+        prices = self._prices(rng)
         values = shares @ [model.at_full_fidelity() for model in self.models]
-        paid = self._paid({name: self.archive.values(name)[known] for name in self.costs}, prices)
+        paid = self._paid([self.archive.values(name)[known] for name in self.costs], prices)
         leaders = front(np.stack([values, -paid], axis=1)) if self.costs else np.argsort(-values)[:_LEADERS]
         candidates = self._candidates(self.archive.codes[known[leaders]], rng)
         if not len(candidates.codes):
@@ -76,28 +81,28 @@ class KnownCost:
         mean, deviation = shares @ beliefs[:, 0], np.sqrt(shares**2 @ beliefs[:, 1] ** 2)
         if self.costs:
             stairs = Staircase.of(paid, values, float(shares @ [model.worst for model in self.models]))
-            costs, dearest = self._paid(candidates.costs, prices), float(self._paid(self._dearest(), prices)[0])
-            gain = expected_hypervolume_improvement(mean, deviation, costs, stairs, dearest)
+            own = self._paid([candidates.costs[name] for name in self.costs], prices)
+            gain = expected_hypervolume_improvement(mean, deviation, own, stairs, self._dearest(prices))
         else:
             gain = expected_improvement(mean, deviation, values.max())
         return self.archive.build(candidates.codes[gain.argmax()], rng)
 
-    def _paid(self, costs: Mapping[str, Floats], prices: Floats) -> Floats:
-        """(n,) the costs that are objectives in one, each in units of the highest; less is better."""
-        signs = [-SIGN[self.archive.objectives[name]] / self.domain.range(name)[1] for name in self.costs]
-        return sum(
-            (price * sign * costs[name] for price, sign, name in zip(prices, signs, self.costs, strict=False)),
-            np.zeros(1),
-        )
+    def _prices(self, rng: np.random.Generator) -> Floats:
+        """(costs,) what a unit of each cost counts, by chance; the highest cost counts about 1."""
+        scale = [-SIGN[self.archive.objectives[name]] / self.domain.range(name)[1] for name in self.costs]
+        return rng.dirichlet(np.ones(len(scale))) * scale if scale else np.zeros(0)
 
-    def _dearest(self) -> Mapping[str, Floats]:
-        """The worst of each cost inside the window."""
-        ends = {}
+    def _paid(self, costs: Sequence[Floats], prices: Floats) -> Floats:
+        """(n,) the costs that are objectives, weighed into one; less is better."""
+        return prices @ np.array(costs) if costs else np.zeros(0)
+
+    def _dearest(self, prices: Floats) -> float:
+        """The worst that can be paid inside the window."""
+        worst = []
         for name in self.costs:
             (low, high), (least, most) = self.domain.range(name), self.window.get(name, (-np.inf, np.inf))
-            is_wanted = self.archive.objectives[name] == "maximize"
-            ends[name] = np.array([max(low, least) if is_wanted else min(high, most)])
-        return ends
+            worst.append(max(low, least) if self.archive.objectives[name] == "maximize" else min(high, most))
+        return float(prices @ worst)
 
     def _candidates(self, leaders: Codes, rng: np.random.Generator) -> Candidates:
         """Unseen ones inside the window: edits of the leaders, and some drawn anew."""
