@@ -22,6 +22,9 @@ class Job:
         objectives: names of those that are only known after training (top1, loss, latency).
         limits: upper bounds on measured objectives (latency, seconds).
         weights: path the trained weights are written to, or "".
+        until: epochs after which the training stops for now; None: the recipe's.
+        checkpoint: path of the training's state: where it is, the training goes on from there; where the training
+            stops for now, it is written. Or "".
         time_limit: seconds of wall time, or None.
     """
 
@@ -33,6 +36,8 @@ class Job:
     limits: Mapping[str, float] = field(default_factory=dict)
     seed: int = 0
     weights: str = ""
+    until: int | None = None
+    checkpoint: str = ""
     device: str = "cpu"
     threads: int = 1
     time_limit: float | None = None
@@ -48,7 +53,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended; `status` is one of record.STATUSES."""
+    """How a job ended; `status` is one of record.STATUSES: "stopped" after `until`, "done" after the last epoch.
+
+    Attributes:
+        epochs: behind the training, earlier jobs' included. seconds: of this job.
+    """
 
     status: str
     values: Mapping[str, float] = field(default_factory=dict)
@@ -73,10 +82,10 @@ class Evaluator(Protocol):
     """Judges candidates, one at a time, in a worker process.
 
     `prepare` does what is needed once in a process, like loading the data; it counts for no job's time.
-    `run` yields an EpochRow after every epoch, Waiting while it must, and one Outcome last. What a candidate does wrong
-    (memory, NaN, crash) is an Outcome with its status and reason, never an exception; only MlpnasError about data or
-    recipe, which no other candidate would survive either, is raised. Closing the iterator early stops the training and
-    frees its memory.
+    `run` yields an EpochRow after every epoch of this job, Waiting while it must, and one Outcome last. What a
+    candidate does wrong (memory, NaN, crash) is an Outcome with its status and reason, never an exception; only
+    MlpnasError about data or recipe, which no other candidate would survive either, is raised. Closing the iterator
+    early stops the training and frees its memory.
     """
 
     def prepare(self, job: Job) -> None: ...

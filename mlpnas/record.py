@@ -1,6 +1,6 @@
 """A Record: what is known about one trial, finished or not. Plain data; the store writes it, samplers are told it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,11 @@ class Record:
     def is_done(self) -> bool:
         """Whether its values may stand on the front."""
         return self.status == "done"
+
+
+def latest(history: Iterable[Record]) -> list[Record]:
+    """What is known of every trial last, in the order of their numbers."""
+    return [record for _, record in sorted({record.trial: record for record in history}.items())]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ import numpy as np
 from mlpnas import pareto
 from mlpnas.errors import RunError
 from mlpnas.files import write_text
-from mlpnas.record import Record
+from mlpnas.record import Record, latest
 from mlpnas.spec import ArchSpec
 from mlpnas.store import Store
 
@@ -39,6 +39,7 @@ class Manifest:
         scores: zero-cost scores that are measured beside the objectives.
         budget: as the user wrote it; limits: with the space's, by cost name (macs, params, latency in seconds, ...).
         reference: the hypervolume's reference point by objective.
+        fidelity: epochs after which trainings are compared and most of them stop, the whole training's last; or none.
         trials: to be trained in all; seconds: of wall time, or None; trial_seconds: of each, or None.
         fill: share of the budget to use at least.
         recipe: as JSON; data: source, path, seed; data_facts: name, fingerprint, classes, images per part.
@@ -65,6 +66,7 @@ class Manifest:
     fill: float = 0.0
     objectives: Mapping[str, str] = field(default_factory=dict)
     scores: tuple[str, ...] = ()
+    fidelity: tuple[int, ...] = ()
     budget: tuple[str, ...] = ()
     limits: Mapping[str, float] = field(default_factory=dict)
     reference: Mapping[str, float] = field(default_factory=dict)
@@ -86,7 +88,7 @@ class Manifest:
             data = json.loads(path.read_text(encoding="utf-8"))
             known = {f.name: data[f.name] for f in fields(cls) if f.name in data}
             return cls(
-                **known | {name: tuple(known.get(name, ())) for name in ("notes", "budget", "scores")}
+                **known | {name: tuple(known.get(name, ())) for name in ("notes", "budget", "scores", "fidelity")}
             )._checked()
         except (FileNotFoundError, NotADirectoryError):
             raise RunError(f"{folder}: no run here (no run.json); `mlpnas runs` lists the runs") from None
@@ -136,12 +138,20 @@ class Run:
         self.store = Store(self.path)
 
     @cached_property
+    def history(self) -> list[Record]:
+        """Every record as it was kept; a trial that stopped at a fidelity and went on has several."""
+        return self.store.history()
+
+    @property
     def records(self) -> list[Record]:
-        """Every trial, in the order of proposing."""
-        return self.store.records()
+        """Every trial as it stands, in the order of proposing."""
+        return latest(self.history)
 
     def trials(self) -> "pa.Table":
-        """The trials table, one row per trial; objectives and costs are columns of their own."""
+        """The trials table; objectives and costs are columns of their own.
+
+        A row per trial, in the order of their ends; with `--fidelity` one per trial and fidelity.
+        """
         return self.store.trials.read()
 
     def epochs(self) -> "pa.Table":
@@ -183,7 +193,7 @@ class Run:
     def seconds(self) -> float:
         """Wall time in which at least one trial ran; the pause before a resume does not count."""
         total, end = 0.0, 0.0
-        for record in sorted(self.records, key=lambda record: record.started):
+        for record in sorted(self.history, key=lambda record: record.started):
             total += max(0.0, record.finished - max(record.started, end))
             end = max(end, record.finished)
         return total

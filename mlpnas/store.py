@@ -7,8 +7,9 @@ then deletes those; a reader that meets both takes the wider one, so a crash in 
 import json
 import math
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,17 +68,16 @@ class Table:
         with replacing(path) as temporary:
             pq.write_table(table.replace_schema_metadata(_METADATA), temporary)
 
-    def compact(self, trials: Container[int] | None = None) -> None:
-        """Join all parts into one. What a crash left half written or already joined is cleared away.
+    def compact(self, is_kept: Callable[[pa.Table], list[bool]] = lambda table: [True] * table.num_rows) -> None:
+        """Join all parts into one, of the rows that are kept.
 
-        Args:
-            trials: whose rows alone are kept.
+        What a crash left half written or already joined is cleared away.
         """
         clear_leftovers(self.folder)
         parts, table = self._parts(), self.read()
-        is_kept = [trials is None or trial in trials for trial in table.column("trial").to_pylist()] if parts else []
-        if len(parts) > 1 or not all(is_kept):
-            for _ in until_there_is_room(lambda: self._write(table.filter(is_kept), parts[0][0], parts[-1][1])):
+        kept = is_kept(table)
+        if len(parts) > 1 or not all(kept):
+            for _ in until_there_is_room(lambda: self._write(table.filter(kept), parts[0][0], parts[-1][1])):
                 break  # many parts are as good as one; another time
         current = {path for _, _, path in self._parts()}
         for path in set(self.folder.glob("part-*.parquet")) - current:
@@ -130,30 +130,37 @@ class Store:
         if curve:
             self.epochs.append(pa.Table.from_pylist([asdict(row) for row in curve], schema=_schema(EpochRow)))
 
-    def records(self) -> list[Record]:
-        """Every trial in the order of their numbers.
+    def history(self) -> list[Record]:
+        """Every record in the order of writing; a trial has several where it stopped at a fidelity and went on.
 
         Raises:
             RunError: a part is unreadable, or holds something other than trials.
         """
         rows = self.trials.read().to_pylist()
         try:
-            return sorted((_record(row) for row in rows), key=lambda record: record.trial)
+            return [_record(row) for row in rows]
         except (TypeError, ValueError) as error:
             raise RunError(f"{self.trials.folder}: a part holds something other than trials ({error})") from None
 
     def curves(self) -> dict[int, list[EpochRow]]:
         """Training curves by trial."""
-        curves: dict[int, list[EpochRow]] = {}
+        curves: dict[int, dict[int, EpochRow]] = {}
         for row in self.epochs.read().to_pylist():
             known = {f.name: row.get(f.name, math.nan) for f in fields(EpochRow)}
-            curves.setdefault(row["trial"], []).append(EpochRow(**known))
-        return curves
+            curves.setdefault(row["trial"], {})[row["epoch"]] = EpochRow(**known)
+        return {trial: list(curve.values()) for trial, curve in curves.items()}
 
     def compact(self) -> None:
         self.trials.compact()
-        table = self.trials.read()  # a crash may have come after a curve and before its trial
-        self.epochs.compact(set(table.column("trial").to_pylist()) if table.num_rows else set())
+        trials = {record.trial for record in self.history()}
+        self.epochs.compact(partial(_of_records, trials))
+
+
+def _of_records(trials: Container[int], epochs: pa.Table) -> list[bool]:
+    """Rows that belong to a record, each once: a crash may have come after a curve and before its record."""
+    rows = [(row["trial"], row["epoch"]) for row in epochs.to_pylist()]
+    last = {row: place for place, row in enumerate(rows)}
+    return [row[0] in trials and last[row] == place for place, row in enumerate(rows)]
 
 
 def _record(row: Mapping[str, Any]) -> Record:

@@ -12,6 +12,7 @@ from mlpnas.commands._progress import Event, Lines, describe
 from mlpnas.units import duration, show
 
 _SHOWN = 8  # trials that have ended
+_STYLES = {"done": "", "stopped": "dim"}
 
 
 class Live(Lines):
@@ -51,8 +52,9 @@ class Live(Lines):
             table.add_column(name, justify=justify)  # type: ignore[arg-type]
         for name in ("top1", "MACs", "params"):
             table.add_column(name, justify="right")
-        for trial in self.state.ended[-_SHOWN:]:
-            table.add_row(*self._row(trial, str(trial["epochs"])), style="" if trial["status"] == "done" else "red")
+        resting = [trial for trial in self.state.ended if trial["trial"] not in self.state.running]
+        for trial in resting[-_SHOWN:]:
+            table.add_row(*self._row(trial, str(trial["epochs"])), style=_STYLES.get(trial["status"], "red"))
         for trial in self.state.running.values():
             epochs = f"{trial.get('epoch', 0)}/{self.state.epochs}"
             table.add_row(*self._row(trial | {"status": "running"}, epochs), style="cyan")

@@ -26,7 +26,7 @@ class State:
     epochs: int = 1
     objectives: Mapping[str, str] = field(default_factory=dict)
     running: dict[int, dict[str, Any]] = field(default_factory=dict)
-    ended: list[dict[str, Any]] = field(default_factory=list)
+    last: dict[int, dict[str, Any]] = field(default_factory=dict)
     best: Event | None = None
     workers: int = 1
     started: float = field(default_factory=time.monotonic)
@@ -54,7 +54,8 @@ class State:
                 self.has_ended = True
 
     def _end(self, trial: Event) -> None:
-        self.ended.append(dict(trial))
+        self.last.pop(trial["trial"], None)  # the latest stands last
+        self.last[trial["trial"]] = dict(trial)
         if trial["status"] == "done" and (self.best is None or self._worth(trial) > self._worth(self.best)):
             self.best = trial
 
@@ -62,6 +63,11 @@ class State:
         name, direction = next(iter(self.objectives.items()))
         value = trial.get(name, _NEVER)
         return float(value) if direction == "maximize" else -float(value)
+
+    @property
+    def ended(self) -> list[dict[str, Any]]:
+        """Trials as they stand; one that stopped may go on yet."""
+        return list(self.last.values())
 
     @property
     def finished(self) -> int:
@@ -121,9 +127,11 @@ class Lines:
     def _ended(self, event: Event) -> str:
         state = self.state
         left = f", {duration(state.left)} left" if state.left else ""
-        what = (
-            describe(event) if event["status"] == "done" else f"{event['status']}: {event['error'].splitlines()[-1:]}"
-        )
+        what = describe(event)
+        if event["status"] == "stopped":
+            what += f", after {event['epochs']} of {state.epochs} epochs"
+        elif event["status"] != "done":
+            what = f"{event['status']}: {event['error'].splitlines()[-1:]}"
         return f"[{state.finished}/{state.trials}{left}] trial {event['trial']} {event['origin']}: {what}"
 
     def _summary(self, event: Event) -> Iterator[str]:

@@ -32,6 +32,9 @@ def search(
         str, typer.Option(help="Zero-cost scores to measure beside, for the audit: snip,naswot, or all.")
     ] = "",
     recipe: Annotated[str, typer.Option(help="auto, smoke, quick, standard, full, or a JSON or YAML file.")] = "auto",
+    fidelity: Annotated[
+        str, typer.Option(help="Stop most trainings early: epochs=1,3,9 trains the best third further each time.")
+    ] = "",
     backend: Annotated[str, typer.Option(help="ray, or local: one trial at a time without Ray.")] = "ray",
     workers: Annotated[int | None, typer.Option(help="Trials at once; one per core or GPU unless given.")] = None,
     gpus_per_trial: Annotated[float | None, typer.Option(help="Share of a GPU per trial, like 0.25.")] = None,
@@ -60,6 +63,7 @@ def search(
                 objectives=[name.strip() for name in objectives.split(",")],
                 data=data,
                 recipe=recipe,
+                fidelity=fidelity,
                 backend=backend,
                 workers=workers,
                 gpus_per_trial=gpus_per_trial,

@@ -6,33 +6,28 @@ All state is rebuilt from the store when it starts, so that a resumed run is an 
 import json
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import count
 from typing import Any, Protocol
-
-import numpy as np
 
 from mlpnas.engine import weights
 from mlpnas.engine.crashes import Crashes
 from mlpnas.engine.interrupt import Interrupt
-from mlpnas.engine.seeds import published_seeds
+from mlpnas.engine.proposals import Proposals
+from mlpnas.engine.rungs import Rungs
 from mlpnas.engine.watch import Watch
-from mlpnas.errors import BudgetError
 from mlpnas.files import until_there_is_room
 from mlpnas.job import Job, Outcome, Waiting
 from mlpnas.plugins import find
 from mlpnas.record import EpochRow, Record
 from mlpnas.run import Manifest, Run
-from mlpnas.samplers import Proposal, Sampler
+from mlpnas.samplers import Proposal
 from mlpnas.space.space import SearchSpace
 from mlpnas.space.tables import QUANTITIES
 from mlpnas.spec import ArchSpec
 
 Listener = Callable[[Mapping[str, Any]], None]
-_REPEATS = 20  # repeats in a row before the sampler is passed over
-_LOOKS = 500  # uniform draws to find something new
 _LOOKS_FOR_ROOM = 3.0  # seconds between two, where the disk is full
 
 
@@ -51,8 +46,9 @@ class Backend(Protocol):
 
 @dataclass
 class _Running:
-    proposal: Proposal
-    origin: str
+    """record: what is known of the trial until it ends."""
+
+    record: Record
     started: float
     waits: bool = False
     curve: list[EpochRow] = field(default_factory=list)
@@ -66,98 +62,123 @@ class Driver:
         interrupt: once asked, nothing new is started.
 
     Attributes:
+        known: the latest record of every architecture, by key.
         crash: the error that made an end of the search, or "".
         watch: knows which workers hang.
     """
 
     def __init__(self, run: Run, space: SearchSpace, listener: Listener, interrupt: Interrupt | None = None) -> None:
-        self.run, self.space, self.tell = run, space, listener
+        self.run, self.tell = run, listener
         self.interrupt = interrupt or Interrupt()
-        self.window = space.window(self.run.manifest.budget, self.run.manifest.fill)
-        self.known = {record.key: record for record in run.records if record.origin != "duplicate"}
+        self.known = {record.key: record for record in run.history if record.origin != "duplicate"}
         self.running: dict[int, _Running] = {}
         self.started = time.time()
         self.crash, self._crashes = "", Crashes()
         longest = max((record.seconds for record in self.known.values()), default=0.0)
-        self.watch = Watch(self.run.manifest.trial_seconds, longest)
-        self.sampler: Sampler = find("samplers", self.run.manifest.sampler)(
-            space,
-            self.window,
-            self.run.manifest.objectives,
-            self.run.manifest.seed,
-            **self.run.manifest.sampler_options,
-        )
-        for record in run.records:
-            self.sampler.tell(record)
-        taken = {record.trial for record in run.records}
-        self._numbers = (number for number in count() if number not in taken)  # first what was cut off by a crash
-        self._next = next(self._numbers)
-        self._repeats = 0
-        self._seeds, notes = published_seeds(space, self.window, self.known)
-        for note in notes:
+        self.watch = Watch(run.manifest.trial_seconds, longest)
+        self.proposals = Proposals(run.manifest, space, run.history)
+        self.rungs = Rungs(run.manifest)
+        for record in run.history:
+            self.rungs.take(record)
+        self._is_exhausted = False
+        for note in self.proposals.notes:
             self.note(note)
 
     def note(self, text: str) -> None:
         self.tell({"event": "note", "text": text})
 
+    def next_job(self) -> Job | None:
+        """The next candidate to train; None where there is none yet, and none at all if it `is_over`."""
+        while not self._is_ended():
+            if going_on := self.rungs.next():
+                return self._go_on(*going_on)
+            if self._is_full():
+                return self._last()
+            proposed = self.proposals.next({*self.known, *self._running_keys()})
+            if proposed is None:
+                self._is_exhausted = True
+                self.note("nothing new is left in the space within the budget")
+            elif job := self._taken_up(*proposed):
+                return job
+        return None
+
     def is_over(self) -> bool:
-        """Whether enough trials were started, the time is up, all trials crash, or someone asked to end."""
+        """After `next_job` gave None: whether it always will."""
+        return self._is_ended() or (self._is_full() and not self.running)
+
+    def _is_ended(self) -> bool:
+        """Whether the time is up, all trials crash, or someone asked to end."""
         limit = self.run.manifest.seconds
         is_late = limit is not None and time.time() - self.started >= limit
-        is_stopped = self.interrupt.asked or bool(self.crash)
-        return is_stopped or is_late or len(self.known) + len(self.running) >= self.run.manifest.trials
+        return self.interrupt.asked or bool(self.crash) or is_late
 
-    def next_job(self) -> Job | None:
-        """The next candidate to train; None once there is nothing more to try."""
-        while not self.is_over():
-            proposed = self._propose()
-            if proposed is None:
-                self.note("nothing new is left in the space within the budget")
-                return None
-            proposal, origin = proposed
-            number, self._next = self._next, next(self._numbers)
-            key = proposal.draw.spec.key
-            if key in self.known:
-                self._replay(number, proposal, self.known[key])
-            elif any(other.proposal.draw.spec.key == key for other in self.running.values()):
-                self._repeats += 1
-                self.sampler.tell(self._record(number, proposal, "duplicate", Outcome("stopped")))
-            else:
-                return self._start(number, proposal, origin)
+    def _is_full(self) -> bool:
+        """Whether enough trials were begun."""
+        return self._is_exhausted or len({*self.known, *self._running_keys()}) >= self.run.manifest.trials
+
+    def _running_keys(self) -> list[str]:
+        return [running.record.key for running in self.running.values()]
+
+    def _taken_up(self, number: int, proposal: Proposal, origin: str) -> Job | None:
+        """A job for something new; a repeat gets the result that is known."""
+        key = proposal.draw.spec.key
+        if key in self._running_keys():
+            self.proposals.tell(self._begun(number, proposal, "duplicate"))
+        elif key in self.known:
+            known, now = self.known[key], time.time()
+            record = replace(self._begun(number, proposal, "duplicate"), started=now, finished=now)
+            values = {**record.values, **known.values}
+            self._keep(replace(record, status=known.status, values=values, epochs=known.epochs, error=known.error), [])
+        else:
+            return self._job(self._begun(number, proposal, origin), self.rungs.first)
         return None
 
-    def _propose(self) -> tuple[Proposal, str] | None:
-        if self._seeds:
-            return Proposal(self._seeds.pop(0)), "published"
-        if self._repeats < _REPEATS:
-            return self.sampler.ask(self._next), "sampled"
-        taken = set(self.known) | {other.proposal.draw.spec.key for other in self.running.values()}
-        rng = np.random.default_rng([self.run.manifest.seed, self._next])
-        for _ in range(_LOOKS):
-            with suppress(BudgetError):
-                draw = self.space.draw(rng, self.window)
-                if draw.spec.key not in taken:
-                    return Proposal(draw), "sampled"
-        return None
-
-    def _start(self, number: int, proposal: Proposal, origin: str) -> Job:
-        self._repeats = 0
-        self.running[number] = _Running(proposal, origin, time.time())
+    def _begun(self, number: int, proposal: Proposal, origin: str) -> Record:
+        """What is known of a trial before it is trained."""
         draw, manifest = proposal.draw, self.run.manifest
-        told = {"event": "start", "trial": number, "key": draw.spec.key, "origin": origin}
-        self.tell(told | {"mixers": _mixers(draw.spec)} | dict(draw.costs))
-        objectives = measured(manifest)
-        return Job(
+        return Record(
             trial=number,
+            key=draw.spec.key,
             spec=draw.spec.dumps(),
+            answers=draw.answers,
+            status="stopped",
+            origin=origin,
+            values=dict(draw.costs),
+            seed=manifest.seed,
+            recipe=json.dumps(manifest.recipe, sort_keys=True, separators=(",", ":")),
+            sampler_state=proposal.state,
+        )
+
+    def _go_on(self, trial: int, until: int) -> Job:
+        (record,) = [record for record in self.known.values() if record.trial == trial]
+        return self._job(record, until)
+
+    def _last(self) -> Job | None:
+        """No search ends without a whole training, if there is anything to train."""
+        is_any_done = any(record.is_done for record in self.known.values())
+        going_on = None if self.running or is_any_done else self.rungs.foremost()
+        return self._go_on(*going_on) if going_on else None
+
+    def _job(self, record: Record, until: int) -> Job:
+        self.running[record.trial] = _Running(record, time.time())
+        told = {name: getattr(record, name) for name in ("trial", "key", "origin", "epochs")}
+        self.tell({"event": "start"} | told | {"mixers": _mixers(record)} | dict(record.values))
+        manifest = self.run.manifest
+        asked = [name for name in measured(manifest) if not record.epochs or find("objectives", name).needs_training]
+        left = None if manifest.trial_seconds is None else max(manifest.trial_seconds - record.seconds, 1.0)
+        return Job(
+            trial=record.trial,
+            spec=record.spec,
             recipe=manifest.recipe,
             data=manifest.data,
-            objectives=objectives,
-            limits={name: bound for name, bound in manifest.limits.items() if name in objectives},
+            objectives=tuple(asked),
+            limits={name: bound for name, bound in manifest.limits.items() if name in asked},
             seed=manifest.seed,
-            weights=str(weights.file_of(self.run.path, number)),
+            weights=str(weights.file_of(self.run.path, record.trial)),
+            until=until,
+            checkpoint=str(weights.state_of(self.run.path, record.trial)) if manifest.fidelity else "",
             device=manifest.device,
-            time_limit=manifest.trial_seconds,
+            time_limit=left,
         )
 
     def begin(self, trial: int) -> None:
@@ -173,7 +194,9 @@ class Driver:
 
     def report(self, trial: int, row: EpochRow) -> None:
         """A candidate has trained one more epoch."""
-        self.running[trial].curve.append(row)
+        running = self.running[trial]
+        if row.epoch > running.record.epochs:  # else its state was lost, and it catches up
+            running.curve.append(row)
         self.watch.sign(trial)
         self.tell({"event": "epoch", "trial": trial, "epoch": row.epoch, "top1": row.top1, "loss": row.val_loss})
 
@@ -189,46 +212,30 @@ class Driver:
         """A candidate has ended, well or not: kept on disk first, told afterwards."""
         running = self.running.pop(trial)
         self.watch.end(trial, outcome.seconds)
-        record = self._record(trial, running.proposal, running.origin, outcome, running.started)
-        self._keep(record, running.curve)
-
-    def _replay(self, number: int, proposal: Proposal, known: Record) -> None:
-        """A repeat gets the result that is known."""
-        self._repeats += 1
-        outcome = Outcome(known.status, known.values, known.epochs, error=known.error)
-        self._keep(self._record(number, proposal, "duplicate", outcome), [])
-
-    def _record(
-        self, number: int, proposal: Proposal, origin: str, outcome: Outcome, started: float | None = None
-    ) -> Record:
-        draw, now = proposal.draw, time.time()
-        return Record(
-            trial=number,
-            key=draw.spec.key,
-            spec=draw.spec.dumps(),
-            answers=draw.answers,
+        before = running.record
+        trained = [row.epoch for row in running.curve]
+        record = replace(
+            before,
             status=outcome.status,
-            origin=origin,
-            values={**draw.costs, **outcome.values},
-            epochs=outcome.epochs,
-            seconds=outcome.seconds,
-            seed=self.run.manifest.seed,
+            values={**before.values, **outcome.values},
+            epochs=max(before.epochs, outcome.epochs, *trained),
+            seconds=before.seconds + outcome.seconds,
             device=outcome.device,
             error=outcome.error,
-            recipe=json.dumps(self.run.manifest.recipe, sort_keys=True, separators=(",", ":")),
             weights=weights.relative(outcome.weights),
-            started=started or now,
-            finished=now,
-            sampler_state=proposal.state,
+            started=running.started,
+            finished=time.time(),
         )
+        self._keep(record, running.curve)
 
     def _keep(self, record: Record, curve: list[EpochRow]) -> None:
         self._write(partial(self.run.store.append_curve, curve), record.trial)
         self._write(partial(self.run.store.append, record), record.trial)
-        self.run.records.append(record)
-        self.sampler.tell(record)
+        self.run.history.append(record)
+        self.proposals.tell(record)
         if record.origin != "duplicate":
             self.known[record.key] = record
+            self.rungs.take(record)
             self.crash = self.crash or self._crashes.take(record)
         self._settle_reference(record)
         self._prune_weights()
@@ -269,7 +276,8 @@ class Driver:
         kept = {record.weights for record in self.run.front()}
         if self.run.done():
             kept.add(self.run.best().weights)
-        weights.prune(self.run.path, kept, set(self.running))
+        weights.prune(self.run.path, kept, self.running)
+        weights.prune_states(self.run.path, {*self.rungs.hopeful(), *self.running})
 
 
 def measured(manifest: Manifest) -> tuple[str, ...]:
@@ -281,8 +289,8 @@ def measured(manifest: Manifest) -> tuple[str, ...]:
 def summary(record: Record) -> dict[str, Any]:
     """What is told of a trial that has ended."""
     told = {name: getattr(record, name) for name in ("trial", "key", "status", "origin", "error", "seconds", "epochs")}
-    return told | {"mixers": _mixers(ArchSpec.loads(record.spec))} | dict(record.values)
+    return told | {"mixers": _mixers(record)} | dict(record.values)
 
 
-def _mixers(spec: ArchSpec) -> list[str]:
-    return [stage.mixer.name for stage in spec.stages]
+def _mixers(record: Record) -> list[str]:
+    return [stage.mixer.name for stage in ArchSpec.loads(record.spec).stages]

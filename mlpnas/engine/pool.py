@@ -71,7 +71,7 @@ class Pool:
         if self._again:
             return self._again.pop()
         job = None if self._is_over else self.driver.next_job()
-        self._is_over = job is None
+        self._is_over = job is None and self.driver.is_over()
         return job
 
     def _take(self, worker: Hashable, answer: Answer) -> None:

@@ -2,11 +2,12 @@
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ class Options:
     objectives: tuple[str, ...]
     data: str | None
     recipe: str | Recipe
+    fidelity: str
     backend: str
     workers: int | None
     gpus_per_trial: float | None
@@ -60,6 +62,7 @@ def prepare(options: Options, folder: Path) -> Manifest:
     space, device = options.space, "cuda" if torch.cuda.is_available() else "cpu"
     _check(options)
     objectives = directions(options.objectives)
+    fidelity = _fidelity(options.fidelity, objectives)
     limits = space.limits(options.budget)
     window = space.window(options.budget, options.fill)
     ref = datasets.resolve(options.data or default_data(), options.seed)
@@ -69,6 +72,8 @@ def prepare(options: Options, folder: Path) -> Manifest:
     rng = np.random.default_rng(options.seed)
     some = [space.draw(rng, window).spec for _ in range(_LOOKED_AT)]
     recipe, notes = _recipe(options, some, data, device, workers)
+    if fidelity:
+        recipe = _longer(recipe, fidelity[-1])
     return Manifest(
         name=folder.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -89,6 +94,7 @@ def prepare(options: Options, folder: Path) -> Manifest:
         seconds=options.seconds,
         trial_seconds=options.trial_seconds,
         fill=options.fill,
+        fidelity=fidelity,
         objectives=objectives,
         budget=options.budget,
         limits=limits,
@@ -161,6 +167,24 @@ def _recipe(
     if options.recipe == "auto":
         return auto.choose(some, data, device, max(1, workers), options.trials)
     return recipes.named(options.recipe), []
+
+
+def _fidelity(text: str, objectives: Iterable[str]) -> tuple[int, ...]:
+    """ "epochs=1,3,9" -> (1, 3, 9)"""
+    name, _, given = text.partition("=")
+    rungs = tuple(int(epochs) for epochs in given.split(",") if epochs.strip().isdecimal())
+    is_rising = all(low < high for low, high in pairwise((0, *rungs)))
+    if text and (name != "epochs" or len(rungs) != given.count(",") + 1 or len(rungs) < 2 or not is_rising):
+        raise RunError(f"--fidelity {text}: expected rising numbers of epochs, like epochs=1,3,9")
+    if rungs and not any(find("objectives", objective).needs_training for objective in objectives):
+        raise RunError(f"--fidelity {text}: no objective needs a training that could be stopped; leave --fidelity out")
+    return rungs
+
+
+def _longer(recipe: Recipe, epochs: int) -> Recipe:
+    """The recipe for so many epochs; its warm-up keeps its share where it would fill them all."""
+    warmup = min(recipe.warmup_epochs, recipe.warmup_epochs / recipe.epochs * epochs)
+    return replace(recipe, epochs=epochs, warmup_epochs=warmup)
 
 
 def _reference(objectives: Mapping[str, str], limits: Mapping[str, float], space: SearchSpace) -> dict[str, float]:

@@ -116,7 +116,9 @@ class Asking(_Unpickled, Searcher):
 
     def suggest(self, trial_id: str) -> Any:
         job = self.driver.next_job()
-        return Searcher.FINISHED if job is None else {"job": job.dumps()}
+        if job is None:
+            return Searcher.FINISHED if self.driver.is_over() else None  # None: ask again later
+        return {"job": job.dumps()}
 
     def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
         pass  # `Telling` knows more

@@ -35,6 +35,7 @@ def search(
     objectives: Sequence[str] = ("top1", "macs"),
     data: str | None = None,
     recipe: str | Recipe = "auto",
+    fidelity: str = "",
     backend: str = "ray",
     workers: int | None = None,
     gpus_per_trial: float | None = None,
@@ -60,6 +61,8 @@ def search(
         objectives: the first decides what is best; each knows its direction.
         data: a source or a path; None: the embedded digits.
         recipe: auto, a Recipe, the name of one, or a JSON or YAML file.
+        fidelity: "epochs=1,3,9" trains every candidate for 1 epoch, the best third of equal cost for 3, the best third
+            of those for 9; trainings go on from where they stopped. "": all are trained to the end.
         fill: share of the budget that every proposal uses at least.
         run: a name under runs/ or a path; None: a new name.
         listener: told every event, a JSON object with the key `event`.
@@ -96,6 +99,7 @@ def search(
             objectives=tuple(objectives),
             data=data,
             recipe=recipe,
+            fidelity=fidelity,
             backend=backend,
             workers=workers,
             gpus_per_trial=gpus_per_trial,
@@ -115,7 +119,8 @@ def _run(folder: Path, manifest: Manifest, space: SearchSpace, workers: Backend,
     manifest.write(folder)
     run, started = Run(folder), time.time()
     clear_leftovers(folder)
-    clear_leftovers(folder / weights.FOLDER)
+    for part in (weights.FOLDER, weights.STATES):
+        clear_leftovers(folder / part)
     run.store.compact()
     listener(_begin(run))
     with interruptible() as interrupt:

@@ -1,7 +1,7 @@
 """Judges a candidate by training its proxy for a short while."""
 
 import gc
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from math import ceil, inf
@@ -22,7 +22,8 @@ from mlpnas.objectives import Candidate, measure
 from mlpnas.plugins import find
 from mlpnas.record import EpochRow
 from mlpnas.spec import ArchSpec
-from mlpnas.training.loop import Diverged, TimeIsUp, train
+from mlpnas.training import checkpoint
+from mlpnas.training.loop import Diverged, TimeIsUp, Training
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.speed import device_name
 from mlpnas.units import show
@@ -70,7 +71,7 @@ def _attempt(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: f
     epochs = 0
     try:
         for step in _judged(job, recipe, data, micro_batch, start):
-            epochs += isinstance(step, EpochRow)
+            epochs = step.epoch if isinstance(step, EpochRow) else epochs
             yield step
         return
     except _FOR_EVERY_CANDIDATE:
@@ -97,7 +98,7 @@ def _judged(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: fl
     proxy = recipe.network(candidate.spec, data)
     torch.manual_seed(job.seed)
     network = build(proxy, recipe.drop_path).to(job.device)
-    for row in train(
+    training = Training(
         network,
         data,
         recipe,
@@ -107,18 +108,30 @@ def _judged(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: fl
         micro_batch=micro_batch,
         deadline=start + (job.time_limit or inf),
         trial=job.trial,
-    ):
+    )
+    if state := checkpoint.read(Path(job.checkpoint), job.device) if job.checkpoint else None:
+        training.restore(state)
+    for row in training.run(job.until):
         yield row
     late = dict.fromkeys(["top1", "loss", *(name for name in asked if name not in early)])
     values |= measure(late, replace(candidate, row=row))
     if reason := _over(values, job.limits):
         yield Outcome("over_budget", values, error=reason)
         return
+    if training.epoch < recipe.epochs:
+        yield from _written(lambda: checkpoint.write(training.state(), Path(job.checkpoint)))
+        yield Outcome("stopped", values)
+        return
     if job.weights:
-        for reason in until_there_is_room(lambda: _write_weights(network, proxy, recipe, Path(job.weights))):
-            yield Waiting(reason)
-            sleep(_LOOKS_FOR_ROOM)
+        yield from _written(lambda: _write_weights(network, proxy, recipe, Path(job.weights)))
     yield Outcome("done", values, weights=job.weights)
+
+
+def _written(write: Callable[[], None]) -> Iterator[Waiting]:
+    """Waits for room where the disk is full."""
+    for reason in until_there_is_room(write):
+        yield Waiting(reason)
+        sleep(_LOOKS_FOR_ROOM)
 
 
 def _over(values: Mapping[str, float], limits: Mapping[str, float]) -> str:

@@ -1,12 +1,13 @@
 """Asynchronous successive halving (Li et al., MLSys 2020), by rank among trials of similar cost."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
 _BINS = 4
+_HOPE = 2.0  # times the share that goes on: who stands behind that will hardly ever go on
 
 
 class _Result(NamedTuple):
@@ -27,20 +28,49 @@ class Halving:
     rungs: Sequence[int]
     by_cost: bool = True
     _results: dict[int, list[_Result]] = field(default_factory=dict)
-    _promoted: set[tuple[int, int]] = field(default_factory=set)
+    _past: set[tuple[int, int]] = field(default_factory=set)
 
     def report(self, trial: int, epochs: int, cost: float, value: float) -> None:
         """A trial has reached a rung. value: more is better."""
         self._results.setdefault(epochs, []).append(_Result(trial, cost, value))
+        self._past |= {(trial, rung) for rung in self.rungs if rung < epochs}
+
+    def leave(self, trial: int) -> None:
+        """A trial is trained no further; its results stay those that others are compared with."""
+        self._past |= {(trial, rung) for rung in self.rungs}
 
     def promoted(self) -> tuple[int, int] | None:
         """The next trial that is to be trained on, and up to which rung; None while nothing deserves it."""
-        for rung, following in reversed(list(zip(self.rungs, self.rungs[1:], strict=False))):
-            for best in self._best(self._results.get(rung, []), following / rung):
-                if (best.trial, rung) not in self._promoted:
-                    self._promoted.add((best.trial, rung))
+        for rung, following, results in self._from_the_top():
+            for best in self._best(results, following / rung):
+                if (best.trial, rung) not in self._past:
+                    self._past.add((best.trial, rung))
                     return best.trial, following
         return None
+
+    def foremost(self) -> tuple[int, int] | None:
+        """The best of the highest rung, whether it deserves it or not; None where nothing waits."""
+        for rung, following, results in self._from_the_top():
+            waiting = [result for result in results if (result.trial, rung) not in self._past]
+            if waiting:
+                best = max(waiting, key=lambda result: result.value)
+                self._past.add((best.trial, rung))
+                return best.trial, following
+        return None
+
+    def hopeful(self) -> set[int]:
+        """Trials that may be promoted yet, by a wide margin."""
+        hopes: set[int] = set()
+        for rung, following, results in self._from_the_top():
+            near = self._best(results, max(following / rung / _HOPE, 1.0))
+            few = results if len(results) < _BINS * following / rung else []
+            hopes |= {result.trial for result in [*near, *few] if (result.trial, rung) not in self._past}
+        return hopes
+
+    def _from_the_top(self) -> Iterator[tuple[int, int, list[_Result]]]:
+        """Rung, the next one, and what has reached it."""
+        for rung, following in reversed(list(zip(self.rungs, self.rungs[1:], strict=False))):
+            yield rung, following, self._results.get(rung, [])
 
     def _best(self, results: Sequence[_Result], factor: float) -> list[_Result]:
         """The best 1 / factor of each bin, best first."""

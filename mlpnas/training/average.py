@@ -1,7 +1,8 @@
 """Exponential moving average of weights."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -20,6 +21,15 @@ class Average:
         self.steps += 1
         decay = min(self.decay, self.steps / (10 + self.steps))
         torch._foreach_lerp_(self.averages, [parameter.detach() for parameter in self.own], 1 - decay)
+
+    def state(self) -> dict[str, Any]:
+        return {"steps": self.steps, "averages": self.averages}
+
+    @torch.no_grad()
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.steps = state["steps"]
+        for own, saved in zip(self.averages, state["averages"], strict=True):
+            own.copy_(saved)
 
     def swap(self) -> None:
         """Exchanges the network's weights with the averages."""

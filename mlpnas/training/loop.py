@@ -1,8 +1,9 @@
 """Training of one network. Same seed, same machine, same number of threads: same result."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from time import monotonic
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -26,64 +27,79 @@ class TimeIsUp(TimeoutError):
     """The deadline came before the last epoch."""
 
 
-def train(
-    network: nn.Module,
-    data: Dataset,
-    recipe: Recipe,
-    *,
-    size: tuple[int, int],
-    seed: int = 0,
-    device: str = "cpu",
-    micro_batch: int | None = None,
-    deadline: float = float("inf"),
-    trial: int = 0,
-) -> Iterator[EpochRow]:
-    """Trains in place; yields a row after every epoch, evaluated on val.
-
-    At the end `network` holds the weights that the last row was evaluated with (the average, where the recipe has one).
+class Training:
+    """Trains `network` in place, an epoch at a time; what `state` gives lets another process go on from there.
 
     Args:
         network: on `device` already; images of `size` (height, width) -> logits.
         micro_batch: images at once; smaller ones need less memory, and their gradients are added up to a batch's.
         deadline: in the time of `time.monotonic`.
 
-    Raises:
-        Diverged, TimeIsUp: after which the network is of no use.
+    Attributes:
+        epoch: how many are behind it.
     """
-    return _Training(network, data, recipe, size, seed, device, micro_batch or recipe.batch_size, deadline, trial).run()
 
-
-class _Training:
     def __init__(
         self,
         network: nn.Module,
         data: Dataset,
         recipe: Recipe,
+        *,
         size: tuple[int, int],
-        seed: int,
-        device: str,
-        micro_batch: int,
-        deadline: float,
-        trial: int,
+        seed: int = 0,
+        device: str = "cpu",
+        micro_batch: int | None = None,
+        deadline: float = float("inf"),
+        trial: int = 0,
     ) -> None:
         self.network, self.recipe, self.seed, self.trial = network, recipe, seed, trial
-        self.device, self.micro_batch, self.deadline = device, micro_batch, deadline
+        self.device, self.micro_batch, self.deadline = device, micro_batch or recipe.batch_size, deadline
         self.batches = Batches(data, recipe, size, device)
         self.optimizer = _optimizer(network, recipe)
         self.average = Average(network, recipe.ema_decay) if recipe.ema_decay is not None else None
-        self.step = 0
+        self.epoch = 0
 
-    def run(self) -> Iterator[EpochRow]:
-        for epoch in range(1, self.recipe.epochs + 1):
+    def run(self, until: int | None = None) -> Iterator[EpochRow]:
+        """Yields a row after every epoch, evaluated on val.
+
+        After the recipe's last epoch `network` holds the weights that it was evaluated with (the average, where the
+        recipe has one); before, the schedule is the whole training's.
+
+        Args:
+            until: the epoch to stop after; None: the last.
+
+        Raises:
+            Diverged, TimeIsUp: after which the network is of no use.
+        """
+        last = self.recipe.epochs
+        while self.epoch < (until or last):
             start = monotonic()
-            train_loss = self._epoch(epoch)
-            if self.average and epoch == self.recipe.epochs:
+            train_loss = self._epoch(self.epoch + 1)
+            self.epoch += 1
+            if self.average and self.epoch == last:
                 self.average.swap()
-            with self.average.applied() if self.average and epoch < self.recipe.epochs else nullcontext():
+            with self.average.applied() if self.average and self.epoch < last else nullcontext():
                 val_loss, top1 = evaluate(self.network, self.batches.val(), self.recipe.precision)
-            _check(val_loss, epoch)
+            _check(val_loss, self.epoch)
             rate = self.optimizer.param_groups[0]["lr"]
-            yield EpochRow(self.trial, epoch, train_loss, val_loss, top1, monotonic() - start, rate)
+            yield EpochRow(self.trial, self.epoch, train_loss, val_loss, top1, monotonic() - start, rate)
+
+    def state(self) -> dict[str, Any]:
+        """All that the next epochs depend on, besides the arguments."""
+        return {
+            "epoch": self.epoch,
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state() if self.average else None,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state`; on the same machine the next epochs are those that an uninterrupted training has."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.average:
+            self.average.restore(state["average"])
+        self.epoch = state["epoch"]
 
     def _epoch(self, epoch: int) -> float:
         """The mean loss on train."""
@@ -96,6 +112,7 @@ class _Training:
         for number, (images, labels) in enumerate(self.batches.train(generator), 1):
             if monotonic() > self.deadline:
                 raise TimeIsUp
+            self._set_rate((epoch - 1) * self.batches.steps + number - 1)
             total += self._step(images, labels)
             if number % _STEPS_BETWEEN_CHECKS == 0:
                 _check(total.item(), epoch)
@@ -103,7 +120,6 @@ class _Training:
         return total.item() / self.batches.steps
 
     def _step(self, images: Tensor, labels: Tensor) -> Tensor:
-        self._set_rate()
         loss = torch.zeros((), device=self.device)
         for part, targets in zip(images.split(self.micro_batch), labels.split(self.micro_batch), strict=True):
             with autocast(self.device, self.recipe.precision):
@@ -119,12 +135,11 @@ class _Training:
         self.optimizer.zero_grad()
         if self.average:
             self.average.update()
-        self.step += 1
         return loss
 
-    def _set_rate(self) -> None:
+    def _set_rate(self, step: int) -> None:
         per_epoch = self.batches.steps
-        rate = factor(self.step, self.recipe.epochs * per_epoch, round(self.recipe.warmup_epochs * per_epoch))
+        rate = factor(step, self.recipe.epochs * per_epoch, round(self.recipe.warmup_epochs * per_epoch))
         for group in self.optimizer.param_groups:
             group["lr"] = rate * self.recipe.learning_rate
 

@@ -114,7 +114,7 @@ def test_a_full_disk_is_waited_for_and_nothing_is_lost_or_written_twice(
     assert notes[0].startswith("paused: no room for")
     assert "goes on" in notes[1]
     store = Store(tmp_path)
-    assert [record.trial for record in store.records()] == [0, 1]
+    assert [record.trial for record in store.history()] == [0, 1]
     assert [len(curve) for curve in store.curves().values()] == [1, 1]
     assert not list(tmp_path.glob("*/.*"))
 
@@ -125,7 +125,7 @@ def test_a_compaction_without_room_is_left_for_later(tmp_path: Path, full_disk: 
         end(driver, _next(driver))
     full_disk[0] = 2
     Store(tmp_path).compact()
-    assert len(list((tmp_path / "trials").iterdir())) == 3 == len(Store(tmp_path).records())
+    assert len(list((tmp_path / "trials").iterdir())) == 3 == len(Store(tmp_path).history())
 
 
 def test_ctrl_c_while_the_disk_is_full_says_what_is_not_kept(

@@ -86,7 +86,7 @@ def test_every_record_comes_back_whatever_happens_between(records: list[Record],
                 kept.compact()
             if data.draw(st.booleans(), "open again"):
                 kept = Store(Path(folder))
-        assert kept.records() == sorted(records, key=lambda item: item.trial)
+        assert kept.history() == records
         assert kept.curves() == {item.trial: curve(item.trial) for item in records}
 
 
@@ -113,9 +113,9 @@ def test_a_crash_inside_compaction_loses_and_repeats_nothing(
         for number in range(before + joined, before + joined + after):
             resumed.append(record(number))
         wanted = list(range(before + joined + after))
-        assert [item.trial for item in resumed.records()] == wanted
+        assert [item.trial for item in resumed.history()] == wanted
         resumed.compact()
-        assert [item.trial for item in resumed.records()] == wanted
+        assert [item.trial for item in resumed.history()] == wanted
         assert len(list(folder.iterdir())) == 1
 
 
@@ -125,7 +125,7 @@ def test_parts_are_read_in_any_order_of_the_folder(order: list[int]) -> None:
     with TemporaryDirectory() as folder:
         for number in order:
             part(Path(folder) / "trials", number, "trial", "key", "spec", "answers", "status")
-        assert [item.trial for item in Store(Path(folder)).records()] == [0, 1, 2, 3]
+        assert [item.trial for item in Store(Path(folder)).history()] == [0, 1, 2, 3]
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +142,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
             kept.append(record(1))
     assert [path.name for path in (tmp_path / "trials").iterdir()] == ["part-000000-000000.parquet"]
     kept.append(record(1))
-    assert [item.trial for item in kept.records()] == [0, 1]
+    assert [item.trial for item in kept.history()] == [0, 1]
 
 
 def test_parts_are_joined_before_they_are_many(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_parts_are_joined_before_they_are_many(tmp_path: Path) -> None:
     for number in range(130):
         kept.append(record(number))
         assert len(list((tmp_path / "trials").iterdir())) < 64
-    assert len(kept.records()) == 130
+    assert len(kept.history()) == 130
 
 
 def test_a_reader_survives_a_compaction_under_its_hands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +169,7 @@ def test_a_reader_survives_a_compaction_under_its_hands(tmp_path: Path, monkeypa
         return parts
 
     monkeypatch.setattr(Table, "_parts", slow)
-    assert [item.trial for item in Store(tmp_path).records()] == [0, 1, 2]
+    assert [item.trial for item in Store(tmp_path).history()] == [0, 1, 2]
     assert calls == [3, 1]
 
 
@@ -224,13 +224,13 @@ def test_plain_pyarrow_reads_a_compacted_run(mixed: Path) -> None:
 
 def test_a_folder_that_looks_like_a_partition_adds_no_column(mixed: Path) -> None:
     assert "lr" not in Store(mixed).trials.read().column_names
-    assert set(Store(mixed).records()[1].values) == {"top1", "macs"}
+    assert set(Store(mixed).history()[1].values) == {"top1", "macs"}
 
 
 def test_an_older_part_without_a_column_still_reads(tmp_path: Path) -> None:
     part(tmp_path / "trials", 0, "trial", "key", "spec", "answers", "status")
     Store(tmp_path).append(record(1, weights="weights/1.safetensors"))
-    first, second = Store(tmp_path).records()
+    first, second = Store(tmp_path).history()
     assert (first.weights, first.values, first.origin) == ("", {}, "sampled")
     assert second == record(1, weights="weights/1.safetensors")
 
@@ -249,13 +249,13 @@ def test_a_column_of_a_later_version_is_carried_along(tmp_path: Path) -> None:
     pq.write_table(pq.read_table(path).append_column("energy", pa.array([3.5])), path)
     Store(tmp_path).append(record(1))
     Store(tmp_path).compact()
-    assert Store(tmp_path).records()[0].values == {"energy": 3.5}
+    assert Store(tmp_path).history()[0].values == {"energy": 3.5}
 
 
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     path = part(tmp_path / "trials", 0, "trial", schema=SCHEMA_VERSION + 1)
     with pytest.raises(RunError, match=rf"{path.name}.*newer mlpnas \(schema {SCHEMA_VERSION + 1}\); update"):
-        Store(tmp_path).records()
+        Store(tmp_path).history()
 
 
 def test_the_version_survives_the_joining_with_older_parts(tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ def test_a_torn_part_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "trials" / "part-000001-000001.parquet"
     path.write_bytes(content)
     with pytest.raises(RunError, match=rf"{path.name}: not readable as Parquet .* move it away"):
-        Store(tmp_path).records()
+        Store(tmp_path).history()
 
 
 @pytest.mark.parametrize("table", [{"image": [1]}, {"trial": [1], "answers": ["{"]}])
@@ -281,16 +281,16 @@ def test_a_foreign_part_is_one_clear_error(tmp_path: Path, table: dict[str, list
     (tmp_path / "trials").mkdir()
     pq.write_table(pa.table(table), tmp_path / "trials" / "part-000000-000000.parquet")
     with pytest.raises(RunError, match="something other than trials"):
-        Store(tmp_path).records()
+        Store(tmp_path).history()
 
 
 def test_an_error_that_is_no_utf8_is_kept(tmp_path: Path) -> None:
     Store(tmp_path).append(record(0, status="failed", error="no file caf\udce9.jpg"))
-    assert Store(tmp_path).records()[0].error == "no file caf?.jpg"
+    assert Store(tmp_path).history()[0].error == "no file caf?.jpg"
 
 
 def test_no_run_yet_is_no_trials(tmp_path: Path) -> None:
     kept = Store(tmp_path)
-    assert (kept.records(), kept.curves()) == ([], {})
+    assert (kept.history(), kept.curves()) == ([], {})
     kept.compact()
     assert list(tmp_path.iterdir()) == []

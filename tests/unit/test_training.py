@@ -13,10 +13,11 @@ from mlpnas.datasets import Dataset, load, resolve
 from mlpnas.nets.network import build
 from mlpnas.record import EpochRow
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
+from mlpnas.training import checkpoint
 from mlpnas.training.augmentation import normalise, random_crop, random_flip, resize
 from mlpnas.training.average import Average
 from mlpnas.training.batches import Batches
-from mlpnas.training.loop import Diverged, TimeIsUp, _optimizer, evaluate, train
+from mlpnas.training.loop import Diverged, TimeIsUp, Training, _optimizer, evaluate
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.schedule import factor
 from tests.image_files import write_folder
@@ -44,7 +45,7 @@ def _network(seed: int = 0, spec: ArchSpec = SPEC, drop_path: float = 0.0) -> nn
 
 
 def _train(network: nn.Module, data: Dataset, recipe: Recipe, **options: object) -> list[EpochRow]:
-    rows = train(network, data, recipe, size=(8, 8), **options)  # type: ignore[arg-type]
+    rows = Training(network, data, recipe, size=(8, 8), **options).run()  # type: ignore[arg-type]
     return [replace(row, seconds=0) for row in rows]
 
 
@@ -176,10 +177,33 @@ def test_same_seed_same_result(digits: Dataset, precision: str) -> None:
 def test_interrupted_consumption_changes_nothing(digits: Dataset) -> None:
     expected = _train(_network(drop_path=0.2), digits, SHORT)
     rows = []
-    for row in train(_network(drop_path=0.2), digits, SHORT, size=(8, 8)):
+    for row in Training(_network(drop_path=0.2), digits, SHORT, size=(8, 8)).run():
         torch.manual_seed(99)
         rows.append(replace(row, seconds=0))
     assert rows == expected
+
+
+def test_a_training_that_goes_on_from_its_checkpoint_is_the_uninterrupted_one(digits: Dataset, tmp_path: Path) -> None:
+    recipe = replace(SHORT, epochs=4, drop_path=0.2, crop_padding=1, ema_decay=0.9)
+    whole = _network(drop_path=0.2)
+    expected = _train(whole, digits, recipe)
+    rows: list[EpochRow] = []
+    for seed, until in [(0, 1), (7, 3), (8, None)]:  # how a later network began must not matter
+        network = _network(seed, drop_path=0.2)
+        training = Training(network, digits, recipe, size=(8, 8))
+        if state := checkpoint.read(tmp_path / "state", "cpu"):
+            training.restore(state)
+        rows += [replace(row, seconds=0) for row in training.run(until)]
+        checkpoint.write(training.state(), tmp_path / "state")
+    assert rows == expected
+    assert torch.equal(_weights(network), _weights(whole))
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", None])
+def test_a_checkpoint_that_cannot_be_read_is_none(content: bytes | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "state").write_bytes(content)
+    assert checkpoint.read(tmp_path / "state", "cpu") is None
 
 
 def test_it_learns(digits: Dataset) -> None:
@@ -241,7 +265,7 @@ def test_a_loss_that_is_no_number_ends_the_training(digits: Dataset, value: floa
     network = _Spoilt(5, value)
     rows = []
     with pytest.raises(Diverged, match="in epoch 2"):
-        rows.extend(train(network, digits, SHORT, size=(8, 8)))
+        rows.extend(Training(network, digits, SHORT, size=(8, 8)).run())
     assert network.left > -11, "noticed within ten steps"
 
 

@@ -1,0 +1,72 @@
+"""What is tried next: published models first, then what the sampler proposes, then whatever is left."""
+
+from collections.abc import Container, Iterable
+from contextlib import suppress
+from itertools import count
+
+import numpy as np
+
+from mlpnas.engine.seeds import published_seeds
+from mlpnas.errors import BudgetError
+from mlpnas.plugins import find
+from mlpnas.record import Record
+from mlpnas.run import Manifest
+from mlpnas.samplers import Proposal, Sampler
+from mlpnas.space.space import SearchSpace
+
+_REPEATS = 20  # repeats in a row before the sampler is passed over
+_LOOKS = 500  # uniform draws to find something new
+
+
+class Proposals:
+    """Numbered proposals; numbers that a crash cut off come first.
+
+    Args:
+        history: every record of the run; the sampler is told all of it.
+
+    Attributes:
+        notes: for people.
+    """
+
+    def __init__(self, manifest: Manifest, space: SearchSpace, history: Iterable[Record]) -> None:
+        self.space, self.seed = space, manifest.seed
+        self.window = space.window(manifest.budget, manifest.fill)
+        self.sampler: Sampler = find("samplers", manifest.sampler)(
+            space, self.window, manifest.objectives, manifest.seed, **manifest.sampler_options
+        )
+        taken: set[int] = set()
+        keys: set[str] = set()
+        for record in history:
+            self.sampler.tell(record)
+            taken.add(record.trial)
+            keys.add(record.key)
+        self._numbers = (number for number in count() if number not in taken)
+        self._next = next(self._numbers)
+        self._seeds, self.notes = published_seeds(space, self.window, keys)
+        self._repeats = 0
+
+    def next(self, taken: Container[str]) -> tuple[int, Proposal, str] | None:
+        """Number, proposal and origin; maybe something of `taken` (keys). None: nothing new is left."""
+        proposed = self._proposed(taken)
+        if proposed is None:
+            return None
+        proposal, origin = proposed
+        self._repeats = self._repeats + 1 if proposal.draw.spec.key in taken else 0
+        number, self._next = self._next, next(self._numbers)
+        return number, proposal, origin
+
+    def _proposed(self, taken: Container[str]) -> tuple[Proposal, str] | None:
+        if self._seeds:
+            return Proposal(self._seeds.pop(0)), "published"
+        if self._repeats < _REPEATS:
+            return self.sampler.ask(self._next), "sampled"
+        rng = np.random.default_rng([self.seed, self._next])
+        for _ in range(_LOOKS):
+            with suppress(BudgetError):
+                draw = self.space.draw(rng, self.window)
+                if draw.spec.key not in taken:
+                    return Proposal(draw), "sampled"
+        return None
+
+    def tell(self, record: Record) -> None:
+        self.sampler.tell(record)

@@ -1,0 +1,46 @@
+"""Which trials are trained on, and how far: what `--fidelity` asks for."""
+
+from mlpnas.plugins import find
+from mlpnas.record import Record
+from mlpnas.run import Manifest
+from mlpnas.samplers._halving import Halving
+from mlpnas.space.tables import QUANTITIES
+
+
+class Rungs:
+    """Halving by the first objective that is trained for, told of every record and rebuilt by being told all again.
+
+    Attributes:
+        first: epochs of a new trial.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        rungs = manifest.fidelity or (int(manifest.recipe["epochs"]),)
+        costs = [name for name in manifest.objectives if name in QUANTITIES]
+        limited = [name for name in manifest.limits if name in QUANTITIES]
+        trained = [name for name in manifest.objectives if find("objectives", name).needs_training]
+        self.first = rungs[0]
+        self._cost = [*costs, *limited, "macs"][0]
+        self._objective = next(iter(trained or manifest.objectives))
+        self._sign = 1.0 if manifest.objectives[self._objective] == "maximize" else -1.0
+        self._halving = Halving(rungs, by_cost=bool(costs))
+
+    def take(self, record: Record) -> None:
+        """A trial has ended, or stopped for now."""
+        value = self._sign * record.values.get(self._objective, float("-inf"))
+        if record.status == "stopped":
+            self._halving.report(record.trial, record.epochs, record.values[self._cost], value)
+        else:
+            self._halving.leave(record.trial)
+
+    def next(self) -> tuple[int, int] | None:
+        """A trial that deserves to be trained on, and up to which epoch."""
+        return self._halving.promoted()
+
+    def foremost(self) -> tuple[int, int] | None:
+        """The best trial that has stopped, for a search that would else end without a whole training."""
+        return self._halving.foremost()
+
+    def hopeful(self) -> set[int]:
+        """Trials that may go on yet: their states are kept."""
+        return self._halving.hopeful()

@@ -1,0 +1,194 @@
+"""Trainings that stop at a fidelity and go on: who is chosen, what is kept, and that nothing is trained twice."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+
+import mlpnas
+from mlpnas.engine.driver import Driver
+from mlpnas.errors import RunError
+from mlpnas.job import Job, Outcome
+from mlpnas.record import EpochRow
+from mlpnas.run import Run
+from mlpnas.samplers._halving import Halving
+from mlpnas.space import SearchSpace
+from mlpnas.spec import ArchSpec
+from mlpnas.training.recipe import Recipe
+from tests.drivers import new_driver
+
+RUNGS = (1, 3, 9)
+SPACE = """\
+version: 1
+name: many
+input: {size: 28, channels: 1, classes: 10}
+stem: {patch: 7}
+width: {choose: [8, 16, 24, 32, 40, 48, 56, 64]}
+stages: {count: 1, each: {depth: {choose: [1, 2, 3, 4]}, mixer: {choose: [token_linear, gmlp]}}}
+"""
+
+
+def _driver(folder: Path, **changes: Any) -> Driver:
+    folder.mkdir(exist_ok=True)
+    settings = {"fidelity": RUNGS, "recipe": {"epochs": RUNGS[-1]}, "trials": 36, "sampler": "local"} | changes
+    return new_driver(folder, SPACE, **settings)[0]
+
+
+def _worth(job: Job, epochs: int) -> float:
+    """Made up: better with more epochs, and different for every architecture."""
+    return int(ArchSpec.loads(job.spec).key[:4], 16) / 2**17 + epochs / 20
+
+
+def _train(driver: Driver, job: Job, status: str = "") -> None:
+    driver.begin(job.trial)
+    before = driver.running[job.trial].record.epochs
+    assert job.until is not None
+    for epoch in range(before + 1, job.until + 1):
+        driver.report(job.trial, EpochRow(job.trial, epoch, 1.0, 1.0, _worth(job, epoch), 0.1, 1e-3))
+    if job.until < RUNGS[-1]:
+        Path(job.checkpoint).parent.mkdir(exist_ok=True)
+        Path(job.checkpoint).touch()
+    status = status or ("done" if job.until == RUNGS[-1] else "stopped")
+    driver.finish(job.trial, Outcome(status, {"top1": _worth(job, job.until)}, job.until, 0.1))
+
+
+def _train_all(driver: Driver, jobs: int = 10**6) -> list[tuple[int, int | None]]:
+    trained = []
+    while len(trained) < jobs and (job := driver.next_job()) is not None:
+        _train(driver, job)
+        trained.append((job.trial, job.until))
+    return trained
+
+
+def test_most_trainings_stop_and_the_best_third_goes_on(tmp_path: Path) -> None:
+    trained = Counter(until for _, until in _train_all(_driver(tmp_path)))
+    run = Run(tmp_path)
+    assert trained[1] == len(run.records) == 36
+    assert 12 <= trained[3] <= 18  # some were the best when they were promoted
+    assert 2 <= trained[9] <= 8
+    assert Counter(record.epochs for record in run.records)[9] == trained[9] == len(run.done())
+    assert {record.status for record in run.records if record.epochs < 9} == {"stopped"}
+    assert len(run.history) == sum(trained.values())
+
+
+def test_curves_go_on_without_gaps_and_without_repeats(tmp_path: Path) -> None:
+    _train_all(_driver(tmp_path))
+    run = Run(tmp_path)
+    curves = run.store.curves()
+    for record in run.records:
+        assert [row.epoch for row in curves[record.trial]] == list(range(1, record.epochs + 1))
+
+
+@pytest.mark.parametrize("cut", [1, 5, 17, 30])
+def test_a_resumed_search_goes_on_as_the_uninterrupted_one(tmp_path: Path, cut: int) -> None:
+    expected = _train_all(_driver(tmp_path / "whole"))
+    trained = _train_all(_driver(tmp_path / "cut"), cut)
+    lost = _driver(tmp_path / "cut").next_job()
+    assert lost
+    assert (lost.trial, lost.until) == expected[cut]
+    assert trained + _train_all(_driver(tmp_path / "cut")) == expected
+
+
+def test_a_trial_that_fails_on_its_way_goes_no_further(tmp_path: Path) -> None:
+    driver, failed = _driver(tmp_path), None
+    while (job := driver.next_job()) is not None:
+        assert job.trial != failed
+        is_first = failed is None and job.until == 3
+        failed = job.trial if is_first else failed
+        _train(driver, job, "diverged" if is_first else "")
+    assert [record.trial for record in Run(tmp_path).records if record.status == "diverged"] == [failed]
+
+
+def test_a_search_of_few_trials_ends_with_a_whole_training(tmp_path: Path) -> None:
+    assert _train_all(_driver(tmp_path, trials=2))[-2:] in ([(0, 3), (0, 9)], [(1, 3), (1, 9)])
+    assert len(Run(tmp_path).done()) == 1
+
+
+def test_workers_wait_while_it_is_open_who_goes_on(tmp_path: Path) -> None:
+    driver = _driver(tmp_path, trials=3)
+    jobs = [driver.next_job() for _ in range(3)]
+    assert driver.next_job() is None
+    assert not driver.is_over()
+    for job in jobs:
+        assert job
+        _train(driver, job)
+    going_on = driver.next_job()
+    assert going_on
+    assert going_on.until == 3
+
+
+def test_states_of_trainings_without_hope_are_deleted(tmp_path: Path) -> None:
+    driver = _driver(tmp_path)
+    most = 0
+    while (job := driver.next_job()) is not None:
+        _train(driver, job)
+        most = max(most, len(list((tmp_path / "checkpoints").iterdir())))
+    assert most < 36
+    done = {record.trial for record in Run(tmp_path).done()}
+    assert not done & {int(file.stem) for file in (tmp_path / "checkpoints").iterdir()}
+
+
+@given(st.lists(st.tuples(st.floats(1, 100), st.floats(0, 1)), max_size=60), st.booleans())
+def test_no_more_than_a_share_goes_on_and_nobody_twice(points: list[tuple[float, float]], by_cost: bool) -> None:
+    halving, went_on = Halving(RUNGS, by_cost), []
+    for trial, (cost, value) in enumerate(points):
+        halving.report(trial, 1, cost, value)
+        while promotion := halving.promoted():
+            went_on.append(promotion)
+            halving.report(promotion[0], promotion[1], *points[promotion[0]])
+    assert len(went_on) == len(set(went_on))
+    assert {trial for trial, until in went_on if until == 9} <= {trial for trial, until in went_on if until == 3}
+
+
+def test_small_networks_are_compared_with_small_ones() -> None:
+    halving = Halving((1, 2))
+    for trial in range(80):
+        halving.report(trial, 1, cost=1.0 + trial, value=trial / 80)  # the larger, the better
+    went_on = []
+    while promotion := halving.promoted():
+        went_on.append(promotion[0])
+    assert len(went_on) == 40
+    assert [sum(low <= trial < low + 20 for trial in went_on) for low in (0, 20, 40, 60)] == [10] * 4
+
+
+@pytest.mark.parametrize(
+    "text", ["1,3,9", "epochs=", "epochs=9", "epochs=3,1", "epochs=1,1,3", "epochs=0,3", "epochs=1,x"]
+)
+def test_a_fidelity_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="like epochs=1,3,9"):
+        mlpnas.search(
+            SearchSpace(SPACE), "500kMACs", data="digits", fidelity=text, backend="local", run=tmp_path / "run"
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_nothing_can_be_stopped_where_nothing_is_trained(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no objective needs a training"):
+        mlpnas.search(
+            SearchSpace(SPACE),
+            data="digits",
+            objectives=["macs", "params"],
+            fidelity="epochs=1,3",
+            backend="local",
+            run=tmp_path / "run",
+        )
+
+
+def test_a_training_in_parts_is_the_training_in_one(tmp_path: Path) -> None:
+    """Real trainings: what went on from checkpoints ends where an uninterrupted training ends."""
+    recipe = Recipe(epochs=4, samples=128, batch_size=32, warmup_epochs=0, ema_decay=0.9)
+    asked = {"data": "digits", "backend": "local", "sampler": "random", "recipe": recipe, "trials": 4}
+    parts = mlpnas.search(SearchSpace(SPACE), **asked, fidelity="epochs=1,2,4", run=tmp_path / "parts")  # type: ignore[arg-type]
+    whole = mlpnas.search(SearchSpace(SPACE), **asked, run=tmp_path / "whole")  # type: ignore[arg-type]
+    (record,) = parts.done()
+    expected = next(other for other in whole.done() if other.key == record.key)
+    assert record.values == expected.values
+    own, other = load_file(parts.path / record.weights), load_file(whole.path / whole.best().weights)
+    if whole.best().key == record.key:
+        assert all(torch.equal(own[name], other[name]) for name in {*own, *other})
+    assert len([r for r in parts.records if r.status == "stopped"]) == 3
