@@ -1,6 +1,6 @@
 """The smaller charts: progress over trials, accuracy by mixer, training curves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from statistics import median
 
@@ -11,12 +11,13 @@ from markupsafe import escape
 from mlpnas import pareto
 from mlpnas.record import EpochRow, Record
 from mlpnas.report.front_chart import hover, mixer_colours
-from mlpnas.report.style import ACCENT, OTHER, axis, figure, scale, shades
+from mlpnas.report.style import ACCENT, EDGE, OTHER, axis, figure, scale, shades
 from mlpnas.report.wording import label, mixers
 from mlpnas.run import Run
 from mlpnas.spec import ArchSpec
 
 _STEPS = 200  # enough points for a line; each one costs a hypervolume
+_FAINT = {"mode": "lines+markers", "line": {"color": EDGE, "width": 1}, "marker": {"size": 4}, "hoverinfo": "skip"}
 
 
 def best_so_far(run: Run) -> go.Figure | None:
@@ -104,7 +105,10 @@ def _users(records: Sequence[Record]) -> dict[str, list[Record]]:
 
 
 def curves(run: Run, rows: Mapping[int, Sequence[EpochRow]], best: int = 10) -> go.Figure | None:
-    """Validation accuracy by epoch of the front's `best` most accurate trials; None where there are no curves."""
+    """Validation accuracy by epoch of the front's `best` most accurate trials, over those that were stopped early.
+
+    None where there are no curves.
+    """
     name, way = next(iter(run.manifest.objectives.items()))
     front = sorted(
         (r for r in run.front() if rows.get(r.trial)), key=lambda r: r.values[name], reverse=way == "maximize"
@@ -112,6 +116,8 @@ def curves(run: Run, rows: Mapping[int, Sequence[EpochRow]], best: int = 10) -> 
     if not front:
         return None
     chart = figure(340)
+    if stopped := [rows[record.trial] for record in run.records if record.status == "stopped" and record.trial in rows]:
+        chart.add_scatter(**_joined(stopped), name=f"{len(stopped)} stopped early", **_FAINT)
     for record, colour in zip(front[:best], shades(len(front[:best])), strict=True):
         points = sorted(rows[record.trial], key=lambda row: row.epoch)
         chart.add_scatter(
@@ -126,3 +132,13 @@ def curves(run: Run, rows: Mapping[int, Sequence[EpochRow]], best: int = 10) -> 
     last = max(row.epoch for record in front[:best] for row in rows[record.trial])
     whole = {"title": {"text": "epoch"}, "tickformat": "d", "dtick": max(1, last // 10)}
     return chart.update_layout(xaxis=whole, yaxis=axis("top1", title={"text": f"{label('top1')} on val"}))
+
+
+def _joined(curves: Iterable[Sequence[EpochRow]]) -> dict[str, list[float | None]]:
+    """Many curves as one line with gaps, so that they have one entry in the legend."""
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for curve in curves:
+        x += [*(row.epoch for row in curve), None]
+        y += [*(row.top1 for row in curve), None]
+    return {"x": x, "y": y}

@@ -140,6 +140,7 @@ def settings(run: Run) -> dict[str, dict[str, str]]:
         "objectives": ", ".join(f"{way} {label(name)}" for name, way in m.objectives.items()),
         "hypervolume against": ", ".join(f"{label(name)} {cell(name, value)}" for name, value in m.reference.items()),
         "sampler": m.sampler,
+        "fidelity": f"epochs {', '.join(map(str, m.fidelity))}" if m.fidelity else "",
         "seed": str(m.seed),
         "backend": f"{m.backend}, {m.workers} worker{'s' * (m.workers != 1)}" if m.backend else "",
     }

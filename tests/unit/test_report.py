@@ -130,10 +130,21 @@ def test_mixers_are_ranked_by_their_median(page: Page) -> None:
     assert boxes[0]["name"].endswith("on the front")
 
 
+def test_curves_of_trainings_that_were_stopped_lie_behind_as_one_line(tmp_path: Path, run: Run) -> None:
+    on_front = {record.trial for record in run.front()}
+    records = [record if record.trial in on_front else replace(record, status="stopped") for record in run.done()]
+    lines = read(write(tmp_path, records)).figures["curves"]["data"]
+    assert lines[0]["name"] == f"{len(records) - len(on_front)} stopped early"
+    assert lines[0]["x"].count(None) == len(records) - len(on_front)
+    assert len(lines) == 1 + len(on_front)
+
+
 def test_training_curves_of_the_front(run: Run, page: Page) -> None:
     lines = page.figures["curves"]["data"]
-    assert {line["name"] for line in lines} == {f"trial {record.trial}" for record in run.front()}
-    assert lines[0]["y"][-1] == run.best().values["top1"]
+    stopped, *best = lines
+    assert stopped["name"].endswith("stopped early")
+    assert {line["name"] for line in best} == {f"trial {record.trial}" for record in run.front()}
+    assert best[0]["y"][-1] == run.best().values["top1"]
 
 
 def test_receptive_fields_of_the_best(run: Run, backbones: Run) -> None:
