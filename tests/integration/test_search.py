@@ -101,9 +101,12 @@ def test_same_seed_same_results(folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_killed_and_resumed(folder: Path, backend: str) -> None:
-    process = _new(folder, backend, 8)
+@pytest.mark.parametrize(
+    ("backend", "fidelity"),
+    [("local", ""), pytest.param("ray", "epochs=1,2,4", marks=pytest.mark.ray)],
+)
+def test_killed_and_resumed(folder: Path, backend: str, fidelity: str) -> None:
+    process = _new(folder, backend, 8, "--fidelity", fidelity)
     _wait_for_trials(folder, 3)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
@@ -117,6 +120,11 @@ def test_killed_and_resumed(folder: Path, backend: str) -> None:
     run = Run(folder / "run")
     assert events[-1]["front_size"] == len(run.front())
     assert {record.trial for record in run.front()} <= set(after)
+    news = [(record.trial, record.epochs) for record in run.history if record.origin != "duplicate"]
+    assert len(news) == len(set(news))  # nothing trained again
+    epochs = {trial: [row.epoch for row in curve] for trial, curve in run.store.curves().items()}
+    assert epochs == {record.trial: list(range(1, record.epochs + 1)) for record in run.records if record.epochs}
+    assert run.done()
 
 
 @pytest.mark.slow
