@@ -1,4 +1,7 @@
-"""Ray itself: a cluster to connect to, or to start; what its nodes hold; and calls on them."""
+"""The Ray backend: a cluster to connect to, or to start, and the pool of actors on it.
+
+Trainings that take more than seconds are Ray Tune's: ray_tune.py, which alone loads that.
+"""
 
 import logging
 import os
@@ -21,12 +24,19 @@ import ray  # noqa: E402
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: E402
 
 from mlpnas.engine.address import knock  # noqa: E402
-from mlpnas.engine.devices import Node  # noqa: E402
+from mlpnas.engine.devices import Node, slots  # noqa: E402
+from mlpnas.engine.driver import Driver, measured  # noqa: E402
+from mlpnas.engine.evaluation import Evaluation  # noqa: E402
+from mlpnas.engine.pool import Pool  # noqa: E402
 from mlpnas.errors import MlpnasError, RunError  # noqa: E402
+from mlpnas.job import Job  # noqa: E402
+from mlpnas.plugins import find  # noqa: E402
+from mlpnas.run import Manifest  # noqa: E402
 from mlpnas.training import memory  # noqa: E402
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 _GPU_PATIENCE = 120.0  # seconds until a GPU is free, a worker's start included
+_PAUSE = 0.5  # seconds between looks for workers that hang
 _STORE_BYTES = 100 * 2**20  # objects are small: jobs and epochs
 
 
@@ -101,3 +111,57 @@ def cause_of_death(text: str) -> str:
     if "ActorDiedError" in text or "died" in text:
         return "the worker died: killed by the system (out of memory?) or crashed"
     return next((line for line in reversed(text.splitlines()) if line.strip()), "the worker was lost")
+
+
+class Actors:
+    """See pool.Workers."""
+
+    def __init__(self, gpus: float) -> None:
+        self.kind = ray.remote(num_cpus=1, num_gpus=gpus)(Evaluation)
+        self.asked: dict[Any, Any] = {}
+
+    def hire(self) -> Any:
+        actor = self.kind.remote()
+        self.asked[actor.ready.remote()] = actor
+        return actor
+
+    def begin(self, worker: Any, job: Job) -> None:
+        self.asked[worker.begin.remote(job.dumps())] = worker
+
+    def go_on(self, worker: Any) -> None:
+        self.asked[worker.step.remote()] = worker
+
+    def answers(self) -> Iterator[tuple[Any, dict[str, Any]]]:
+        for question in ray.wait(list(self.asked), timeout=_PAUSE)[0]:
+            worker = self.asked.pop(question)
+            try:
+                answer = ray.get(question)
+            except ray.exceptions.RayError as error:
+                ray.kill(worker)  # it may live on where it was the evaluation that failed
+                answer = {"died": cause_of_death(str(error))}
+            yield worker, answer
+
+    kill = staticmethod(ray.kill)
+
+
+class Ray:
+    """See driver.Backend."""
+
+    @contextmanager
+    def ready(self, manifest: Manifest) -> Iterator[None]:
+        with connected(manifest.address, manifest.workers):
+            self.workers = manifest.workers or max(1, slots(Cluster().nodes, manifest.gpus_per_trial))
+            yield
+
+    def run(self, driver: Driver) -> None:
+        manifest = driver.run.manifest
+        if manifest.scheduler == "pool" or not _trains(manifest):
+            Pool(driver, Actors(manifest.gpus_per_trial), self.workers).run()
+        else:
+            from mlpnas.engine.ray_tune import train
+
+            train(driver, self.workers)
+
+
+def _trains(manifest: Manifest) -> bool:
+    return any(find("objectives", name).needs_training for name in measured(manifest))

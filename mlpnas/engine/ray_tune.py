@@ -1,18 +1,15 @@
-"""The Ray backend: Tune for trainings, a pool of actors for what takes less.
+"""Ray Tune, for the trainings that take more than seconds.
 
-Tune schedules and decides nothing: jobs come from the driver through a Searcher and ends go back
+It schedules and decides nothing: jobs come from the driver through a Searcher and ends go back
 through a Callback, because OptunaSearch would tell stopped trials as complete and lose failed ones. A class Trainable,
 reused actors and a concurrency limit keep workers warm; without them Tune runs one trial at a time.
 """
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mlpnas.engine.ray_cluster import Cluster, cause_of_death, connected  # sets Ray's environment
+from mlpnas.engine.ray_cluster import cause_of_death  # sets Ray's environment
 
 # isort: split
 
@@ -22,39 +19,11 @@ from ray.tune.error import TuneError
 from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 
-from mlpnas.engine.devices import slots
-from mlpnas.engine.driver import Driver, measured
-from mlpnas.engine.pool import Pool
-from mlpnas.errors import MlpnasError, RunError
-from mlpnas.evaluators.proxy_training import ProxyTraining
+from mlpnas.engine.driver import Driver
+from mlpnas.engine.evaluation import Evaluation
+from mlpnas.errors import RunError
 from mlpnas.job import Job, Outcome, Waiting
-from mlpnas.plugins import find
 from mlpnas.record import EpochRow
-from mlpnas.run import Manifest
-
-_PAUSE = 0.5  # seconds between looks for workers that hang
-
-
-class Evaluation:
-    """What a worker does: takes a job, hands back an epoch a step, then its outcome; then takes the next job."""
-
-    def ready(self) -> dict[str, Any]:
-        return {"ready": True}
-
-    def begin(self, job: str) -> dict[str, Any]:
-        asked, evaluator = Job.loads(job), ProxyTraining()
-        with suppress(MlpnasError):  # `step` will tell of it
-            evaluator.prepare(asked)
-        self.steps = evaluator.run(asked)
-        return {"begun": True}
-
-    def step(self) -> dict[str, Any]:
-        try:
-            step = next(self.steps)
-        except MlpnasError as error:  # of data or recipe: no other candidate would fare better
-            return {"fatal": str(error)}
-        kind = "outcome" if isinstance(step, Outcome) else "waiting" if isinstance(step, Waiting) else "row"
-        return {kind: asdict(step)}
 
 
 class Candidate(tune.Trainable):
@@ -180,79 +149,33 @@ def _reason(trial: Trial) -> str:
     return cause_of_death(file.read_text(encoding="utf-8") if file.is_file() else "")
 
 
-class Actors:
-    """See pool.Workers."""
+def train(driver: Driver, workers: int) -> None:
+    """Runs the driver's jobs on so many workers, until there are no more.
 
-    def __init__(self, gpus: float) -> None:
-        self.kind = ray.remote(num_cpus=1, num_gpus=gpus)(Evaluation)
-        self.asked: dict[Any, Any] = {}
-
-    def hire(self) -> Any:
-        actor = self.kind.remote()
-        self.asked[actor.ready.remote()] = actor
-        return actor
-
-    def begin(self, worker: Any, job: Job) -> None:
-        self.asked[worker.begin.remote(job.dumps())] = worker
-
-    def go_on(self, worker: Any) -> None:
-        self.asked[worker.step.remote()] = worker
-
-    def answers(self) -> Iterator[tuple[Any, dict[str, Any]]]:
-        for question in ray.wait(list(self.asked), timeout=_PAUSE)[0]:
-            worker = self.asked.pop(question)
-            try:
-                answer = ray.get(question)
-            except ray.exceptions.RayError as error:
-                ray.kill(worker)  # it may live on where it was the evaluation that failed
-                answer = {"died": cause_of_death(str(error))}
-            yield worker, answer
-
-    kill = staticmethod(ray.kill)
-
-
-class RayTune:
-    """See driver.Backend."""
-
-    @contextmanager
-    def ready(self, manifest: Manifest) -> Iterator[None]:
-        with connected(manifest.address, manifest.workers):
-            self.workers = manifest.workers or max(1, slots(Cluster().nodes, manifest.gpus_per_trial))
-            yield
-
-    def run(self, driver: Driver) -> None:
-        manifest = driver.run.manifest
-        if manifest.scheduler == "pool" or not _trains(manifest):
-            Pool(driver, Actors(manifest.gpus_per_trial), self.workers).run()
-        else:
-            self._train(driver)
-
-    def _train(self, driver: Driver) -> None:
-        telling = Telling(driver)
-        with tempfile.TemporaryDirectory() as scratch:
-            tuner = tune.Tuner(
-                tune.with_resources(Candidate, {"cpu": 1, "gpu": driver.run.manifest.gpus_per_trial}),
-                tune_config=tune.TuneConfig(
-                    search_alg=Asking(driver),
-                    num_samples=-1,  # until the driver has no more jobs
-                    max_concurrent_trials=self.workers,
-                    reuse_actors=True,
-                    trial_dirname_creator=lambda trial: trial.trial_id,
-                ),
-                run_config=tune.RunConfig(
-                    name="search",
-                    storage_path=scratch,
-                    callbacks=[telling],
-                    verbose=0,
-                    failure_config=tune.FailureConfig(max_failures=1),  # a worker may die of something else
-                    checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-                ),
-            )
-            try:
-                tuner.fit()
-            except TuneError as error:
-                raise telling.error or error from None
-
-
-def _trains(manifest: Manifest) -> bool:
-    return any(find("objectives", name).needs_training for name in measured(manifest))
+    Raises:
+        RunError: of data or recipe, or what the driver raises; TuneError: Tune itself.
+    """
+    telling = Telling(driver)
+    with tempfile.TemporaryDirectory() as scratch:
+        tuner = tune.Tuner(
+            tune.with_resources(Candidate, {"cpu": 1, "gpu": driver.run.manifest.gpus_per_trial}),
+            tune_config=tune.TuneConfig(
+                search_alg=Asking(driver),
+                num_samples=-1,  # until the driver has no more jobs
+                max_concurrent_trials=workers,
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: trial.trial_id,
+            ),
+            run_config=tune.RunConfig(
+                name="search",
+                storage_path=scratch,
+                callbacks=[telling],
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=1),  # a worker may die of something else
+                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+            ),
+        )
+        try:
+            tuner.fit()
+        except TuneError as error:
+            raise telling.error or error from None
