@@ -41,6 +41,7 @@ def needed(network: ArchSpec, recipe: Recipe, data: Dataset, device: str) -> flo
     """
     short = replace(recipe, epochs=1, warmup_epochs=0, samples=max(2, recipe.batch_size))
     few = replace(data, val=data.val[:_VAL_IMAGES])
+    torch.cuda.init()  # or there are no statistics to reset
     torch.cuda.reset_peak_memory_stats(device)
     try:
         _train(network, short, few, device)
