@@ -59,7 +59,7 @@ class Search:
         self.run = folder / "disk" / "run"
         self.fates = folder / "fates"
         self.events: list[dict[str, Any]] = []
-        self.sessions: list[int] = []
+        self.sessions: list[int] = []  # of processes, one for each start
         self.run.parent.mkdir(exist_ok=True)
         self.fates.mkdir()
         (folder / "space.yaml").write_text(SPACE)
@@ -105,6 +105,20 @@ class Search:
             )
         self.sessions.append(self.process.pid)
         threading.Thread(target=self._listen, args=(self.process.stdout,), daemon=True).start()
+
+    def stop(self) -> None:
+        """Kill what is left of it, its own Ray included, and remove what that leaves behind."""
+        for _ in range(50):
+            left = [number for number, _, session, state in processes() if session in self.sessions and state != "Z"]
+            if not left:
+                break
+            for number in left:
+                with suppress(ProcessLookupError):
+                    os.kill(number, signal.SIGKILL)
+            time.sleep(0.1)
+        if self.sessions:
+            self.process.wait()
+        fate.clean(self.fates)
 
     def _listen(self, lines: Any) -> None:
         for line in lines:
@@ -284,7 +298,11 @@ class Nodes:
 
         os.environ.update(environment)  # its workers inherit ours
         self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-        self.second = self.cluster.add_node(num_cpus=1)
+        try:
+            self.second = self.cluster.add_node(num_cpus=1)
+        except BaseException:
+            self.cluster.shutdown()
+            raise
 
     def kill_one(self, search: Search, chance: random.Random) -> None:
         search.wait_for_repairs()
@@ -304,6 +322,7 @@ def chaos(
         if "disk" in what:
             stack.enter_context(small_disk(folder / "disk"))
         search = Search(folder, trials, seconds, backend)
+        stack.callback(search.stop)
         expected = search.undisturbed()
         if "node" in what:
             nodes = Nodes(search.environment)
@@ -327,6 +346,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     start = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was made is removed all the same
     with tempfile.TemporaryDirectory() as name:
         found = chaos(
             options.what.split(","),

@@ -9,6 +9,7 @@ import resource
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from mlpnas.objectives import Candidate
@@ -51,7 +52,9 @@ def _hang() -> None:
 
 def _eat_memory() -> None:
     """In a control group of its own with little memory, so that the kernel has one process to kill."""
-    group = _GROUPS / f"fate-{os.getpid()}"
+    name = f"fate-{os.getpid()}"
+    Path(os.environ["FATE_FOLDER"], name).touch()  # for `clean`: who is killed removes nothing
+    group = _GROUPS / name
     group.mkdir()
     limit = next(file for file in (group / "memory.max", group / "memory.limit_in_bytes") if file.exists())
     limit.write_text(str(_MOST_BYTES))
@@ -61,6 +64,27 @@ def _eat_memory() -> None:
     for block in eaten:  # touched, or it would take no room
         block[::page] = b"x" * len(block[::page])
     raise AssertionError("the kernel let it live")
+
+
+def clean(folder: Path) -> None:
+    """Remove the control groups of the workers that met their fate by this FATE_FOLDER, and are dead."""
+    for file in folder.glob("fate-*"):
+        with suppress(FileNotFoundError):
+            _remove(_GROUPS / file.name)
+
+
+def _remove(group: Path, patience: float = 5.0) -> None:
+    """Once the kernel is through with the dead."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            return group.rmdir()
+        except FileNotFoundError:
+            raise
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
 
 
 FATES: dict[str, Callable[[], None]] = {"hang": _hang, "memory": _eat_memory}

@@ -41,6 +41,7 @@ class Manifest:
         reference: the hypervolume's reference point by objective.
         fidelity: epochs after which trainings are compared and most of them stop, the whole training's last; or none.
         trials: to be trained in all; seconds: of wall time, or None; trial_seconds: of each, or None.
+        scheduler: of the ray backend: tune, or pool for what takes seconds; "": nothing is trained, or else tune.
         fill: share of the budget to use at least.
         recipe: as JSON; data: source, path, seed; data_facts: name, fingerprint, classes, images per part.
         notes: what `auto` decided, line by line.
@@ -59,6 +60,7 @@ class Manifest:
     workers: int = 1
     device: str = "cpu"
     gpus_per_trial: float = 0.0
+    scheduler: str = ""
     address: str = ""
     trials: int = 0
     seconds: float | None = None

@@ -1,1 +1,1 @@
-"""The search itself: the driver, and one file per way to run its jobs (local, ray_tune; pool serves the second)."""
+"""The search itself: the driver, and one file per way to run its jobs: local, or ray_cluster with pool and ray_tune."""

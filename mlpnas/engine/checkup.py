@@ -21,6 +21,7 @@ from mlpnas.engine import machine
 from mlpnas.engine.search import search
 from mlpnas.errors import MlpnasError
 from mlpnas.run import runs_folder
+from mlpnas.space import SearchSpace
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.speed import device_name
 from mlpnas.units import show
@@ -32,6 +33,14 @@ _ROOM = (5 * 2**30, 2**28)
 _SHARED = (2**28, 2**26)  # of /dev/shm
 _EACH = 0.2  # seconds that Ray may take per trial, warm
 _TRIALS = 12  # of the search that Ray is measured by
+_SPACE = """\
+version: 1
+name: doctor
+input: {size: 8, channels: 1, classes: 10}
+stem: {patch: 4}
+width: {choose: [8, 16, 24, 32, 40, 48]}
+stages: {count: 1, each: {depth: {choose: [1, 2, 3, 4, 5, 6]}, mixer: token_linear}}
+"""  # read in no time
 
 
 @dataclass(frozen=True)
@@ -173,7 +182,7 @@ def _ray() -> Finding:
     try:
         with tempfile.TemporaryDirectory() as folder:
             search(
-                "quick",
+                SearchSpace(_SPACE),
                 trials=_TRIALS,
                 sampler="random",
                 objectives=("macs", "params"),

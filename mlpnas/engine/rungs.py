@@ -1,5 +1,11 @@
 """Which trials are trained on, and how far: what `--fidelity` asks for."""
 
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import pairwise
+
+from mlpnas.engine.sizing import Size
+from mlpnas.errors import RunError
 from mlpnas.plugins import find
 from mlpnas.record import Record
 from mlpnas.run import Manifest
@@ -44,3 +50,27 @@ class Rungs:
     def hopeful(self) -> set[int]:
         """Trials that may go on yet: their states are kept."""
         return self._halving.hopeful()
+
+
+def parse(text: str, objectives: Iterable[str]) -> tuple[int, ...]:
+    """ "epochs=1,3,9" -> (1, 3, 9); "" -> ().
+
+    Raises:
+        RunError: no rising numbers of epochs, or nothing that could be stopped.
+    """
+    name, _, given = text.partition("=")
+    rungs = tuple(int(epochs) for epochs in given.split(",") if epochs.strip().isdecimal())
+    is_rising = all(low < high for low, high in pairwise((0, *rungs)))
+    if text and (name != "epochs" or len(rungs) != given.count(",") + 1 or len(rungs) < 2 or not is_rising):
+        raise RunError(f"--fidelity {text}: expected rising numbers of epochs, like epochs=1,3,9")
+    if rungs and not any(find("objectives", objective).needs_training for objective in objectives):
+        raise RunError(f"--fidelity {text}: no objective needs a training that could be stopped; leave --fidelity out")
+    return rungs
+
+
+def staged(size: Size, rungs: tuple[int, ...]) -> Size:
+    """The recipe to the last rung, and the seconds to the first; a warm-up keeps its share where it would fill it."""
+    recipe, epochs = size.recipe, rungs[-1]
+    warmup = min(recipe.warmup_epochs, recipe.warmup_epochs / recipe.epochs * epochs)
+    longer = replace(recipe, epochs=epochs, warmup_epochs=warmup)
+    return replace(size, recipe=longer, seconds=size.seconds / recipe.epochs * rungs[0])

@@ -141,9 +141,9 @@ def _run(folder: Path, manifest: Manifest, space: SearchSpace, workers: Backend,
 def _backend(name: str) -> Backend:
     """The backend called so; only its own packages are imported."""
     if name == "ray":
-        from mlpnas.engine.ray_tune import RayTune
+        from mlpnas.engine.ray_cluster import Ray
 
-        return RayTune()
+        return Ray()
     from mlpnas.engine.local import Local
 
     return Local()

@@ -10,7 +10,7 @@ import torch
 from mlpnas.datasets import Dataset
 from mlpnas.spec import ArchSpec
 from mlpnas.training.recipe import PRECISIONS, Recipe
-from mlpnas.training.speed import Speed, device_name, speeds
+from mlpnas.training.speed import Speed, device_name, likely_speeds, speeds
 from mlpnas.units import duration
 
 _SMALLEST_GRID = 8  # tokens per side after the stem; with fewer, token mixers have nothing to mix
@@ -67,6 +67,15 @@ def choose(
     epochs = min(max(int(wanted / mean(seconds)), 1), most)
     recipe = _tuned(replace(recipe, epochs=epochs), specs, data)
     return recipe, _explained(recipe, specs, data, device, workers, trials, [epochs * each for each in seconds])
+
+
+def expected_seconds(recipe: Recipe, specs: Sequence[ArchSpec], data: Dataset, device: str) -> float:
+    """Of the mean training of `specs` by a recipe; roughly, where the device's speed was not measured yet.
+
+    Raises:
+        ShapeError: an architecture that fits no input size.
+    """
+    return mean(_seconds(recipe, specs, data, likely_speeds(device)))
 
 
 def _fidelities(specs: Sequence[ArchSpec], data: Dataset, aim: _Aim) -> Iterator[Recipe]:

@@ -76,5 +76,10 @@ def _on_device(data: Dataset, size: tuple[int, int], device: str) -> tuple[Tenso
     return pixels if pixels.nbytes > memory_limit() else pixels.to(device), data.labels.to(device)
 
 
+def forget() -> None:
+    """Lets go of the images that stay on a device."""
+    _on_device.cache_clear()
+
+
 def _bytes(images: Tensor) -> Tensor:
     return images.round_().clamp_(0, 255).to(torch.uint8)

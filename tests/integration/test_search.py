@@ -39,16 +39,22 @@ def _filled(folder: Path) -> Path:
     return folder
 
 
-def _start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "mlpnas", "search", *arguments]
+# these trainings are short, so that the pool runs them
+TUNE = "from mlpnas.engine import prepare; prepare._POOL_BELOW = 0; from mlpnas.cli import main; main()"
+
+
+def _start(folder: Path, *arguments: str, backend: str = "") -> subprocess.Popen[str]:
+    program = ["-c", TUNE] if backend == "tune" else ["-m", "mlpnas"]
+    command = [sys.executable, *program, "search", *arguments]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True, **pipes)
 
 
 def _new(folder: Path, backend: str, trials: int, *more: str) -> subprocess.Popen[str]:
-    run = ["--run", "./run", "--recipe", "recipe.json", "--backend", backend, "--trials", str(trials)]
-    return _start(folder, *SEARCH, *run, *more)
+    asked = {"--run": "./run", "--recipe": "recipe.json", "--trials": str(trials)}
+    asked["--backend"] = "local" if backend == "local" else "ray"
+    return _start(folder, *SEARCH, *(word for pair in asked.items() for word in pair), *more, backend=backend)
 
 
 def _events(process: subprocess.Popen[str], code: int = 0) -> list[dict[str, Any]]:
@@ -70,7 +76,7 @@ def _trained(folder: Path) -> dict[int, str]:
     return {r.trial: r.key for r in Run(folder / "run").records if r.origin != "duplicate"}
 
 
-BACKENDS = ["local", pytest.param("ray", marks=pytest.mark.ray)]
+BACKENDS = ["local", *(pytest.param(name, marks=pytest.mark.ray) for name in ("pool", "tune"))]
 
 
 @pytest.mark.slow
@@ -89,6 +95,7 @@ def test_a_whole_search(folder: Path, backend: str) -> None:
     assert run.epochs().num_rows == 2 * 5
     assert (folder / "run" / "report.html").stat().st_size > 100_000
     assert all((folder / "run" / record.weights).is_file() for record in run.front())
+    assert run.manifest.scheduler == ("" if backend == "local" else backend)
 
 
 @pytest.mark.slow
@@ -103,7 +110,11 @@ def test_same_seed_same_results(folder: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("backend", "fidelity"),
-    [("local", ""), pytest.param("ray", "epochs=1,2,4", marks=pytest.mark.ray)],
+    [
+        ("local", ""),
+        pytest.param("pool", "", marks=pytest.mark.ray),
+        pytest.param("tune", "epochs=1,2,4", marks=pytest.mark.ray),
+    ],
 )
 def test_killed_and_resumed(folder: Path, backend: str, fidelity: str) -> None:
     process = _new(folder, backend, 8, "--fidelity", fidelity)
@@ -130,7 +141,11 @@ def test_killed_and_resumed(folder: Path, backend: str, fidelity: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("backend", "number"),
-    [("local", signal.SIGINT), pytest.param("ray", signal.SIGTERM, marks=pytest.mark.ray)],
+    [
+        ("local", signal.SIGINT),
+        pytest.param("pool", signal.SIGINT, marks=pytest.mark.ray),
+        pytest.param("tune", signal.SIGTERM, marks=pytest.mark.ray),
+    ],
 )
 def test_interrupted_and_extended(folder: Path, backend: str, number: signal.Signals) -> None:
     process = _new(folder, backend, 50)

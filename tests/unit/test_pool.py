@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mlpnas.engine import watch as watch_module
+from mlpnas.engine.interrupt import Interrupt
 from mlpnas.engine.pool import Answer, Pool
 from mlpnas.errors import RunError
 from mlpnas.job import Job, Outcome
@@ -22,8 +24,8 @@ DEATH = {"died": "it was killed"}
 class Scripted:
     """Workers that answer to each trial as the script says, and well where it says nothing more; None: never."""
 
-    def __init__(self, script: dict[int, list[Answer | None]] | None = None, starts: bool = True) -> None:
-        self.script, self.starts = script or {}, starts
+    def __init__(self, script: dict[int, list[Answer | None]] | None = None, false_starts: float = 0) -> None:
+        self.script, self.false_starts = script or {}, false_starts
         self.hired = 0
         self.trials: dict[int, int] = {}
         self.answered: list[tuple[int, Answer]] = []
@@ -31,7 +33,7 @@ class Scripted:
 
     def hire(self) -> int:
         self.hired += 1
-        self.answered.append((self.hired, {"ready": True} if self.starts else DEATH))
+        self.answered.append((self.hired, DEATH if self.hired <= self.false_starts else {"ready": True}))
         return self.hired
 
     def begin(self, worker: int, job: Job) -> None:
@@ -99,9 +101,47 @@ def test_a_worker_that_hangs_is_killed_and_its_trial_has_failed(
 
 def test_workers_that_never_start_end_the_search(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no worker starts: it was killed"):
-        _search(tmp_path, Scripted(starts=False))
+        _search(tmp_path, Scripted(false_starts=inf))
 
 
 def test_what_no_candidate_would_survive_ends_the_search(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no such file"):
         _search(tmp_path, Scripted({0: [{"fatal": "no such file"}]}))
+
+
+def test_many_that_are_lost_while_they_start_are_replaced(tmp_path: Path) -> None:
+    """As when a node leaves that most workers were to start on."""
+    workers = Scripted(false_starts=5)
+    run, _ = _search(tmp_path, workers, count=4)
+    assert sum(record.is_done and record.origin != "duplicate" for record in run.records) == 4
+    assert workers.hired == 9
+
+
+def test_a_trainings_epochs_are_told_as_they_come_and_again_after_a_death(tmp_path: Path) -> None:
+    rows = [{"row": asdict(EpochRow(0, epoch, 1.0, 1.0, 0.5, 0.1, 1e-3))} for epoch in (1, 2, 3)]
+    run, events = _search(tmp_path, Scripted({0: [*rows[:2], DEATH, *rows]}))
+    assert [event["epoch"] for event in events if event["event"] == "epoch"] == [1, 2, 1, 2, 3]
+    assert [row.epoch for row in run.store.curves()[0]] == [1, 2, 3]
+
+
+def test_a_trial_over_its_time_limit_says_so_itself_and_keeps_its_worker(tmp_path: Path) -> None:
+    late = {"outcome": asdict(Outcome("failed", error="time limit 60s reached after 1 epoch"))}
+    workers = Scripted({0: [late]})
+    run, _ = _search(tmp_path, workers, trial_seconds=60.0)
+    assert [record.error for record in run.records if record.status == "failed"] == [late["outcome"]["error"]]
+    assert workers.hired == 2
+
+
+def test_an_interrupt_that_got_lost_on_its_way_ends_the_search_all_the_same(tmp_path: Path) -> None:
+    driver, _ = new_driver(tmp_path, trials=4)
+    driver.interrupt = Interrupt()
+    workers = Scripted({0: [None], 1: [None]})
+    begin = workers.begin
+
+    def swallow(worker: int, job: Job) -> None:
+        begin(worker, job)
+        driver.interrupt.asked = True
+
+    workers.begin = swallow  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        Pool(driver, workers, 2).run()

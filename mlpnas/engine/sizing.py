@@ -1,0 +1,83 @@
+"""How trials are trained and what each of them takes, found out on the device that trains them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+
+import torch
+
+from mlpnas import datasets
+from mlpnas.spec import ArchSpec
+from mlpnas.training import auto, memory
+from mlpnas.training.recipe import Recipe
+from mlpnas.training.speed import device_name
+from mlpnas.units import show
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a search is asked to train.
+
+    Attributes:
+        specs: architectures like those that will come.
+        recipe: None: to be chosen.
+        workers: trials at once, as far as it is known.
+        sharers: most trials that may share a GPU; 1: none does, and nothing is measured.
+    """
+
+    specs: Sequence[ArchSpec]
+    data: datasets.DataRef
+    recipe: Recipe | None
+    device: str
+    trials: int
+    workers: int
+    sharers: int = 1
+
+
+@dataclass(frozen=True)
+class Size:
+    """The recipe, the share of a GPU and the expected seconds of each trial, the device's name, and why."""
+
+    recipe: Recipe
+    share: float
+    seconds: float
+    device: str
+    notes: tuple[str, ...]
+
+
+def size(wanted: Wanted) -> Size:
+    """Runs where trials will, be that this machine or another one.
+
+    Raises:
+        DataError: data that cannot be had there. ShapeError: an architecture that fits no input size.
+    """
+    data, notes = datasets.load(wanted.data), list[str]()
+    recipe = wanted.recipe
+    if recipe is None:
+        recipe, notes = auto.choose(wanted.specs, data, wanted.device, wanted.workers, wanted.trials)
+    share = 0.0
+    if torch.device(wanted.device).type == "cuda":
+        count, why = _sharers(wanted, recipe, data)
+        share, notes = memory.share(count), [*notes, *why]
+    seconds = auto.expected_seconds(recipe, wanted.specs, data, wanted.device)
+    return Size(recipe, share, seconds, device_name(wanted.device), tuple(notes))
+
+
+def _sharers(wanted: Wanted, recipe: Recipe, data: datasets.Dataset) -> tuple[int, list[str]]:
+    if wanted.sharers == 1:
+        return 1, []
+    network = memory.heaviest([recipe.network(spec, data) for spec in wanted.specs], recipe.batch_size)
+    needs = memory.needed(network, recipe, data, wanted.device)
+    there = memory.whole(wanted.device)
+    count = memory.sharers(needs, there, wanted.sharers)
+    return count, [_explained(count, needs, there, recipe.batch_size)]
+
+
+def _explained(count: int, needs: float, there: float, batch: int) -> str:
+    if needs == inf:
+        return (
+            f"a GPU for each trial: the heaviest candidate does not fit {show(there, 'bytes')} in batches of {batch}; "
+            "trials that do not are tried with half of it, and then fail: take a smaller batch_size or input_size"
+        )
+    who = f"{count} trials share a GPU" if count > 1 else "a GPU for each trial"
+    return f"{who}: the heaviest candidate needs {show(needs, 'bytes')} of {show(there, 'bytes')}"

@@ -1,0 +1,184 @@
+"""Shares of a GPU, the pool or Tune, and whose GPUs: decided by figures that are made up, on machines that are."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlpnas.engine import prepare as prepare_module
+from mlpnas.engine import sizing
+from mlpnas.engine.devices import Node, slots
+from mlpnas.engine.prepare import Options, prepare
+from mlpnas.errors import RunError
+from mlpnas.run import Manifest
+from mlpnas.space import SearchSpace
+from mlpnas.spec import ArchSpec, Layer, Stage, Stem
+from mlpnas.training import memory
+from mlpnas.training.recipe import Recipe
+from tests.drivers import TINY
+
+GB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("needs", "there", "count"),
+    [(17 * GB, 80 * GB, 4), (1 * GB, 80 * GB, 8), (41 * GB, 80 * GB, 1), (200 * GB, 80 * GB, 1), (inf, 80 * GB, 1)],
+)
+def test_as_many_share_a_gpu_as_fit_it(needs: float, there: float, count: int) -> None:
+    assert memory.sharers(needs, there) == count
+
+
+@pytest.mark.parametrize("count", range(1, 9))
+def test_all_sharers_together_are_one_gpu_at_most(count: int) -> None:
+    share = memory.share(count)
+    assert round(share * 10_000) * count <= 10_000
+    assert Node(64, 3).slots(share) == 3 * count
+
+
+def test_slots_are_whole_gpus_by_sharers_and_need_a_core_each() -> None:
+    nodes = [Node(cores=3, gpus=1), Node(cores=16, gpus=2), Node(cores=8, gpus=0)]
+    assert [slots(nodes, share) for share in (0, 0.25, 0.4, 1, 2)] == [27, 11, 6, 3, 1]
+
+
+def _spec(width: int, mixer: str = "token_mlp") -> ArchSpec:
+    return ArchSpec((Stage(width, 2, Layer(mixer), 2),), Stem(4), 16, classes=10)
+
+
+def test_the_heaviest_keeps_the_most_bytes() -> None:
+    specs = [_spec(16), _spec(64), _spec(32)]
+    assert memory.heaviest(specs, 64) == specs[1]
+
+
+class Fake:
+    """See devices.Devices."""
+
+    def __init__(self, *nodes: Node) -> None:
+        self.nodes = nodes
+
+    def call(self, function: Any, *arguments: Any) -> Any:
+        return function(*arguments)
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """[bytes of the heaviest, bytes of the GPU, seconds of a trial], to be changed by a test."""
+    figures = [17.0 * GB, 80.0 * GB, 60.0]
+    monkeypatch.setattr(memory, "needed", lambda *_: figures[0])
+    monkeypatch.setattr(memory, "whole", lambda *_: figures[1])
+    monkeypatch.setattr(sizing.auto, "expected_seconds", lambda *_: figures[2])
+    monkeypatch.setattr(sizing, "device_name", lambda device: f"a {device}")
+    return figures
+
+
+def _prepared(monkeypatch: pytest.MonkeyPatch, nodes: Sequence[Node], **asked: Any) -> Manifest:
+    @contextmanager
+    def devices(options: Options) -> Iterator[Fake]:
+        yield Fake(*nodes)
+
+    monkeypatch.setattr(prepare_module, "_devices", devices)
+    plain = Options(
+        space=SearchSpace(TINY),
+        budget=(),
+        trials=8,
+        seconds=None,
+        trial_seconds=None,
+        sampler="random",
+        sampler_options={},
+        scores=(),
+        objectives=("top1", "macs"),
+        data="digits",
+        recipe=Recipe(epochs=2),
+        backend="ray",
+        workers=None,
+        gpus_per_trial=None,
+        address="",
+        seed=0,
+        fill=0,
+        command="",
+    )
+    return prepare(replace(plain, **asked), Path("run"))
+
+
+def test_a_gpu_is_shared_and_the_run_says_why(monkeypatch: pytest.MonkeyPatch, measured: list[float]) -> None:
+    manifest = _prepared(monkeypatch, [Node(16, 2)])
+    assert (manifest.device, manifest.gpus_per_trial, manifest.workers) == ("cuda", 0.25, 8)
+    assert manifest.notes == ("4 trials share a GPU: the heaviest candidate needs 17 GiB of 80 GiB",)
+    assert manifest.machine["gpu"] == "a cuda"
+
+
+def test_a_cluster_trains_on_its_gpus_though_the_driver_has_none(
+    monkeypatch: pytest.MonkeyPatch, measured: list[float]
+) -> None:
+    manifest = _prepared(monkeypatch, [Node(2, 0), Node(16, 4)], address="head:6379")
+    assert (manifest.device, manifest.gpus_per_trial) == ("cuda", 0.25)
+    assert manifest.workers == 0  # as many as the cluster holds
+
+
+def test_no_more_share_a_gpu_than_there_are_cores(monkeypatch: pytest.MonkeyPatch, measured: list[float]) -> None:
+    assert _prepared(monkeypatch, [Node(2, 1)]).gpus_per_trial == 0.5
+
+
+def test_what_does_not_fit_is_said(monkeypatch: pytest.MonkeyPatch, measured: list[float]) -> None:
+    measured[0] = inf
+    manifest = _prepared(monkeypatch, [Node(16, 1)])
+    assert manifest.gpus_per_trial == 1
+    assert "does not fit 80 GiB in batches of 128" in manifest.notes[0]
+    assert "smaller batch_size or input_size" in manifest.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("asked", "share"),
+    [
+        ({"gpus_per_trial": 0.5}, 0.5),
+        ({"gpus_per_trial": 2}, 2),
+        ({"objectives": ("top1", "latency")}, 1),  # neighbours would be measured with it
+        ({"objectives": ("macs", "params")}, 1),
+        ({"backend": "local"}, 1),
+    ],
+)
+def test_when_nothing_is_measured(
+    asked: dict[str, Any], share: float, monkeypatch: pytest.MonkeyPatch, measured: list[float]
+) -> None:
+    def fail(*_: Any) -> float:
+        raise AssertionError("measured")
+
+    monkeypatch.setattr(memory, "needed", fail)
+    assert _prepared(monkeypatch, [Node(16, 2)], **asked).gpus_per_trial == share
+
+
+def test_no_gpu_per_trial_takes_the_cores(monkeypatch: pytest.MonkeyPatch, measured: list[float]) -> None:
+    manifest = _prepared(monkeypatch, [Node(16, 2)], gpus_per_trial=0)
+    assert (manifest.device, manifest.gpus_per_trial, manifest.workers) == ("cpu", 0, 16)
+
+
+@pytest.mark.parametrize("nodes", [[Node(16, 1)], [Node(4, 0)]])
+def test_more_gpus_than_a_machine_has(
+    nodes: list[Node], monkeypatch: pytest.MonkeyPatch, measured: list[float]
+) -> None:
+    with pytest.raises(RunError, match=rf"--gpus-per-trial 2: the most that one machine has is {nodes[0].gpus}"):
+        _prepared(monkeypatch, nodes, gpus_per_trial=2)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "asked", "scheduler"),
+    [
+        (3, {}, "pool"),
+        (10, {}, "tune"),
+        (60, {"trial_seconds": 5}, "pool"),
+        (60, {"objectives": ("naswot", "macs")}, "pool"),
+        (3, {"backend": "local"}, ""),
+    ],
+)
+def test_short_trials_go_to_the_pool(
+    seconds: float, asked: dict[str, Any], scheduler: str, monkeypatch: pytest.MonkeyPatch, measured: list[float]
+) -> None:
+    measured[2] = seconds
+    manifest = _prepared(monkeypatch, [Node(2, 0)], **asked)
+    assert manifest.scheduler == scheduler
+    assert any("a trial takes about" in note for note in manifest.notes) == (
+        scheduler == "pool" and "objectives" not in asked
+    )
