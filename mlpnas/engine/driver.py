@@ -17,12 +17,13 @@ import numpy as np
 from mlpnas.engine import weights
 from mlpnas.engine.crashes import Crashes
 from mlpnas.engine.interrupt import Interrupt
+from mlpnas.engine.scorer import Scorer
 from mlpnas.engine.seeds import published_seeds
 from mlpnas.engine.watch import Watch
 from mlpnas.errors import BudgetError
 from mlpnas.files import until_there_is_room
 from mlpnas.job import Job, Outcome, Waiting
-from mlpnas.plugins import find
+from mlpnas.plugins import find, options
 from mlpnas.record import EpochRow, Record
 from mlpnas.run import Manifest, Run
 from mlpnas.samplers import Proposal, Sampler
@@ -80,13 +81,11 @@ class Driver:
         self.crash, self._crashes = "", Crashes()
         longest = max((record.seconds for record in self.known.values()), default=0.0)
         self.watch = Watch(self.run.manifest.trial_seconds, longest)
-        self.sampler: Sampler = find("samplers", self.run.manifest.sampler)(
-            space,
-            self.window,
-            self.run.manifest.objectives,
-            self.run.manifest.seed,
-            **self.run.manifest.sampler_options,
-        )
+        manifest, sampler = self.run.manifest, find("samplers", self.run.manifest.sampler)
+        more: dict[str, Any] = dict(manifest.sampler_options)
+        if manifest.scores and "scorer" in options(sampler, skip=4):
+            more["scorer"] = Scorer(space, manifest)
+        self.sampler: Sampler = sampler(space, self.window, manifest.objectives, manifest.seed, **more)
         for record in run.records:
             self.sampler.tell(record)
         taken = {record.trial for record in run.records}
