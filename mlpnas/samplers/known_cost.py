@@ -14,6 +14,7 @@ a moment to measure, so only the few are measured from which most is expected wi
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -31,6 +32,7 @@ from mlpnas.space.tables import Draw
 _FEWEST, _MOST = 10, 20  # uniform draws to begin with: one per question in between
 _CANDIDATES = 400
 _AFRESH = 0.15  # share of the candidates drawn anew
+_KEPT = 10  # trials that share what was drawn anew
 _EDITS = 3  # at most
 _LEADERS = 10  # that are edited, where there is no front
 _RUNNING = 100  # trials at most that enter before they end, the latest
@@ -85,29 +87,30 @@ class KnownCost:
         self.models = [self._model(name) for name in objectives if name not in domain.quantities]
         self.scorer = scorer
         self._scored: tuple[int, list[Model]] = 0, []
+        self._drawn = lru_cache(maxsize=1)(self._draw_anew)
 
     def _model(self, objective: str, scores: Sequence[str] = ()) -> Model:
         return Model(self.archive, objective, self.axis, self.scale_from, scores)
 
     def ask(self, trial: int) -> Proposal:
-        draw = self._chosen(np.random.default_rng([self.seed, trial]))
+        draw = self._chosen(trial, np.random.default_rng([self.seed, trial]))
         self.archive.propose(trial, draw)
         return Proposal(draw)
 
     def tell(self, record: Record) -> None:
         self.archive.tell(record)
 
-    def _chosen(self, rng: np.random.Generator) -> Draw:
+    def _chosen(self, trial: int, rng: np.random.Generator) -> Draw:
         if self.archive.proposed < self.starts:
             return self.archive.unseen(rng)
         try:
             if self.models:
-                return self._best(rng)
+                return self._best(trial, rng)
         except np.linalg.LinAlgError:
             pass  # too little is known, or it cannot be modelled
         return step(self.archive, rng)
 
-    def _best(self, rng: np.random.Generator) -> Draw:
+    def _best(self, trial: int, rng: np.random.Generator) -> Draw:
         """The candidate from which most is expected.
 
         Raises:
@@ -122,7 +125,7 @@ class KnownCost:
         paid = self._paid([self.archive.values(name)[known] for name in self.costs], prices)
         wish = _Wish(shares, prices, values, paid)
         leaders = front(np.stack([values, -paid], axis=1)) if self.costs else np.argsort(-values)[:_LEADERS]
-        candidates = self._candidates(self.archive.codes[known[leaders]], rng)
+        candidates = self._candidates(self.archive.codes[known[leaders]], trial, rng)
         if not len(candidates.codes):
             return self.archive.unseen(rng)
         gain = self._gain(self.models, wish, candidates)
@@ -175,9 +178,13 @@ class KnownCost:
             worst.append(max(low, least) if self.archive.objectives[name] == "maximize" else min(high, most))
         return float(prices @ worst)
 
-    def _candidates(self, leaders: Codes, rng: np.random.Generator) -> Candidates:
+    def _draw_anew(self, period: int) -> Candidates:
+        rng = np.random.default_rng([self.seed, period, 1])  # not that of a trial
+        return self.domain.drawn(int(_AFRESH * _CANDIDATES), self.window, rng)
+
+    def _candidates(self, leaders: Codes, trial: int, rng: np.random.Generator) -> Candidates:
         """Unseen ones inside the window: edits of the leaders, and some drawn anew."""
-        afresh = self.domain.drawn(int(_AFRESH * _CANDIDATES), self.window, rng)
+        afresh = self._drawn(trial // _KEPT)
         count = _CANDIDATES - len(afresh.codes)
         parents, edits = leaders[rng.integers(len(leaders), size=count)], rng.integers(1, _EDITS + 1, count)
         edited = self.domain.mutated(parents, edits.tolist(), self.window, rng)

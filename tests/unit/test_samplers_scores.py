@@ -14,11 +14,21 @@ from mlpnas.space.codes import Codes, encode
 from mlpnas.space.space import SearchSpace
 from mlpnas.training.recipe import Recipe
 
-TRIALS = 45
+TRIALS, SEEDS = 40, 3
+SPACE = """\
+version: 1
+name: small
+input: {size: 28, channels: 1, classes: 10}
+stem: {patch: 7}
+width: {choose: [16, 24, 32]}
+stages:
+  count: 2
+  each: {depth: {choose: [1, 2, 3, 4]}, mixer: {choose: [token_linear, gmlp, pooling]}, mlp_ratio: {choose: [1, 2, 3]}}
+"""
 
 
 class World:
-    """The space quick with an accuracy of which answers tell half; the other half is in the score `wise`.
+    """The space with an accuracy of which answers tell half; the other half is in the score `wise`.
 
     `noise` says nothing, `size` is the cost. A score is asked for only by whoever searches.
     """
@@ -37,7 +47,7 @@ class World:
         return {name: known[name] for name in self.names}
 
     def top1(self, codes: Codes) -> float:
-        return sum(own[code] for own, code in zip(self.worth, codes, strict=True)) + self.hidden(codes, 1)
+        return sum(own[code] for own, code in zip(self.worth, codes, strict=True)) + 2 * self.hidden(codes, 1)
 
     def __call__(self, codes: Codes) -> Mapping[str, np.ndarray]:
         self.measured.update(row.tobytes() for row in codes)
@@ -47,7 +57,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def space() -> SearchSpace:
-    return SearchSpace.load("quick")
+    return SearchSpace(SPACE)
 
 
 def _search(world: World, sampler: KnownCost, trials: range, past: Sequence[Record] = ()) -> list[Record]:
@@ -64,30 +74,28 @@ def _search(world: World, sampler: KnownCost, trials: range, past: Sequence[Reco
 
 
 def _sampler(space: SearchSpace, scorer: World | None, seed: int) -> KnownCost:
-    return KnownCost(space, space.window("2MMACs"), {"top1": "maximize"}, seed, scorer)
+    return KnownCost(space, space.window("400kMACs"), {"top1": "maximize"}, seed, scorer)
 
 
-def _best(records: Sequence[Record]) -> float:
-    return max(record.values["top1"] for record in records)
+def _late(records: Sequence[Record]) -> float:
+    return float(np.mean([record.values["top1"] for record in records[25:]]))
 
 
 def test_an_informative_score_makes_the_search_better(space: SearchSpace) -> None:
     gains = []
-    for seed in range(10):
+    for seed in range(SEEDS):
         world = World(space, ["wise"], seed)
         found = [_search(world, _sampler(space, scorer, seed), range(TRIALS)) for scorer in (world, None)]
-        gains.append(_best(found[0]) - _best(found[1]))
+        gains.append(_late(found[0]) - _late(found[1]))
         assert world.measured
-    assert np.mean(gains) > 0.3
-    assert np.mean(np.array(gains) >= 0) >= 0.7
+    assert np.mean(gains) > 0.5
 
 
 def test_noise_is_switched_off_and_changes_nothing(space: SearchSpace) -> None:
-    for seed in range(3):
-        world = World(space, ["noise"], seed)
-        found = [_search(world, _sampler(space, scorer, seed), range(TRIALS)) for scorer in (world, None)]
-        assert not world.measured
-        assert [record.key for record in found[0]] == [record.key for record in found[1]]
+    world = World(space, ["noise"], 0)
+    found = [_search(world, _sampler(space, scorer, 0), range(TRIALS)) for scorer in (world, None)]
+    assert not world.measured
+    assert [record.key for record in found[0]] == [record.key for record in found[1]]
 
 
 @pytest.mark.parametrize("cut", [21, 33])
