@@ -1,10 +1,10 @@
-"""How long a sampler thinks: seconds per proposal after so many results.
+"""How long a sampler thinks: CPU seconds per proposal after so many results.
 
     python benchmarks/ask_times.py [--sampler known_cost] [--records 100,1000,5000] [--asks 40] [--seed 0]
 
 On the spaces asmlp (4.5 GFLOPs) and quick, for the objectives top1 and macs. The results are uniform draws inside the
 budget, with a synthetic accuracy. Every proposal is told back before the next one, and whatever is learned anew
-meanwhile counts; the first, at which a resumed search learns from everything, is told apart.
+meanwhile counts; the first, at which a resumed search learns its parameters, is told apart.
 """
 
 import argparse
@@ -23,7 +23,7 @@ OBJECTIVES = {"top1": "maximize", "macs": "minimize"}
 
 
 def measure(name: str, budget: str | None, sampler: str, records: int, asks: int, seed: int) -> list[float]:
-    """Seconds of each ask in a row."""
+    """CPU seconds of each ask in a row; other work on the machine lengthens these least."""
     space = SearchSpace.load(name)
     window = space.window(budget, fill=0.5)
     asked, judge = find("samplers", sampler)(space, window, OBJECTIVES, seed), Synthetic(space, seed)
