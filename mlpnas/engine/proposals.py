@@ -3,12 +3,14 @@
 from collections.abc import Container, Iterable
 from contextlib import suppress
 from itertools import count
+from typing import Any
 
 import numpy as np
 
+from mlpnas.engine.scorer import Scorer
 from mlpnas.engine.seeds import published_seeds
 from mlpnas.errors import BudgetError
-from mlpnas.plugins import find
+from mlpnas.plugins import find, options
 from mlpnas.record import Record
 from mlpnas.run import Manifest
 from mlpnas.samplers import Proposal, Sampler
@@ -31,9 +33,10 @@ class Proposals:
     def __init__(self, manifest: Manifest, space: SearchSpace, history: Iterable[Record]) -> None:
         self.space, self.seed = space, manifest.seed
         self.window = space.window(manifest.budget, manifest.fill)
-        self.sampler: Sampler = find("samplers", manifest.sampler)(
-            space, self.window, manifest.objectives, manifest.seed, **manifest.sampler_options
-        )
+        kind, more = find("samplers", manifest.sampler), dict[str, Any](manifest.sampler_options)
+        if manifest.scores and "scorer" in options(kind, skip=4):
+            more["scorer"] = Scorer(space, manifest)
+        self.sampler: Sampler = kind(space, self.window, manifest.objectives, manifest.seed, **more)
         taken: set[int] = set()
         keys: set[str] = set()
         for record in history:

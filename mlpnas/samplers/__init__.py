@@ -25,7 +25,8 @@ class Proposal:
 
 
 class Sampler(Protocol):
-    """`__init__(domain, window, objectives, seed)`; objectives: name -> "maximize" | "minimize".
+    """`__init__(domain, window, objectives, seed)`; objectives: name -> "maximize" | "minimize". One with the option
+    `scorer` is given one (see known_cost.py) where the run measures scores.
 
     `ask(trial)` proposes an architecture inside the window, from (seed, trial) and what it was told alone, so that a
     resumed run goes on as the uninterrupted one would. `tell` takes every record of a proposal, finished or failed,

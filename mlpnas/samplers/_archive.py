@@ -1,6 +1,7 @@
 """What a sampler has proposed and was told, as arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ class Archive:
         self.seen: set[bytes] = set()
         self.records: list[Record] = []
         self._codes: list[Codes] = []
+        self._columns: dict[tuple[str, str], list[Any]] = {}
         self._running: dict[int, tuple[Codes, Mapping[str, float]]] = {}
 
     def encode(self, answers: Answers) -> Codes:
@@ -79,28 +81,34 @@ class Archive:
 
     def values(self, name: str) -> Floats:
         """(records,) of one objective or cost; nan where a record has none."""
-        return np.array([record.values.get(name, np.nan) for record in self.records], float)
+        return np.array(self._column("values", name, lambda record: record.values.get(name, np.nan)), float)
+
+    def _column(self, kind: str, name: str, of: Callable[[Record], Any]) -> list[Any]:
+        """One entry per record, looked up once."""
+        column = self._columns.setdefault((kind, name), [])
+        column.extend(of(record) for record in self.records[len(column) :])
+        return column
+
+    def _statuses(self) -> NDArray[np.str_]:
+        return np.array(self._column("record", "status", lambda record: record.status), str)
 
     def scores(self) -> Floats:
         """(records, objectives), more is better; -inf in the rows of trials that did not finish well."""
         points = np.stack([SIGN[to] * self.values(name) for name, to in self.objectives.items()], axis=1)
-        is_done = np.array([record.is_done for record in self.records], bool)
-        done = np.asarray(np.isfinite(points).all(axis=1) & is_done)
+        done = np.isfinite(points).all(axis=1) & (self._statuses() == "done")
         return np.where(done[:, None], points, -np.inf)
 
     def known(self, objectives: Sequence[str], costs: Sequence[str]) -> NDArray[np.int64]:
         """The records with these costs and a result: values of these objectives, or a failure of their own."""
         valued = np.isfinite(np.stack([self.values(name) for name in objectives], axis=1)).all(axis=1)
-        results = np.array([record.status in _RESULTS for record in self.records], bool)
-        failures = np.array([record.status in INFEASIBLE for record in self.records], bool)
+        results, failures = (np.isin(self._statuses(), group) for group in (_RESULTS, INFEASIBLE))
         costed = np.asarray(np.stack([self.values(name) for name in costs], axis=1) > 0).all(axis=1)
         return np.flatnonzero(costed & ((valued & results) | failures))
 
     def fidelity(self) -> Floats:
         """(records,) log of the share of the whole training that each has had; 0 but for those that were stopped."""
-        epochs = np.array([max(record.epochs, 1) for record in self.records], float)
-        is_stopped = np.array([record.status == "stopped" for record in self.records], bool)
-        return np.where(is_stopped, np.log(epochs / epochs.max(initial=1.0)), 0.0)
+        epochs = np.array(self._column("record", "epochs", lambda record: max(record.epochs, 1)), float)
+        return np.where(self._statuses() == "stopped", np.log(epochs / epochs.max(initial=1.0)), 0.0)
 
     def is_seen(self, codes: Codes) -> NDArray[np.bool_]:
         """(n,) for codes (n, questions)."""

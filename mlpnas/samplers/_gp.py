@@ -1,12 +1,13 @@
-"""Gaussian process over answers and cost (Rasmussen and Williams, 2006), for a few hundred points.
+"""Gaussian process over answers and traits (Rasmussen and Williams, 2006), for a few hundred points.
 
-    k(x, x') = a exp(-sum_d w_d [x_d != x'_d]) exp(-v |f - f'|) + b exp(-(c - c')^2 / (2 l^2)) + min(|f|, |f'|)
-               + s [same trial]
+    k(x, x') = a exp(-sum_d w_d [x_d != x'_d]) exp(-v |f - f'|) + sum_t b_t exp(-(c_t - c'_t)^2 / (2 l_t^2))
+               + min(|f|, |f'|) + s [same trial]
 
 x: answers, with one weight per question; a question counts where two architectures answer it differently and where
-only one of them is asked. c: log cost. f: log of the share of the whole training: what less training takes off all
-alike is a random walk in it, what it takes off each is the factor in v. The logs of a, b, l, s, v and w are learned
-together: maximum a posteriori under wide normal priors, by L-BFGS with the exact gradient.
+only one of them is asked. c: traits, which are numbers: log cost, and what scores say. f: log of the share of the whole
+training: what less training takes off all alike is a random walk in it, what it takes off each is the factor in v. The
+logs of a, s, v, b, l and w are learned together: maximum a posteriori under wide normal priors, by L-BFGS with the
+exact gradient.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular  # type: ignore[import-untyped]
+from scipy.linalg.lapack import dpotri  # type: ignore[import-untyped]
 from scipy.optimize import minimize  # type: ignore[import-untyped]
 
 from mlpnas.space.codes import Codes
@@ -24,48 +26,50 @@ _LEAST_NOISE = 1e-6
 _WIDE = 1.0  # standard deviation of the priors, in natural logs
 _BOUND = 10.0
 _STEPS = 80
+_ENOUGH = 1e-5  # share of the loss that a step must gain
 
 
 class Inputs(NamedTuple):
-    """codes: (n, questions); cost, fidelity: (n,) in logs."""
+    """codes: (n, questions); traits: (n, traits); fidelity: (n,) in logs."""
 
     codes: Codes
-    cost: Floats
+    traits: Floats
     fidelity: Floats
 
     def take(self, rows: NDArray[np.int64]) -> "Inputs":
-        return Inputs(self.codes[rows], self.cost[rows], self.fidelity[rows])
+        return Inputs(self.codes[rows], self.traits[rows], self.fidelity[rows])
 
     def joined(self, other: "Inputs") -> "Inputs":
         return Inputs(
             np.concatenate([self.codes, other.codes]),
-            np.concatenate([self.cost, other.cost]),
+            np.concatenate([self.traits, other.traits]),
             np.concatenate([self.fidelity, other.fidelity]),
         )
 
 
 class Parameters(NamedTuple):
-    """All in natural logs; weights: (questions,)"""
+    """All in natural logs; heights (b), lengths (l): (traits,); weights: (questions,)"""
 
     a: float
-    b: float
-    length: float
     noise: float
     fidelity: float
+    heights: Floats
+    lengths: Floats
     weights: Floats
 
     @classmethod
-    def prior(cls, questions: int) -> "Parameters":
+    def prior(cls, questions: int, traits: int = 1) -> "Parameters":
         """The centre of the priors, for outputs of variance 1: two random architectures are nearly unrelated."""
-        return cls.of(np.log([1.0, 0.3, 1.0, 0.01, 0.1, *[3 / questions] * questions]))
+        centre = [1.0, 0.01, 0.1, *[0.3] * traits, *[1.0] * traits, *[3 / questions] * questions]
+        return cls.of(np.log(centre), traits)
 
     def flat(self) -> Floats:
-        return np.concatenate([self[:-1], self.weights])
+        return np.concatenate([self[:3], self.heights, self.lengths, self.weights])
 
     @classmethod
-    def of(cls, flat: Floats) -> "Parameters":
-        a, b, length, noise, fidelity = flat[:5].tolist()
-        return cls(a, b, length, noise, fidelity, flat[5:])
+    def of(cls, flat: Floats, traits: int = 1) -> "Parameters":
+        (a, noise, fidelity), heights, lengths, weights = np.split(flat, [3, 3 + traits, 3 + 2 * traits])
+        return cls(float(a), float(noise), float(fidelity), heights, lengths, weights)
 
 
 class GaussianProcess:
@@ -77,72 +81,77 @@ class GaussianProcess:
     """
 
     def __init__(self, sizes: Sequence[int], parameters: Parameters, inputs: Inputs, outputs: Floats) -> None:
-        self.kernel = Kernel(sizes)
-        self.parameters, self.inputs = parameters, inputs
-        covariance = self.kernel.covariance(parameters, inputs, inputs)
+        self.sizes, self.parameters, self.inputs = sizes, parameters, inputs
+        covariance = Pairs(sizes, inputs, inputs).covariance(parameters)
         noise = np.exp(parameters.noise) + _LEAST_NOISE
         self._factor = cho_factor(covariance + noise * np.eye(len(outputs)), lower=True)
         self._solved = cho_solve(self._factor, outputs)
 
     def predict(self, inputs: Inputs) -> tuple[Floats, Floats]:
         """Mean and standard deviation of an output, noise included, (n,) each: what is told is as noisy."""
-        across = self.kernel.covariance(self.parameters, self.inputs, inputs)
+        across = Pairs(self.sizes, self.inputs, inputs).covariance(self.parameters)
         explained = solve_triangular(self._factor[0], across, lower=True)
         parts = self.parameters
-        own = np.exp(parts.a) + np.exp(parts.b) - inputs.fidelity - (explained**2).sum(axis=0)
-        return across.T @ self._solved, np.sqrt(np.maximum(own, 0.0) + np.exp(parts.noise) + _LEAST_NOISE)
+        prior = np.exp(parts.a) + np.exp(parts.heights).sum() - inputs.fidelity
+        left = np.maximum(prior - (explained**2).sum(axis=0), 0.0)
+        return across.T @ self._solved, np.sqrt(left + np.exp(parts.noise) + _LEAST_NOISE)
 
 
-class Kernel:
-    def __init__(self, sizes: Sequence[int]) -> None:
+class Pairs:
+    """The covariance of every pair of two sets of inputs, as a function of the parameters."""
+
+    def __init__(self, sizes: Sequence[int], first: Inputs, second: Inputs) -> None:
         self._starts = np.cumsum([0, *(size + 1 for size in sizes)])  # one more: not asked
+        self._shapes = self._one_hot(first.codes), self._one_hot(second.codes)
+        self._apart = np.abs(np.subtract.outer(first.fidelity, second.fidelity))
+        self._drift = np.minimum.outer(-first.fidelity, -second.fidelity)
+        self._squares = (first.traits.T[:, :, None] - second.traits.T[:, None, :]) ** 2  # (traits, first, second)
 
-    def one_hot(self, codes: Codes) -> Floats:
+    def _one_hot(self, codes: Codes) -> Floats:
         """(n, sum of sizes + 1)"""
         found = np.zeros((len(codes), self._starts[-1]))
         np.put_along_axis(found, codes + 1 + self._starts[:-1], 1.0, axis=1)
         return found
 
-    def _similar(self, parameters: Parameters, first: Inputs, second: Inputs) -> Floats:
-        """The part of the kernel that answers and fidelity make."""
-        weights = np.exp(parameters.weights)
-        each = np.repeat(weights, np.diff(self._starts))
-        differ = weights.sum() - (self.one_hot(first.codes) * each) @ self.one_hot(second.codes).T
-        apart = np.exp(parameters.fidelity) * np.abs(np.subtract.outer(first.fidelity, second.fidelity))
-        return np.exp(parameters.a - np.maximum(differ, 0.0) - apart)
-
-    def covariance(self, parameters: Parameters, first: Inputs, second: Inputs) -> Floats:
+    def covariance(self, parameters: Parameters) -> Floats:
         """(first, second), without noise."""
-        scaled = np.subtract.outer(first.cost, second.cost) / np.exp(parameters.length)
-        return self._similar(parameters, first, second) + np.exp(parameters.b - scaled**2 / 2) + _drift(first, second)
+        return self._similar(parameters) + self._trends(parameters).sum(axis=0) + self._drift
 
-    def loss(self, flat: Floats, inputs: Inputs, outputs: Floats) -> tuple[float, Floats]:
-        """Negative log posterior of the parameters, and its gradient."""
-        parameters, prior = Parameters.of(flat), Parameters.prior(len(self._starts) - 1).flat()
-        similar = self._similar(parameters, inputs, inputs)
-        scaled = np.subtract.outer(inputs.cost, inputs.cost) / np.exp(parameters.length)
-        trend = np.exp(parameters.b - scaled**2 / 2)
+    def _similar(self, parameters: Parameters) -> Floats:
+        """The part of the kernel that answers and fidelity make."""
+        weights, (first, second) = np.exp(parameters.weights), self._shapes
+        differ = weights.sum() - (first * np.repeat(weights, np.diff(self._starts))) @ second.T
+        return np.exp(parameters.a - np.maximum(differ, 0.0) - np.exp(parameters.fidelity) * self._apart)
+
+    def _trends(self, parameters: Parameters) -> Floats:
+        """(traits, first, second): the parts that traits make."""
+        lengths = np.exp(parameters.lengths)[:, None, None]
+        return np.exp(parameters.heights[:, None, None] - self._squares / (2 * lengths**2))
+
+    def loss(self, flat: Floats, outputs: Floats) -> tuple[float, Floats]:
+        """Negative log posterior of the parameters, and its gradient; both sets are those of the outputs (n,)."""
+        traits = len(self._squares)
+        parameters, prior = Parameters.of(flat, traits), Parameters.prior(len(self._starts) - 1, traits).flat()
+        similar, trends = self._similar(parameters), self._trends(parameters)
         noise, one = np.exp(parameters.noise), np.eye(len(outputs))
-        factor = cho_factor(similar + trend + _drift(inputs, inputs) + (noise + _LEAST_NOISE) * one, lower=True)
+        factor = cho_factor(similar + trends.sum(axis=0) + self._drift + (noise + _LEAST_NOISE) * one, lower=True)
         solved = cho_solve(factor, outputs)
         loss = outputs @ solved / 2 + np.log(np.diag(factor[0])).sum() + (((flat - prior) / _WIDE) ** 2).sum() / 2
-        pull = (cho_solve(factor, one) - np.outer(solved, solved)) / 2  # d loss / d covariance
-        through, shape = pull * similar, self.one_hot(inputs.codes)
+        lower = np.tril(dpotri(factor[0], lower=True)[0])
+        inverse = lower + np.tril(lower, -1).T
+        pull = (inverse - np.outer(solved, solved)) / 2  # d loss / d covariance
+        through, shape = pull * similar, self._shapes[0]
         agree = np.add.reduceat(((through @ shape) * shape).sum(axis=0), self._starts[:-1])
-        apart = np.abs(np.subtract.outer(inputs.fidelity, inputs.fidelity))
+        along = pull * trends
         gradient = [
             through.sum(),
-            (pull * trend).sum(),
-            (pull * trend * scaled**2).sum(),
             noise * np.trace(pull),
-            -np.exp(parameters.fidelity) * (through * apart).sum(),
+            -np.exp(parameters.fidelity) * (through * self._apart).sum(),
+            *along.sum(axis=(1, 2)),
+            *((along * self._squares).sum(axis=(1, 2)) / np.exp(2 * parameters.lengths)),
             *(-np.exp(parameters.weights) * (through.sum() - agree)),
         ]
         return float(loss), np.array(gradient) + (flat - prior) / _WIDE**2
-
-
-def _drift(first: Inputs, second: Inputs) -> Floats:
-    return np.minimum.outer(-first.fidelity, -second.fidelity)
 
 
 def learned(sizes: Sequence[int], inputs: Inputs, outputs: Floats) -> Parameters:
@@ -151,14 +160,15 @@ def learned(sizes: Sequence[int], inputs: Inputs, outputs: Floats) -> Parameters
     Raises:
         LinAlgError: a covariance that cannot be factored.
     """
-    start = Parameters.prior(len(sizes)).flat()
+    traits = inputs.traits.shape[1]
+    start = Parameters.prior(len(sizes), traits).flat()
     found = minimize(
-        Kernel(sizes).loss,
+        Pairs(sizes, inputs, inputs).loss,
         start,
-        (inputs, outputs),
+        (outputs,),
         jac=True,
         method="L-BFGS-B",
         bounds=[(middle - _BOUND, middle + _BOUND) for middle in start],
-        options={"maxiter": _STEPS},
+        options={"maxiter": _STEPS, "ftol": _ENOUGH},
     )
-    return Parameters.of(found.x)
+    return Parameters.of(found.x, traits)

@@ -1,18 +1,30 @@
 """What is believed of one uncertain objective, from the trials that were told and those that are running."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpnas import audit
 from mlpnas.samplers._archive import SIGN, Archive, Floats
 from mlpnas.samplers._gp import GaussianProcess, Inputs, Parameters, learned
 from mlpnas.samplers._improvement import Staircase
 from mlpnas.space.codes import Candidates
 
+Rows = NDArray[np.int64]
 _MODELLED = 400  # points: the work grows with the cube
 _FENCE = 1.5  # times the distance of the quartiles, below the lower one: Tukey's
 _NEAR = 0.75  # share of them taken nearest to the front
-_RUNNING = 100  # trials at most that enter before they end, the latest
 _PATIENCE = 10  # the parameters are learned anew after every tenth more results
+_FAR = 3.0  # standard deviations, beyond which a score says no more
+
+
+def settled(count: int) -> int:
+    """Of so many results, how many the parameters are learned from: a tenth more each time."""
+    reached = 0
+    while (following := reached + max(1, reached // _PATIENCE)) <= count:
+        reached = following
+    return reached
 
 
 class Model:
@@ -21,36 +33,36 @@ class Model:
     Args:
         cost: the quantity whose logarithm is an input.
         scale_from: how many of the first results say what is too bad to be told apart; None: all.
+        scores: names of values that are inputs too.
 
     Attributes:
         values: (known rows,) what was observed.
         worst: where what is too bad was drawn in to.
     """
 
-    def __init__(self, archive: Archive, objective: str, cost: str, scale_from: int | None) -> None:
-        self.archive, self.objective, self.cost, self.scale_from = archive, objective, cost, scale_from
+    def __init__(
+        self, archive: Archive, objective: str, cost: str, scale_from: int | None, scores: Sequence[str] = ()
+    ) -> None:
+        self.archive, self.objective, self.cost = archive, objective, cost
+        self.scale_from, self.scores = scale_from, scores
         self.sizes = [len(question.labels) for question in archive.domain.questions]
         self._learned: tuple[int, Parameters] | None = None
 
-    def update(self, known: NDArray[np.int64]) -> None:
+    def update(self, known: Rows, running: Candidates) -> None:
         """Take in the archive's `known` rows and what is running.
 
         Raises:
             LinAlgError: nothing can be learned from them.
         """
+        parameters = self._parameters(known)
         self._observe(known)
-        costs = np.log(self.archive.values(self.cost)[known])
-        self._middle, self._spread = costs.mean(), costs.std() or 1.0
-        self._inputs = Inputs(self.archive.codes[known], self._scaled(costs), self.archive.fidelity()[known])
-        rows = self._subset(len(known))
-        inputs, values = self._inputs.take(rows), self.values[rows]
-        self.process = GaussianProcess(self.sizes, self._parameters(), inputs, values)
-        running = self.archive.running(_RUNNING)
+        inputs, values = self._points()
+        self.process = GaussianProcess(self.sizes, parameters, inputs, values)
         if len(running.codes):  # as what is expected of them: their neighbours become less uncertain, not better
             more = self._at_full_fidelity(running)
             expected, _ = self.process.predict(more)
             values = np.append(values, expected)
-            self.process = GaussianProcess(self.sizes, self._parameters(), inputs.joined(more), values)
+            self.process = GaussianProcess(self.sizes, parameters, inputs.joined(more), values)
 
     def at_full_fidelity(self) -> Floats:
         """(known rows,) what was observed there, and what is expected of those that were stopped before."""
@@ -62,17 +74,30 @@ class Model:
         return values
 
     def predict(self, candidates: Candidates) -> tuple[Floats, Floats]:
-        """Mean and standard deviation at full fidelity, (n,) each."""
+        """Mean and standard deviation at full fidelity, (n,) each; the candidates' costs hold the scores, too."""
         return self.process.predict(self._at_full_fidelity(candidates))
 
+    def worth_asking(self, score: str, known: Rows) -> bool:
+        """Whether this score beats the cost among known trials of equal cost (mlpnas/audit.py)."""
+        finished = known[self.archive.fidelity()[known] == 0]
+        columns = [self.archive.values(name)[finished] for name in (score, self.cost, self.objective)]
+        return audit.usable(columns[0], columns[1], SIGN[self.archive.objectives[self.objective]] * columns[2])
+
     def _at_full_fidelity(self, candidates: Candidates) -> Inputs:
-        costs = self._scaled(np.log(candidates.costs[self.cost]))
-        return Inputs(candidates.codes, costs, np.zeros(len(costs)))
+        traits = self._scaled(self._traits([candidates.costs[name] for name in (self.cost, *self.scores)]))
+        return Inputs(candidates.codes, traits, np.zeros(len(traits)))
 
-    def _scaled(self, costs: Floats) -> Floats:
-        return (costs - self._middle) / self._spread
+    def _traits(self, columns: Sequence[Floats]) -> Floats:
+        """(n, traits) from the cost and the scores, (n,) each."""
+        return np.stack([np.log(columns[0]), *columns[1:]], axis=1)
 
-    def _observe(self, known: NDArray[np.int64]) -> None:
+    def _scaled(self, traits: Floats) -> Floats:
+        """In standard deviations; a score that could not be measured is like the average."""
+        scaled = (traits - self._middle) / self._spread
+        scaled[:, 1:] = np.clip(np.nan_to_num(scaled[:, 1:]), -_FAR, _FAR)
+        return scaled
+
+    def _observe(self, known: Rows) -> None:
         """Results in standard deviations, those of each fidelity around their own mean.
 
         The far bad end is drawn in, and failures stand there: how bad they are teaches nothing.
@@ -91,23 +116,28 @@ class Model:
             results[rows], worst = drawn_in - drawn_in.mean(), fence - drawn_in.mean()
         spread = results[max(groups, key=len)].std() or 1.0
         self.values, self.worst = results / spread, worst / spread
+        traits = self._traits([self.archive.values(name)[known] for name in (self.cost, *self.scores)])
+        self._middle, spreads = np.nanmean(traits, axis=0), np.nanstd(traits, axis=0)
+        self._spread = np.where(spreads > 0, spreads, 1.0)
+        self._inputs = Inputs(self.archive.codes[known], self._scaled(traits), fidelity)
 
-    def _parameters(self) -> Parameters:
-        """Learned from the first results alone, a round number of them, so that a resumed search learns the same."""
-        count = len(self.values)
-        count -= count % max(1, count // _PATIENCE)
+    def _parameters(self, known: Rows) -> Parameters:
+        """Learned from the first results as they were then, so that a resumed search learns the same."""
+        count = settled(len(known))
         if self._learned is None or self._learned[0] != count:
-            rows = self._subset(count)
-            self._learned = count, learned(self.sizes, self._inputs.take(rows), self.values[rows])
+            self._observe(known[:count])
+            self._learned = count, learned(self.sizes, *self._points())
         return self._learned[1]
 
-    def _subset(self, count: int) -> NDArray[np.int64]:
-        """The first `count` results; where they are too many, those nearest to the front and some of the others."""
+    def _points(self) -> tuple[Inputs, Floats]:
+        """What was observed; where it is too much, the points nearest to the front and some of the others."""
+        count = len(self.values)
         if count <= _MODELLED:
-            return np.arange(count)
-        costs, values = self._inputs.cost[:count], self.values[:count]
-        stairs = Staircase.of(costs, values, float(values.min()))
-        order = np.argsort(stairs.at(costs) - values, kind="stable")
+            return self._inputs, self.values
+        costs = self._inputs.traits[:, 0]
+        stairs = Staircase.of(costs, self.values, float(self.values.min()))
+        order = np.argsort(stairs.at(costs) - self.values, kind="stable")
         near = int(_NEAR * _MODELLED)
         others = np.linspace(near, count - 1, _MODELLED - near).astype(np.int64)
-        return np.sort(order[np.concatenate([np.arange(near), others])])
+        rows = np.sort(order[np.concatenate([np.arange(near), others])])
+        return self._inputs.take(rows), self.values[rows]

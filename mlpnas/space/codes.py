@@ -22,6 +22,9 @@ class Candidates(NamedTuple):
     codes: Codes
     costs: Mapping[str, Floats]
 
+    def take(self, rows: NDArray[np.int64]) -> "Candidates":
+        return Candidates(self.codes[rows], {name: each[rows] for name, each in self.costs.items()})
+
 
 def encode(questions: Sequence[Choose], answers: Iterable[Answers]) -> Codes:
     """(rows, questions); answers to other questions are passed over."""

@@ -4,42 +4,44 @@ import numpy as np
 import pytest
 from scipy.optimize import check_grad
 
-from mlpnas.samplers._gp import GaussianProcess, Inputs, Kernel, Parameters, learned
+from mlpnas.samplers._gp import GaussianProcess, Inputs, Pairs, Parameters, learned
 from mlpnas.samplers._halving import Halving
 from mlpnas.samplers._improvement import Staircase, expected_hypervolume_improvement, expected_improvement
 
 SIZES = [3, 2, 4]
 
 
-def _inputs(count: int, seed: int = 0) -> Inputs:
+def _inputs(count: int, seed: int = 0, traits: int = 1) -> Inputs:
     rng = np.random.default_rng(seed)
     codes = np.stack([rng.integers(-1, size, count) for size in SIZES], axis=1).astype(np.int16)
-    return Inputs(codes, rng.normal(size=count), rng.choice([0.0, np.log(0.1)], count))
+    return Inputs(codes, rng.normal(size=(count, traits)), rng.choice([0.0, np.log(0.1)], count))
 
 
-def _parameters(seed: int) -> Parameters:
-    return Parameters.of(np.random.default_rng(seed).normal(-1, 0.5, 5 + len(SIZES)))
+def _parameters(seed: int, traits: int = 1) -> Parameters:
+    return Parameters.of(np.random.default_rng(seed).normal(-1, 0.5, 3 + 2 * traits + len(SIZES)), traits)
 
 
 def test_covariance_is_the_formula() -> None:
-    first, second, parameters = _inputs(5), _inputs(4, 1), _parameters(2)
-    a, b, length, _, fidelity = np.exp(parameters[:-1])
+    first, second, parameters = _inputs(5, traits=2), _inputs(4, 1, traits=2), _parameters(2, traits=2)
+    a, _, fidelity = np.exp(parameters[:3])
+    heights, lengths, weights = (np.exp(each) for each in parameters[3:])
     for i in range(5):
         for j in range(4):
-            differ = (np.exp(parameters.weights) * (first.codes[i] != second.codes[j])).sum()
+            differ = (weights * (first.codes[i] != second.codes[j])).sum()
             apart = fidelity * abs(first.fidelity[i] - second.fidelity[j])
-            trend = b * np.exp(-((first.cost[i] - second.cost[j]) ** 2) / (2 * length**2))
+            trends = heights * np.exp(-((first.traits[i] - second.traits[j]) ** 2) / (2 * lengths**2))
             drift = min(-first.fidelity[i], -second.fidelity[j])
-            expected = a * np.exp(-differ - apart) + trend + drift
-            assert Kernel(SIZES).covariance(parameters, first, second)[i, j] == pytest.approx(expected)
+            expected = a * np.exp(-differ - apart) + trends.sum() + drift
+            assert Pairs(SIZES, first, second).covariance(parameters)[i, j] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("traits", [1, 3])
 @pytest.mark.parametrize("seed", range(3))
-def test_gradient_is_that_of_the_loss(seed: int) -> None:
-    inputs, outputs = _inputs(15), np.random.default_rng(seed).normal(size=15)
-    loss = Kernel(SIZES).loss
-    at = _parameters(seed).flat()
-    assert check_grad(lambda x: loss(x, inputs, outputs)[0], lambda x: loss(x, inputs, outputs)[1], at) < 1e-3
+def test_gradient_is_that_of_the_loss(seed: int, traits: int) -> None:
+    inputs, outputs = _inputs(15, traits=traits), np.random.default_rng(seed).normal(size=15)
+    loss = Pairs(SIZES, inputs, inputs).loss
+    at = _parameters(seed, traits).flat()
+    assert check_grad(lambda x: loss(x, outputs)[0], lambda x: loss(x, outputs)[1], at) < 1e-3
 
 
 def test_learns_which_question_matters() -> None:
@@ -56,7 +58,7 @@ def test_predicts_what_it_was_told_and_doubts_the_rest() -> None:
     parameters = Parameters.prior(3)._replace(noise=np.log(1e-5))
     mean, deviation = GaussianProcess(SIZES, parameters, inputs, outputs).predict(inputs)
     assert mean == pytest.approx(outputs, abs=0.01)
-    away = Inputs(np.full((1, 3), 5, np.int16) % np.array(SIZES, np.int16), np.array([9.0]), np.zeros(1))
+    away = Inputs(np.full((1, 3), 5, np.int16) % np.array(SIZES, np.int16), np.array([[9.0]]), np.zeros(1))
     assert GaussianProcess(SIZES, parameters, inputs, outputs).predict(away)[1][0] > 3 * deviation.max()
 
 
