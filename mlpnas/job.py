@@ -21,7 +21,7 @@ class Job:
         spec: canonical JSON of the architecture as declared; recipe, data: JSON objects.
         objectives: names of those that are only known after training (top1, loss, latency).
         limits: upper bounds on measured objectives (latency, seconds).
-        weights: path the trained weights are written to, or "".
+        weights: path or URI the trained weights are written to, or "".
         time_limit: seconds of wall time, or None.
     """
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from mlpnas.errors import RunError
+from mlpnas.errors import Unreachable
 from mlpnas.files import replacing, until_there_is_room
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -41,12 +41,12 @@ def filesystem(uri: str) -> tuple[Any, str]:
     """A pyarrow filesystem, and the path of `uri` in it.
 
     Raises:
-        RunError: no filesystem is known for the scheme, or it cannot be set up: no credentials, no such bucket.
+        Unreachable: no filesystem is known for the scheme, or it cannot be set up: no credentials, no such bucket.
     """
     try:
         return _filesystem(uri)
     except (ValueError, OSError, NotImplementedError) as error:
-        raise RunError(unreachable(uri, error)) from None
+        raise unreachable(uri, error) from None
 
 
 @lru_cache(maxsize=64)
@@ -57,11 +57,11 @@ def _filesystem(uri: str) -> tuple[Any, str]:
     return found, path.rstrip("/")
 
 
-def unreachable(uri: str, error: Exception) -> str:
-    """What to say of an error of a filesystem."""
-    return (
-        f"{uri}: cannot be used ({reason(error)}); write s3://BUCKET/PATH, gs://, hdfs:// or file:///PATH, and see that it "
-        "exists and that this machine's credentials for it are set"
+def unreachable(uri: str, error: Exception) -> Unreachable:
+    """What to raise for an error of a filesystem."""
+    return Unreachable(
+        f"{uri}: cannot be used ({reason(error)}); write s3://BUCKET/PATH, gs://, hdfs:// or file:///PATH, and see "
+        "that it exists and that this machine's credentials for it are set"
     )
 
 
@@ -74,7 +74,7 @@ def write_bytes(target: str | Path, content: bytes) -> None:
     """Write a small file, whole or not at all; missing folders are made.
 
     Raises:
-        OSError: it cannot be written. RunError: see `filesystem`.
+        OSError: it cannot be written.
     """
     if not is_remote(target):
         _write_here(Path(target), content)
@@ -119,7 +119,7 @@ def read_bytes(target: str | Path) -> bytes:
     """All of a file.
 
     Raises:
-        FileNotFoundError: there is none. OSError: it cannot be read. RunError: see `filesystem`.
+        FileNotFoundError: there is none. OSError: it cannot be read.
     """
     if not is_remote(target):
         return Path(target).read_bytes()
@@ -132,7 +132,7 @@ def delete(target: str | Path) -> None:
     """Delete a file, if there is one.
 
     Raises:
-        OSError: it cannot be deleted. RunError: see `filesystem`.
+        OSError: it cannot be deleted.
     """
     if is_remote(target):
         _delete(*_file(str(target)))
@@ -150,13 +150,30 @@ def _delete(found: Any, path: str) -> None:
             raise
 
 
+def folders_with(uri: str, file: str) -> list[str]:
+    """Names of the folders in a folder that hold such a file.
+
+    Raises:
+        Unreachable: it cannot be listed.
+    """
+    from pyarrow.fs import FileSelector
+
+    found, path = filesystem(uri)
+    try:
+        names = [info.base_name for info in found.get_file_info(FileSelector(path, allow_not_found=True))]
+        infos = found.get_file_info([f"{path}/{name}/{file}" for name in names])
+    except OSError as error:
+        raise unreachable(uri, error) from None
+    return [name for name, info in zip(names, infos, strict=True) if info.is_file]
+
+
 def until_written(target: str | Path, content: bytes) -> Iterator[str]:
     """Write until it succeeds; yields why not yet, and the caller waits.
 
     A full disk is waited for as long as it takes, a remote place for a while.
 
     Raises:
-        OSError, RunError: the remote place does not answer.
+        OSError: the remote place does not answer.
     """
     if not is_remote(target):
         yield from until_there_is_room(lambda: write_bytes(target, content))
@@ -165,7 +182,7 @@ def until_written(target: str | Path, content: bytes) -> Iterator[str]:
         try:
             write_bytes(target, content)
             return
-        except (OSError, RunError) as error:
+        except OSError as error:
             if not left:
                 raise
             yield f"{target}: cannot be written ({reason(error)})"

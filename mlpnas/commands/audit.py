@@ -28,7 +28,7 @@ def audit(
     records = _scored(found, wanted) if wanted else found.done()
     audits = audited(found, records)
     if not audits:
-        raise RunError(f"{found.path}: no finished trial with a zero-cost score; --add all takes them now")
+        raise RunError(f"{found.place}: no finished trial with a zero-cost score; --add all takes them now")
     if as_json:
         print(json.dumps([asdict(audit) for audit in audits]))
     else:

@@ -29,7 +29,7 @@ def export(
     record = found.pick(pick)
     model, files = run_export(found, to, pick=pick, form=form, as_proxy=proxy, force=force)
     if as_json:
-        told = {"run": str(found.path), "trial": record.trial, "key": model.spec.key, "to": str(to), "files": files}
+        told = {"run": found.place, "trial": record.trial, "key": model.spec.key, "to": str(to), "files": files}
         print(json.dumps(told | {"trained": model.is_trained, "weights": model.origin}))
     else:
         print(f"trial {record.trial} -> {to}: {', '.join(files)}")

@@ -155,7 +155,7 @@ class Driver:
             objectives=objectives,
             limits={name: bound for name, bound in manifest.limits.items() if name in objectives},
             seed=manifest.seed,
-            weights=str(weights.file_of(self.run.path, number)),
+            weights=weights.file_of(self.run, number),
             device=manifest.device,
             time_limit=manifest.trial_seconds,
         )
@@ -231,8 +231,8 @@ class Driver:
             self.known[record.key] = record
             self.crash = self.crash or self._crashes.take(record)
         self._settle_reference(record)
-        self._prune_weights()
         self.tell({"event": "trial", **summary(record)})
+        self._prune_weights()
 
     def _write(self, write: Callable[[], object], trial: int | None = None) -> None:
         """Write something; where the disk is full, everything waits for room.
@@ -269,7 +269,7 @@ class Driver:
         kept = {record.weights for record in self.run.front()}
         if self.run.done():
             kept.add(self.run.best().weights)
-        weights.prune(self.run.path, kept, set(self.running))
+        weights.prune(self.run, kept, set(self.running))
 
 
 def measured(manifest: Manifest) -> tuple[str, ...]:

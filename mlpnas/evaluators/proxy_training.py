@@ -15,12 +15,12 @@ from torch import nn
 
 from mlpnas.datasets import DataRef, Dataset, load
 from mlpnas.errors import DataError, MissingPackage, MlpnasError, RecipeError
-from mlpnas.files import replacing, until_there_is_room
 from mlpnas.job import TIME_LIMIT, Job, Outcome, Step, Waiting
 from mlpnas.nets.network import build
 from mlpnas.objectives import Candidate, measure
 from mlpnas.plugins import find
 from mlpnas.record import EpochRow
+from mlpnas.remote import is_remote, until_written
 from mlpnas.spec import ArchSpec
 from mlpnas.training.loop import Diverged, TimeIsUp, train
 from mlpnas.training.recipe import Recipe
@@ -114,11 +114,8 @@ def _judged(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: fl
     if reason := _over(values, job.limits):
         yield Outcome("over_budget", values, error=reason)
         return
-    if job.weights:
-        for reason in until_there_is_room(lambda: _write_weights(network, proxy, recipe, Path(job.weights))):
-            yield Waiting(reason)
-            sleep(_LOOKS_FOR_ROOM)
-    yield Outcome("done", values, weights=job.weights)
+    kept = (yield from _keep_weights(network, proxy, recipe, job.weights)) if job.weights else ""
+    yield Outcome("done", values, weights=kept)
 
 
 def _over(values: Mapping[str, float], limits: Mapping[str, float]) -> str:
@@ -127,11 +124,19 @@ def _over(values: Mapping[str, float], limits: Mapping[str, float]) -> str:
     return "; ".join(f"{name} {show(value, name)} is above {show(most, name)}" for name, value, most in above)
 
 
-def _write_weights(network: nn.Module, proxy: ArchSpec, recipe: Recipe, path: Path) -> None:
+def _keep_weights(network: nn.Module, proxy: ArchSpec, recipe: Recipe, target: str) -> Generator[Waiting, None, str]:
+    """Returns `target`, or "" where it is elsewhere and does not answer: the result is worth more than the weights."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as part:
-        part.write_bytes(save(tensors, {"spec": proxy.dumps(), "recipe": recipe.dumps()}))
+    content = save(tensors, {"spec": proxy.dumps(), "recipe": recipe.dumps()})
+    try:
+        for reason in until_written(target, content):
+            yield Waiting(reason)
+            sleep(_LOOKS_FOR_ROOM)
+    except OSError:
+        if not is_remote(target):
+            raise
+        return ""
+    return target
 
 
 def _status(error: Exception) -> str:

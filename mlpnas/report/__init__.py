@@ -5,6 +5,7 @@ from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
 
 from mlpnas.files import write_text
+from mlpnas.remote import write_bytes
 from mlpnas.run import Run
 
 if TYPE_CHECKING:
@@ -14,11 +15,16 @@ if TYPE_CHECKING:
 def write_report(run: Run) -> Path:
     """Write `report.html` into the run folder, whatever state the run is in, and return its path.
 
+    Where the run is kept elsewhere it is written there too, and the path is that of its copy.
+
     Raises:
         RunError: the trials cannot be read.
     """
     path = run.path / "report.html"
-    write_text(path, page(run))
+    html = page(run)
+    write_text(path, html)
+    if run.mirror:
+        write_bytes(run.mirror.join(path.name), html.encode())
     return path
 
 
