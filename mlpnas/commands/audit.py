@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def audit(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a path.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, a path, or a URI.")],
     add: Annotated[str, typer.Option(metavar="SCORES", help="Take these now: snip,naswot, or all.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")] = False,
 ) -> None:

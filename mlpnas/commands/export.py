@@ -7,7 +7,7 @@ import typer
 
 
 def export(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a path.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, a path, or a URI.")],
     to: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write; made if missing.")],
     pick: Annotated[str, typer.Option(metavar="best|knee|TRIAL", help="Which trial.")] = "best",
     form: Annotated[str, typer.Option("--format", metavar="folder|onnx|all", help="What to write.")] = "folder",

@@ -344,7 +344,9 @@ def killed_search(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
     return place
 
 
-def test_a_search_goes_on_from_the_uri_alone(killed_search: Place, tmp_path: Path) -> None:
+def test_a_search_goes_on_from_the_uri_alone(
+    killed_search: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = killed_search
     assert place.trials() == [0, 1]
     shutil.rmtree(Mirror.at(place.uri, "search").folder)
@@ -355,6 +357,7 @@ def test_a_search_goes_on_from_the_uri_alone(killed_search: Place, tmp_path: Pat
     assert place.trials() == [0, 1, 2]
     kept = {f"weights/{record.trial}.safetensors" for record in run.front()} | {run.best().weights}
     assert {name for name in place.files() if name.startswith("weights")} == kept
+    monkeypatch.setattr("mlpnas.report.page", lambda run: run.place)
     read = Run(place.uri)
     assert write_report(read).read_bytes() == (place.folder / "report.html").read_bytes()
     model, _ = export(read, tmp_path / "model", as_proxy=True)
