@@ -175,13 +175,11 @@ class Mirror:
 
     def _fetch(self, name: str) -> bool:
         """Whether there is such a file."""
-        stamp = self._stamp_there(name)
         try:
-            remote.write_bytes(self.folder / name, remote.read_bytes(self.join(name)))
+            stamp, content = self._stamp_there(name), self._read(name)
         except FileNotFoundError:
             return False
-        except OSError as error:
-            raise remote.unreachable(self.uri, error) from None
+        remote.write_bytes(self.folder / name, content)
         if _is_copied(name):
             self._equal[name] = _Pair(self._stamp_here(name), stamp)
         return True
@@ -201,7 +199,16 @@ class Mirror:
             return pair.here == pair.there
         if pair.here[0] != pair.there[0]:
             return False
-        return (self.folder / name).read_bytes() == remote.read_bytes(self.join(name))
+        return (self.folder / name).read_bytes() == self._read(name)
+
+    def _read(self, name: str) -> bytes:
+        """Raises FileNotFoundError, Unreachable."""
+        try:
+            return remote.read_bytes(self.join(name))
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise remote.unreachable(self.uri, error) from None
 
     def _stamp_here(self, name: str) -> Stamp:
         try:

@@ -229,6 +229,29 @@ def test_a_reader_follows_what_stands_there(place: Place) -> None:
     assert len(Run(place.uri).records) == 3
 
 
+def test_a_report_that_cannot_be_sent_is_kept_here(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    _begun(place)
+    monkeypatch.setattr("mlpnas.report.page", lambda run: run.place)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError("access denied")
+
+    monkeypatch.setattr("mlpnas.report.write_bytes", refuse)
+    run = Run(place.uri)
+    with pytest.raises(RunError, match=r"access denied\); the report is in"):
+        write_report(run)
+    assert (run.path / "report.html").read_text() == place.uri
+
+
+def test_a_worker_tries_for_a_while(place: Place) -> None:
+    place.answers = False
+    steps = proxy_training.until_written(f"{place.uri}/weights/0.safetensors", b"weights")
+    told = []
+    with pytest.raises(OSError, match="no route to host"):
+        told.extend(steps)
+    assert len(told) == remote._TRIES - 1
+
+
 def test_a_second_search_is_refused_and_the_holder_named(place: Place) -> None:
     named = f"process {os.getpid()} on {socket.gethostname()} is searching here"
     with leased(place.uri), pytest.raises(RunError, match=named), leased(place.uri):
@@ -385,6 +408,8 @@ def test_a_place_that_does_not_answer_is_told_once_and_gets_everything_later(pla
     search(run=place.uri, resume=True)
     assert place.trials() == [0, 1, 2]
     assert not Mirror.at(place.uri, "search").changes()
+    weights = [record.weights for record in Run(place.uri).records]
+    assert weights == ["weights/0.safetensors", "", ""]  # the results are worth more
 
 
 def test_a_search_whose_run_was_taken_over_stops(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
