@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mlpnas import remote
+from mlpnas.mirror import Mirror
 from mlpnas.run import Run
 
 FOLDER = "weights"
@@ -23,6 +24,8 @@ def relative(file: str) -> str:
 
 def prune(run: Run, kept: Container[str], running: Container[int]) -> None:
     """Delete what no record of `kept` names and no running trial is writing."""
+    if (mirror := Mirror.of(run.path)) and mirror.changes():
+        return  # where the run is kept, the trials that count may be others yet
     with suppress(OSError):  # after another trial, then
         for file in _all(run):
             trial = Path(remote.file_name(file)).stem

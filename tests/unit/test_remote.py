@@ -404,6 +404,7 @@ def test_a_place_that_does_not_answer_is_told_once_and_gets_everything_later(pla
     assert len(notes) == 1
     assert events[-1]["event"] == "end"
     assert place.trials() == [0]
+    assert "weights/0.safetensors" in place.files()  # no better one has arrived
     place.answers = True
     search(run=place.uri, resume=True)
     assert place.trials() == [0, 1, 2]
