@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from secrets import token_hex
+from time import monotonic
 from typing import Any
 
 from mlpnas.errors import Unreachable
@@ -18,7 +19,7 @@ from mlpnas.files import replacing, until_there_is_room
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _WHOLE = ("s3", "gcs", "abfs")  # stores that show an object once all of it has arrived
 _LONGEST_REASON = 300
-_TRIES = 20  # to write to a place that does not answer
+_PATIENCE = 60.0  # seconds with a place that does not answer; one try may take a third of it
 
 
 def is_remote(target: object) -> bool:
@@ -178,12 +179,13 @@ def until_written(target: str | Path, content: bytes) -> Iterator[str]:
     if not is_remote(target):
         yield from until_there_is_room(lambda: write_bytes(target, content))
         return
-    for left in reversed(range(_TRIES)):
+    end = monotonic() + _PATIENCE
+    while True:
         try:
             write_bytes(target, content)
             return
         except OSError as error:
-            if not left:
+            if monotonic() >= end:
                 raise
             yield f"{target}: cannot be written ({reason(error)})"
 
