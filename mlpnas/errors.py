@@ -10,6 +10,7 @@ MlpnasError              the command line prints it without a traceback and exit
 ├── DataError            a data set that is missing, corrupt or unusable
 ├── RecipeError          training options that contradict each other
 ├── RunError             a run folder that is missing, locked, unreadable or of another search
+│   └── Unreachable      a run that is kept where this machine cannot get; an OSError too, which may pass
 ├── ExportError          a model that cannot be exported in the wanted form
 ├── CheckpointError      weights that are missing, unreadable or of another network
 └── MissingPackage       an optional package is needed; says which extra installs it
@@ -79,6 +80,10 @@ class RecipeError(MlpnasError):
 
 
 class RunError(MlpnasError):
+    pass
+
+
+class Unreachable(RunError, OSError):
     pass
 
 

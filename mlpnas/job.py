@@ -21,10 +21,10 @@ class Job:
         spec: canonical JSON of the architecture as declared; recipe, data: JSON objects.
         objectives: names of those that are only known after training (top1, loss, latency).
         limits: upper bounds on measured objectives (latency, seconds).
-        weights: path the trained weights are written to, or "".
+        weights: path or URI the trained weights are written to, or "".
         until: epochs after which the training stops for now; None: the recipe's.
-        checkpoint: path of the training's state: where it is, the training goes on from there; where the training
-            stops for now, it is written. Or "".
+        checkpoint: path or URI of the training's state: where it is, the training goes on from there; where it stops
+            for now, it is written. Or "".
         time_limit: seconds of wall time, or None.
     """
 

@@ -22,7 +22,9 @@ import numpy as np
 from mlpnas import pareto
 from mlpnas.errors import RunError
 from mlpnas.files import write_text
+from mlpnas.mirror import Mirror
 from mlpnas.record import Record, latest
+from mlpnas.remote import is_remote, join
 from mlpnas.spec import ArchSpec
 from mlpnas.store import Store
 
@@ -109,17 +111,55 @@ class Manifest:
         return self
 
 
+def runs_place() -> str:
+    """Where runs live: $MLPNAS_RUNS, a folder or a URI, or `runs` in the current folder."""
+    return os.environ.get("MLPNAS_RUNS", "runs")
+
+
 def runs_folder() -> Path:
-    """Where runs live: $MLPNAS_RUNS, or `runs` in the current folder."""
-    return Path(os.environ.get("MLPNAS_RUNS", "runs"))
+    """As `runs_place`, where it is on this machine."""
+    return Path(runs_place())
+
+
+def uri_of(name_or_path: str | Path) -> str:
+    """The URI of a run that is kept elsewhere, or "" for one on this machine."""
+    text = os.fspath(name_or_path)
+    if is_remote(text):
+        return text
+    return join(runs_place(), text) if is_remote(runs_place()) and not _is_path(text) else ""
+
+
+def _is_path(text: str) -> bool:
+    path = Path(text).expanduser()
+    return path.is_absolute() or os.sep in text or text in (".", "..") or (path / "run.json").is_file()
 
 
 def locate(name_or_path: str | Path) -> Path:
-    """Folder of a run: a name under runs/, or a path (anything with a slash, or a folder with a run in it)."""
+    """Folder of a run: a name under runs/, a path (anything with a slash, or a folder with a run in it), or a URI.
+
+    What is kept elsewhere is copied here first.
+
+    Raises:
+        RunError: the URI cannot be reached, or there is no run.
+    """
+    if uri := uri_of(name_or_path):
+        return _copied(uri)
     text = os.fspath(name_or_path)
-    path = Path(text).expanduser()
-    is_path = path.is_absolute() or os.sep in text or text in (".", "..") or (path / "run.json").is_file()
-    return path if is_path else runs_folder() / text
+    return Path(text).expanduser() if _is_path(text) else runs_folder() / text
+
+
+def _copied(uri: str) -> Path:
+    mirror = Mirror.at(uri)
+    mirror.pull()
+    if not (mirror.folder / "run.json").is_file():
+        raise RunError(f"{uri}: no run here (no run.json)")
+    return mirror.folder
+
+
+def place_of(folder: Path) -> str:
+    """Where the run in a folder is kept, as its users name it: the folder, or the URI that it is a copy of."""
+    mirror = Mirror.of(folder)
+    return mirror.uri if mirror else str(folder)
 
 
 class Run:
@@ -131,13 +171,27 @@ class Run:
         >>> [record.trial for record in run.front()]                 # doctest: +SKIP
 
     Raises:
-        RunError: there is no run at this name or path.
+        RunError: there is no run at this name, path or URI.
+
+    Attributes:
+        path: its folder, or where it is copied to.
+        mirror: where it is kept elsewhere.
     """
 
     def __init__(self, name_or_path: str | Path) -> None:
         self.path = locate(name_or_path)
+        self.mirror = Mirror.of(self.path)
         self.manifest = Manifest.read(self.path)
         self.store = Store(self.path)
+
+    @property
+    def place(self) -> str:
+        """Where it is kept, as its users name it."""
+        return self.mirror.uri if self.mirror else str(self.path)
+
+    def file(self, name: str) -> Path:
+        """Where one of its files is to be read, if there is one; the weights of a run elsewhere are fetched for it."""
+        return self.mirror.fetch(name) if self.mirror else self.path / name
 
     @cached_property
     def history(self) -> list[Record]:
@@ -208,7 +262,7 @@ class Run:
         """
         done = self.done()
         if not done:
-            raise RunError(f"{self.path}: no finished trial yet")
+            raise RunError(f"{self.place}: no finished trial yet")
         name, direction = next(iter(self.manifest.objectives.items()))
         sign = -1 if direction == "maximize" else 1
         return min(done, key=lambda record: (sign * record.values[name], record.values.get("macs", 0), record.trial))
@@ -228,10 +282,10 @@ class Run:
         for record in self.records:
             if str(record.trial) == which:
                 if not record.is_done:
-                    raise RunError(f"{self.path}: trial {which} has not finished ({record.status}); pick another")
+                    raise RunError(f"{self.place}: trial {which} has not finished ({record.status}); pick another")
                 return record
         known = f"0 to {self.records[-1].trial}" if self.records else "none yet"
-        raise RunError(f"{self.path}: no trial {which!r}; write best, knee or a trial number ({known})")
+        raise RunError(f"{self.place}: no trial {which!r}; write best, knee or a trial number ({known})")
 
     def spec(self, record: Record) -> ArchSpec:
         return ArchSpec.loads(record.spec)

@@ -1,13 +1,17 @@
 """Networks as they are named on the command line: NAME, SPEC.json, RUN:TRIAL."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlpnas import published
 from mlpnas.errors import RunError
 from mlpnas.record import Record
+from mlpnas.remote import is_remote
 from mlpnas.run import Run, locate
 from mlpnas.spec import ArchSpec
+
+_TRIAL = re.compile(r"best|knee|front|\d+")
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ def find(text: str, size: int | None = None) -> list[Model]:
             a run without a trial.
     """
     run, colon, trial = text.rpartition(":")
+    if is_remote(text) and not _TRIAL.fullmatch(trial):
+        raise RunError(f"{text} is a run; write {text}:best, {text}:TRIAL with its number, or {text}:front")
     if colon and not Path(text).exists():
         return _trials(Run(run), trial, size)
     if text not in published.names() and (locate(text) / "run.json").is_file():

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def audit(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a path.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, a path, or a URI.")],
     add: Annotated[str, typer.Option(metavar="SCORES", help="Take these now: snip,naswot, or all.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")] = False,
 ) -> None:
@@ -28,7 +28,7 @@ def audit(
     records = _scored(found, wanted) if wanted else found.done()
     audits = audited(found, records)
     if not audits:
-        raise RunError(f"{found.path}: no finished trial with a zero-cost score; --add all takes them now")
+        raise RunError(f"{found.place}: no finished trial with a zero-cost score; --add all takes them now")
     if as_json:
         print(json.dumps([asdict(audit) for audit in audits]))
     else:

@@ -61,7 +61,7 @@ def _by_answer(networks: list[str], by: list[str], size: int | None, as_json: bo
     grouping = grouped(run, by)
     if as_json:
         objective = next(iter(run.manifest.objectives))
-        print(json.dumps({"run": str(run.path), "objective": objective, **asdict(grouping)}))
+        print(json.dumps({"run": run.place, "objective": objective, **asdict(grouping)}))
     else:
         print_table(*table(run, grouping))
         print(f"\n{fill(legend(run), 100)}")

@@ -7,7 +7,7 @@ import typer
 
 
 def export(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a path.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, a path, or a URI.")],
     to: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write; made if missing.")],
     pick: Annotated[str, typer.Option(metavar="best|knee|TRIAL", help="Which trial.")] = "best",
     form: Annotated[str, typer.Option("--format", metavar="folder|onnx|all", help="What to write.")] = "folder",
@@ -29,7 +29,7 @@ def export(
     record = found.pick(pick)
     model, files = run_export(found, to, pick=pick, form=form, as_proxy=proxy, force=force)
     if as_json:
-        told = {"run": str(found.path), "trial": record.trial, "key": model.spec.key, "to": str(to), "files": files}
+        told = {"run": found.place, "trial": record.trial, "key": model.spec.key, "to": str(to), "files": files}
         print(json.dumps(told | {"trained": model.is_trained, "weights": model.origin}))
     else:
         print(f"trial {record.trial} -> {to}: {', '.join(files)}")

@@ -19,7 +19,7 @@ class Form(StrEnum):
 
 
 def front(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a path.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, a path, or a URI.")],
     form: Annotated[Form, typer.Option("--format", help="csv, json and parquet are for machines.")] = Form.table,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write there instead of printing.")] = None,
 ) -> None:

@@ -1,41 +1,58 @@
 """mlpnas runs: what has been searched."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 
-def runs(as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")] = False) -> None:
-    """List the runs under runs/ (or $MLPNAS_RUNS), the newest first."""
+def runs(
+    folder: Annotated[
+        str | None, typer.Argument(metavar="FOLDER", help="Where they are: a path, or s3://BUCKET/PATH.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")] = False,
+) -> None:
+    """List the runs under runs/ (or $MLPNAS_RUNS, or FOLDER), the newest first."""
     import json
 
-    from mlpnas.run import runs_folder
+    from mlpnas.run import runs_place
 
+    place = folder or runs_place()
     rows = sorted(
-        (_row(path.parent) for path in runs_folder().glob("*/run.json")),
+        map(_row, _places(place)),
         key=lambda row: (row["created"], row["name"]),
         reverse=True,
     )
     if as_json:
         print(json.dumps(rows))
     elif not rows:
-        print(f"no runs in {runs_folder()}; `mlpnas search` makes one")
+        print(f"no runs in {place}; `mlpnas search` makes one")
     else:
         _show(rows)
 
 
-def _row(folder: Any) -> dict[str, Any]:
+def _places(folder: str) -> list[str]:
+    """Of the runs in a folder: paths, or URIs."""
+    from mlpnas import remote
+
+    if remote.is_remote(folder):
+        return [remote.join(folder, name) for name in remote.folders_with(folder, "run.json")]
+    return [str(path.parent) for path in Path(folder).glob("*/run.json")]
+
+
+def _row(place: str) -> dict[str, Any]:
     """One run; a run that cannot be read says why under `error`."""
+    from mlpnas import remote
     from mlpnas.errors import MlpnasError
     from mlpnas.record import FAILURES
     from mlpnas.run import Run
 
     try:
-        run = Run(folder)
+        run = Run(place)
         trials = [record for record in run.records if record.origin != "duplicate"]
         best = run.best() if run.done() else None
         return {
-            "name": folder.name,
+            "name": run.path.name,
             "created": run.manifest.created,
             "space": run.manifest.space,
             "trials": len(trials),
@@ -44,7 +61,7 @@ def _row(folder: Any) -> dict[str, Any]:
             "hypervolume": run.hypervolume(),
         }
     except MlpnasError as error:
-        return {"name": folder.name, "created": "", "error": str(error)}
+        return {"name": remote.file_name(place), "created": "", "error": str(error)}
 
 
 def _show(rows: list[dict[str, Any]]) -> None:

@@ -40,12 +40,15 @@ def search(
     gpus_per_trial: Annotated[float | None, typer.Option(help="Share of a GPU per trial, like 0.25.")] = None,
     address: Annotated[str, typer.Option(help="An existing Ray cluster: auto, or HOST:PORT.")] = "",
     seed: Annotated[int, typer.Option(min=0, help="Same seed and machine, same search with one worker.")] = 0,
-    run: Annotated[str | None, typer.Option(help="Name under runs/, or a path; a new name unless given.")] = None,
+    run: Annotated[
+        str | None, typer.Option(help="Name under runs/, a path, or s3://BUCKET/PATH; a new name unless given.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with --run.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One event a line.")] = False,
 ) -> None:
     from mlpnas.commands._progress import progress
     from mlpnas.engine.search import search as run_search
+    from mlpnas.errors import MlpnasError
     from mlpnas.report import write_report
     from mlpnas.run import Run
 
@@ -82,7 +85,7 @@ def search(
             if view.state.has_ended:
                 try:
                     view.reported(write_report(Run(view.state.run)))
-                except OSError as error:  # a full disk must not hide how the search ended
+                except (OSError, MlpnasError) as error:  # a full disk must not hide how the search ended
                     view.write(f"no report: {error}; `mlpnas report {view.state.run}` writes it")
 
 

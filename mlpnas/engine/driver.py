@@ -174,9 +174,9 @@ class Driver:
             objectives=tuple(asked),
             limits={name: bound for name, bound in manifest.limits.items() if name in asked},
             seed=manifest.seed,
-            weights=str(weights.file_of(self.run.path, record.trial)),
+            weights=weights.file_of(self.run, record.trial),
             until=until,
-            checkpoint=str(weights.state_of(self.run.path, record.trial)) if manifest.fidelity else "",
+            checkpoint=weights.state_of(self.run, record.trial) if manifest.fidelity else "",
             device=manifest.device,
             time_limit=left,
         )
@@ -238,8 +238,8 @@ class Driver:
             self.rungs.take(record)
             self.crash = self.crash or self._crashes.take(record)
         self._settle_reference(record)
-        self._prune_weights()
         self.tell({"event": "trial", **summary(record)})
+        self._prune_weights()
 
     def _write(self, write: Callable[[], object], trial: int | None = None) -> None:
         """Write something; where the disk is full, everything waits for room.
@@ -276,8 +276,8 @@ class Driver:
         kept = {record.weights for record in self.run.front()}
         if self.run.done():
             kept.add(self.run.best().weights)
-        weights.prune(self.run.path, kept, self.running)
-        weights.prune_states(self.run.path, {*self.rungs.hopeful(), *self.running})
+        weights.prune(self.run, kept, self.running)
+        weights.prune_states(self.run, {*self.rungs.hopeful(), *self.running})
 
 
 def measured(manifest: Manifest) -> tuple[str, ...]:

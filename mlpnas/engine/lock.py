@@ -50,14 +50,14 @@ def _holder(file: TextIO) -> str:
 def _check_name(folder: Path, file: TextIO) -> None:
     """Raises RunError unless nobody stands in the file, or a process of this machine that is gone."""
     words = (_holder(file) if os.fstat(file.fileno()).st_size else "").split()
-    if words and (words[-1] != socket.gethostname() or _is_alive(int(words[1]))):
+    if words and (words[-1] != socket.gethostname() or is_alive(int(words[1]))):
         raise RunError(
             f"{folder}: {' '.join(words)} is searching here, or was killed (this file system knows no locks); if it is "
             f"gone, delete {folder / '.lock'}"
         )
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -12,16 +12,18 @@ from mlpnas.engine.driver import Backend, Driver, Listener, summary
 from mlpnas.engine.interrupt import interruptible
 from mlpnas.engine.lock import writing
 from mlpnas.engine.prepare import Options, prepare
+from mlpnas.engine.publish import where_it_is_kept
 from mlpnas.errors import RunError
 from mlpnas.files import clear_leftovers, write_text
 from mlpnas.objectives import scores as named_scores
 from mlpnas.record import FAILURES
-from mlpnas.run import Manifest, Run, locate, runs_folder
+from mlpnas.run import Manifest, Run, locate, place_of, runs_folder
 from mlpnas.space.space import SearchSpace
 from mlpnas.training.recipe import Recipe
 from mlpnas.units import seconds
 
 
+@where_it_is_kept
 def search(
     space: SearchSpace | str | Path | None = None,
     budget: str | Sequence[str] = (),
@@ -64,7 +66,7 @@ def search(
         fidelity: "epochs=1,3,9" trains every candidate for 1 epoch, the best third of equal cost for 3, the best third
             of those for 9; trainings go on from where they stopped. "": all are trained to the end.
         fill: share of the budget that every proposal uses at least.
-        run: a name under runs/ or a path; None: a new name.
+        run: a name under runs/, a path, or a URI like s3://BUCKET/PATH; None: a new name.
         listener: told every event, a JSON object with the key `event`.
 
     Example:
@@ -132,8 +134,8 @@ def _run(folder: Path, manifest: Manifest, space: SearchSpace, workers: Backend,
             listener(_end(run, time.time() - started))
     if driver.crash:
         raise RunError(
-            f"{folder}: trials in a row failed alike, so the search was stopped. Everything is kept: once the cause is "
-            f"mended, go on with `mlpnas search --resume --run {folder}`. The first of them said:\n{driver.crash}"
+            f"{run.place}: trials in a row failed alike, so the search was stopped. Everything is kept: once the cause "
+            f"is mended, go on with `mlpnas search --resume --run {run.place}`. The first of them said:\n{driver.crash}"
         )
     return run
 
@@ -160,11 +162,11 @@ def _resumed(
         raise RunError("--resume needs --run: the run to go on with; `mlpnas runs` lists them")
     existing = Run(run)
     manifest = existing.manifest
-    loaded = SearchSpace(manifest.space_text, f"{existing.path}/space.yaml")
+    loaded = SearchSpace(manifest.space_text, f"{existing.place}/space.yaml")
     if space is not None:
         given = space if isinstance(space, SearchSpace) else SearchSpace.load(space)
         if given.hash != loaded.hash:
-            raise RunError(f"{existing.path}: was searched in another space; leave --space out to go on with its own")
+            raise RunError(f"{existing.place}: was searched in another space; leave --space out to go on with its own")
     done = sum(record.origin != "duplicate" for record in existing.records)
     wanted = _count(trials, done) if trials else manifest.trials
     manifest = replace(manifest, trials=wanted, seconds=seconds(time) if time else None)
@@ -186,8 +188,8 @@ def _new_folder(run: str | Path | None, space: str) -> Path:
         return runs_folder() / f"{space}-{datetime.now():%Y%m%d-%H%M%S}"
     folder = locate(run)
     if (folder / "run.json").exists():
-        raise RunError(f"{folder}: holds a run already; go on with it by --resume, or take another --run")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunError(f"{place_of(folder)}: holds a run already; go on with it by --resume, or take another --run")
+    if folder.exists() and (not folder.is_dir() or any(path.name[0] != "." for path in folder.iterdir())):
         raise RunError(f"{folder}: is not empty and no run; take another --run")
     return folder
 
@@ -196,7 +198,7 @@ def _begin(run: Run) -> dict[str, Any]:
     manifest = run.manifest
     return {
         "event": "begin",
-        "run": str(run.path),
+        "run": run.place,
         "space": manifest.space,
         "trials": manifest.trials,
         "workers": manifest.workers,
@@ -213,7 +215,7 @@ def _end(run: Run, elapsed: float) -> dict[str, Any]:
     trials = [record for record in run.records if record.origin != "duplicate"]
     return {
         "event": "end",
-        "run": str(run.path),
+        "run": run.place,
         "trials": len(trials),
         "failed": sum(record.status in FAILURES for record in trials),
         "best": summary(run.best()) if run.done() else None,

@@ -1,7 +1,7 @@
 """Judges a candidate by training its proxy for a short while."""
 
 import gc
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from math import ceil, inf
@@ -15,12 +15,12 @@ from torch import nn
 
 from mlpnas.datasets import DataRef, Dataset, load
 from mlpnas.errors import DataError, MissingPackage, MlpnasError, RecipeError
-from mlpnas.files import replacing, until_there_is_room
 from mlpnas.job import TIME_LIMIT, Job, Outcome, Step, Waiting
 from mlpnas.nets.network import build
 from mlpnas.objectives import Candidate, measure
 from mlpnas.plugins import find
 from mlpnas.record import EpochRow
+from mlpnas.remote import is_remote, until_written
 from mlpnas.spec import ArchSpec
 from mlpnas.training import checkpoint
 from mlpnas.training.loop import Diverged, TimeIsUp, Training
@@ -109,7 +109,7 @@ def _judged(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: fl
         deadline=start + (job.time_limit or inf),
         trial=job.trial,
     )
-    if state := checkpoint.read(Path(job.checkpoint), job.device) if job.checkpoint else None:
+    if state := checkpoint.read(job.checkpoint, job.device) if job.checkpoint else None:
         training.restore(state)
     for row in training.run(job.until):
         yield row
@@ -119,19 +119,11 @@ def _judged(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: fl
         yield Outcome("over_budget", values, error=reason)
         return
     if training.epoch < recipe.epochs:
-        yield from _written(lambda: checkpoint.write(training.state(), Path(job.checkpoint)))
+        yield from _kept(job.checkpoint, checkpoint.dumps(training.state()))
         yield Outcome("stopped", values)
         return
-    if job.weights:
-        yield from _written(lambda: _write_weights(network, proxy, recipe, Path(job.weights)))
-    yield Outcome("done", values, weights=job.weights)
-
-
-def _written(write: Callable[[], None]) -> Iterator[Waiting]:
-    """Waits for room where the disk is full."""
-    for reason in until_there_is_room(write):
-        yield Waiting(reason)
-        sleep(_LOOKS_FOR_ROOM)
+    kept = (yield from _kept(job.weights, _weights(network, proxy, recipe))) if job.weights else ""
+    yield Outcome("done", values, weights=kept)
 
 
 def _over(values: Mapping[str, float], limits: Mapping[str, float]) -> str:
@@ -140,11 +132,22 @@ def _over(values: Mapping[str, float], limits: Mapping[str, float]) -> str:
     return "; ".join(f"{name} {show(value, name)} is above {show(most, name)}" for name, value, most in above)
 
 
-def _write_weights(network: nn.Module, proxy: ArchSpec, recipe: Recipe, path: Path) -> None:
+def _weights(network: nn.Module, proxy: ArchSpec, recipe: Recipe) -> bytes:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as part:
-        part.write_bytes(save(tensors, {"spec": proxy.dumps(), "recipe": recipe.dumps()}))
+    return save(tensors, {"spec": proxy.dumps(), "recipe": recipe.dumps()})
+
+
+def _kept(target: str, content: bytes) -> Generator[Waiting, None, str]:
+    """Returns `target`, or "" where it is elsewhere and does not answer: a result is worth more than its weights."""
+    try:
+        for reason in until_written(target, content):
+            yield Waiting(reason)
+            sleep(_LOOKS_FOR_ROOM)
+    except OSError:
+        if not is_remote(target):
+            raise
+        return ""
+    return target
 
 
 def _status(error: Exception) -> str:

@@ -25,7 +25,7 @@ def model_of(run: Run, record: Record, *, as_proxy: bool = False) -> Model:
     trained = _trained_spec(file) if file else None
     if as_proxy and not trained:
         raise ExportError(
-            f"{run.path}: the trained weights of trial {record.trial} were not kept; "
+            f"{run.place}: the trained weights of trial {record.trial} were not kept; "
             "those of the front are: pick one of `mlpnas front`, or leave out --proxy for its architecture"
         )
     spec = trained if as_proxy and trained else declared
@@ -46,7 +46,7 @@ def model_of(run: Run, record: Record, *, as_proxy: bool = False) -> Model:
 def _weights(run: Run, record: Record) -> Path | None:
     """The file with the trained weights; those of a repeat are its original's."""
     same = [record, *(other for other in run.records if other.key == record.key)]
-    files = [run.path / other.weights for other in same if other.weights]
+    files = (run.file(other.weights) for other in same if other.weights)
     return next((file for file in files if file.is_file()), None)
 
 

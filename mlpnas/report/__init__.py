@@ -4,7 +4,9 @@ from pathlib import Path
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
 
+from mlpnas.errors import RunError
 from mlpnas.files import write_text
+from mlpnas.remote import reason, write_bytes
 from mlpnas.run import Run
 
 if TYPE_CHECKING:
@@ -14,12 +16,24 @@ if TYPE_CHECKING:
 def write_report(run: Run) -> Path:
     """Write `report.html` into the run folder, whatever state the run is in, and return its path.
 
+    Where the run is kept elsewhere it is written there too, and the path is that of its copy.
+
     Raises:
-        RunError: the trials cannot be read.
+        RunError: the trials cannot be read, or the report cannot be sent to where the run is kept.
     """
     path = run.path / "report.html"
-    write_text(path, page(run))
+    html = page(run)
+    write_text(path, html)
+    if run.mirror:
+        _send(run.mirror.join(path.name), html, path)
     return path
+
+
+def _send(uri: str, html: str, path: Path) -> None:
+    try:
+        write_bytes(uri, html.encode())
+    except OSError as error:
+        raise RunError(f"{uri}: cannot be written ({reason(error)}); the report is in {path}") from None
 
 
 def page(run: Run) -> str:

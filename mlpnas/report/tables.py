@@ -79,7 +79,7 @@ def _stage_lines(spec: ArchSpec, palette: Mapping[str, str]) -> list[StageLine]:
 
 def name_of(run: Run) -> str:
     """How the run is called on the command line: its name under runs/, or its path."""
-    return run.path.name if run.path.parent == runs_folder() else str(run.path)
+    return run.path.name if run.path.parent == runs_folder() else run.place
 
 
 def export_command(run: Run, pick: str) -> str:

@@ -1,0 +1,124 @@
+"""One writer per run that is kept elsewhere: a lease that is renewed while its holder lives, and then runs out.
+
+The stores know no locks and no "write if there is none", so a taker writes its name, waits for a moment and looks
+whether it still stands; of two that come at once, one stays. The machines' clocks must agree to some seconds.
+"""
+
+import json
+import os
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from secrets import token_hex
+from threading import Event, Lock, Thread
+from time import monotonic, sleep, time
+from typing import Any
+
+from mlpnas import remote
+from mlpnas.engine.lock import is_alive
+from mlpnas.errors import RunError
+
+LASTS = 180.0  # seconds after its last renewal
+_EVERY = 30.0  # seconds between two renewals
+_SURE = 60.0  # seconds after a renewal in which it is surely still ours
+_PAUSE = 1.0  # seconds until a taker looks whether its name still stands
+_FILE = ".lease.json"
+
+
+class Lease:
+    """Raises RunError, naming the holder, where the run is another's."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri, self._file = uri, remote.join(uri, _FILE)
+        self._token = token_hex(8)
+        self._turn, self._ended = Lock(), Event()
+        self.holder = ""  # who has taken it over
+        try:
+            self._take()
+        except OSError as error:
+            raise remote.unreachable(uri, error) from None
+        self._thread = Thread(target=self._keep_renewing, daemon=True)
+        self._thread.start()
+
+    def _take(self) -> None:
+        if (held := self._read()) and _is_valid(held):
+            age = max(0.0, time() - held["renewed"])
+            raise RunError(
+                f"{self.uri}: {held['holder']} is searching here, as of {age:.0f} s ago; wait for it, or, if it was "
+                f"killed, for the {LASTS / 60:g} minutes that its lease lasts, or take another --run"
+            )
+        self._write()
+        sleep(_PAUSE)
+        if (held := self._read()) is None or held["token"] != self._token:
+            raise RunError(f"{self.uri}: {_name(held)} has begun to search here at the same time; take another --run")
+
+    def check(self) -> None:
+        """To be called before anything is written there.
+
+        Raises:
+            RunError: another search has taken the run over. OSError: whether it has cannot be told now.
+        """
+        if not self.holder and monotonic() - self._renewed > _SURE:
+            self._renew()
+        if self.holder:
+            raise RunError(
+                f"{self.uri}: {self.holder} has taken this run over, for the lease was not renewed for "
+                f"{LASTS / 60:g} minutes; this search has stopped, what had arrived there is kept"
+            )
+
+    def end(self) -> None:
+        """Let others have it."""
+        self._ended.set()
+        self._thread.join(timeout=_PAUSE)
+        with suppress(OSError):
+            if (held := self._read()) and held["token"] == self._token:
+                remote.delete(self._file)
+
+    def _keep_renewing(self) -> None:
+        while not self._ended.wait(_EVERY):
+            with suppress(OSError):  # `check` tells of it
+                self._renew()
+
+    def _renew(self) -> None:
+        with self._turn:
+            held = self._read()
+            if held and held["token"] != self._token:
+                self.holder = _name(held)
+            elif not self._ended.is_set():
+                self._write()
+
+    def _read(self) -> Mapping[str, Any] | None:
+        """What stands there, None for nothing that a lease could be."""
+        try:
+            held = json.loads(remote.read_bytes(self._file))
+            return {"holder": str(held["holder"]), "token": held["token"], "renewed": float(held["renewed"])}
+        except (FileNotFoundError, ValueError, TypeError, KeyError):
+            return None
+
+    def _write(self) -> None:
+        now = monotonic()
+        holder = f"process {os.getpid()} on {socket.gethostname()}"
+        remote.write_bytes(self._file, json.dumps({"holder": holder, "token": self._token, "renewed": time()}).encode())
+        self._renewed = now
+
+
+def _name(held: Mapping[str, Any] | None) -> str:
+    return held["holder"] if held else "another process"
+
+
+def _is_valid(held: Mapping[str, Any]) -> bool:
+    """Whether its holder may still live: of this machine it is known, of others by the time."""
+    named = re.fullmatch(r"process (\d+) on (.+)", held["holder"])
+    is_gone = named and named[2] == socket.gethostname() and not is_alive(int(named[1]))
+    return not is_gone and time() - held["renewed"] < LASTS
+
+
+@contextmanager
+def leased(uri: str) -> Iterator[Lease]:
+    """Hold the run at `uri`."""
+    lease = Lease(uri)
+    try:
+        yield lease
+    finally:
+        lease.end()

@@ -1,0 +1,126 @@
+"""A search whose run is kept elsewhere: it works on a copy here, and what it keeps is sent there as it goes."""
+
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
+from time import monotonic, sleep
+from typing import Any, ParamSpec, TypeVar
+
+from mlpnas.engine.driver import Listener
+from mlpnas.engine.lease import Lease, leased
+from mlpnas.engine.lock import writing
+from mlpnas.errors import RunError
+from mlpnas.mirror import Mirror
+from mlpnas.remote import is_remote, reason
+from mlpnas.run import runs_place, uri_of
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_SENT_AT = ("begin", "trial")
+_PAUSE = 30.0  # seconds until a place that does not answer is tried again
+_AT_THE_END = (0.0, 5.0, 15.0)  # seconds before each try; one may take 20
+
+
+def where_it_is_kept(search: Callable[P, R]) -> Callable[P, R]:
+    """A `search(run=..., listener=...)` whose run may be a URI too; then it is given the copy here as its folder."""
+
+    @wraps(search)
+    def searching(*args: P.args, **options: P.kwargs) -> R:
+        run, listener = options.get("run"), options.get("listener")
+        uri = uri_of(run) if isinstance(run, str) else ""
+        if run is None and is_remote(runs_place()):
+            raise RunError(f"$MLPNAS_RUNS is {runs_place()}: give the new run there a name by --run")
+        if not uri:
+            return search(*args, **options)
+        with _working_copy(uri, listener if callable(listener) else lambda event: None) as publisher:
+            options.update(run=publisher.mirror.folder, listener=publisher)
+            return search(*args, **options)
+
+    return searching
+
+
+@contextmanager
+def _working_copy(uri: str, tell: Listener) -> Iterator["Publisher"]:
+    mirror = Mirror.at(uri, "search")
+    with leased(mirror.uri) as lease:
+        with writing(mirror.folder):
+            aside = mirror.reconcile()
+        if aside:
+            text = (
+                f"another search went on at {uri} since this machine's; what had not arrived there is kept in {aside}"
+            )
+            tell({"event": "note", "text": text})
+        _check_is_run_or_empty(mirror)
+        publisher = Publisher(mirror, lease, tell)
+        try:
+            yield publisher
+        finally:
+            publisher.insist()
+
+
+def _check_is_run_or_empty(mirror: Mirror) -> None:
+    """Nothing else may stand there, for weights that no trial names are deleted."""
+    foreign = [name for name, _ in mirror.files() if not name.startswith(".")]
+    if foreign and not (mirror.folder / "run.json").is_file():
+        raise RunError(f"{mirror.uri}: is not empty and no run (it holds {foreign[0]}); take another --run")
+
+
+class Publisher:
+    """A listener that sends what was kept before it tells of it.
+
+    Where the run's place does not answer, it says so once, and the search goes on here meanwhile.
+    """
+
+    def __init__(self, mirror: Mirror, lease: Lease, tell: Listener) -> None:
+        self.mirror, self._lease, self._tell = mirror, lease, tell
+        self._is_away = False
+        self._next = 0.0
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        """Raises RunError where another search has taken the run over."""
+        if event["event"] in _SENT_AT and monotonic() >= self._next:
+            self._send()
+        self._tell(event)
+
+    def _send(self) -> None:
+        try:
+            self._push()
+        except OSError as error:
+            if not self._is_away:
+                self._note(f"{self.mirror.uri} cannot be reached ({reason(error)}); the search goes on here meanwhile")
+            self._is_away, self._next = True, monotonic() + _PAUSE
+        else:
+            if self._is_away:
+                self._note(f"{self.mirror.uri} can be reached again, and has everything")
+            self._is_away = False
+
+    def _push(self) -> None:
+        self._lease.check()
+        self.mirror.push()
+
+    def insist(self) -> None:
+        """Send what is left, with some patience.
+
+        Raises:
+            RunError: it cannot be sent; says how to do so later.
+        """
+        if self._lease.holder:
+            return  # it is another's now
+        for pause in _AT_THE_END:
+            if not self.mirror.changes():
+                return
+            sleep(pause)
+            try:
+                self._push()
+            except OSError as error:
+                told = reason(error)
+        if count := len(self.mirror.changes()):
+            raise RunError(
+                f"{self.mirror.uri}: cannot be reached ({told}). {count} files wait in {self.mirror.folder}; once it "
+                f"can, send them with `mlpnas search --resume --run {shlex.quote(self.mirror.uri)}`"
+            )
+
+    def _note(self, text: str) -> None:
+        self._tell({"event": "note", "text": text})
