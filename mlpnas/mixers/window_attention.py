@@ -42,10 +42,12 @@ class WindowAttention(nn.Module):
         self._register_constants()
 
     def _register_constants(self) -> None:
-        with self.position_bias.device:
+        device = self.position_bias.device
+        with torch.device("cpu"):  # arithmetic on meta tensors imports the compiler, for seconds
             mask = _wrapping_mask(self.grid, self.window, self.shift) if any(self.shift) else None
-            self.register_buffer("mask", mask, persistent=False)
-            self.register_buffer("position_index", _relative_positions(*self.window), persistent=False)
+            index = _relative_positions(*self.window)
+        self.register_buffer("mask", None if mask is None else mask.to(device), persistent=False)
+        self.register_buffer("position_index", index.to(device), persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Computes the constants anew: `to_empty` leaves what no state dict holds unwritten."""

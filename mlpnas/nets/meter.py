@@ -1,6 +1,6 @@
 """Counts what runs on the meta device: FLOPs by torch.utils.flop_counter's formulas, and bytes of living tensors."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
 from weakref import finalize
@@ -78,6 +78,12 @@ def _reduced(x: Tensor, axes: list[int], keep: bool = False, **_: Any) -> Tensor
     return x.new_empty([1 if axis in gone else size for axis, size in kept])
 
 
+def _joined(parts: Sequence[Tensor], axis: int = 0) -> Tensor:
+    shape = list(parts[0].shape)
+    shape[axis] = sum(part.shape[axis] for part in parts)
+    return parts[0].new_empty(shape)
+
+
 def _layer_normed(x: Tensor, shape: list[int], *_: Any) -> tuple[Tensor, Tensor, Tensor]:
     statistics = (*x.shape[: -len(shape)], *(1,) * len(shape))
     return x.new_empty(x.shape), x.new_empty(statistics), x.new_empty(statistics)
@@ -98,7 +104,9 @@ _SHAPES: dict[Any, Callable[..., Any]] = {
     aten.baddbmm.default: lambda bias, x, weight, **_: x.new_empty(*x.shape[:2], weight.shape[2]),
     aten.add.Tensor: _broadcast,
     aten.mul.Tensor: _broadcast,
+    aten.cat.default: _joined,
     aten.gelu.default: _like,
+    aten.roll.default: _like,
     aten.empty_like.default: _like,
     aten._softmax.default: _like,
     aten.mean.dim: _reduced,

@@ -47,7 +47,7 @@ class Place:
         return sorted(path.relative_to(self.folder).as_posix() for path in paths)
 
     def trials(self) -> list[int]:
-        return [record.trial for record in Store(self.folder).records()]
+        return [record.trial for record in Store(self.folder).history()]
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ def test_a_push_that_breaks_off_loses_and_repeats_nothing(
     again = Mirror.at(place.uri, "search")
     assert again.reconcile() is None
     again.push()
-    assert place.trials() == [0, 1, 2] == [record.trial for record in Store(again.folder).records()]
+    assert place.trials() == [0, 1, 2] == [record.trial for record in Store(again.folder).history()]
     assert len(place.files()) == 3
 
 
@@ -216,8 +216,8 @@ def test_what_did_not_arrive_is_set_aside_where_another_search_went_on(place: Pl
     other.push()
     aside = Mirror.at(place.uri, "search").reconcile()
     assert aside
-    assert [record.trial for record in Store(aside).records()] == [0, 1, 2]
-    assert [record.trial for record in Store(mirror.folder).records()] == [0, 1, 2, 3]
+    assert [record.trial for record in Store(aside).history()] == [0, 1, 2]
+    assert [record.trial for record in Store(mirror.folder).history()] == [0, 1, 2, 3]
 
 
 def test_a_reader_follows_what_stands_there(place: Place) -> None:

@@ -92,6 +92,7 @@ def _prepared(monkeypatch: pytest.MonkeyPatch, nodes: Sequence[Node], **asked: A
         objectives=("top1", "macs"),
         data="digits",
         recipe=Recipe(epochs=2),
+        fidelity="",
         backend="ray",
         workers=None,
         gpus_per_trial=None,
