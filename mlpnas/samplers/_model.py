@@ -13,7 +13,7 @@ from mlpnas.space.codes import Candidates
 
 Rows = NDArray[np.int64]
 _MODELLED = 400  # points: the work grows with the cube
-_FENCE = 1.5  # times the distance of the quartiles, below the lower one: Tukey's
+_FAR_BEHIND = 0.75  # quantile of what is too far behind the best to be told apart
 _NEAR = 0.75  # share of them taken nearest to the front
 _PATIENCE = 10  # the parameters are learned anew after every tenth more results
 _FAR = 3.0  # standard deviations, beyond which a score says no more
@@ -32,12 +32,12 @@ class Model:
 
     Args:
         cost: the quantity whose logarithm is an input.
-        scale_from: how many of the first results say what is too bad to be told apart; None: all.
+        scale_from: how many of the first results say what is bad; None: cost is no objective.
         scores: names of values that are inputs too.
 
     Attributes:
         values: (known rows,) what was observed.
-        worst: where what is too bad was drawn in to.
+        worst: the lowest decile of the first results.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Model:
     def _observe(self, known: Rows) -> None:
         """Results in standard deviations, those of each fidelity around their own mean.
 
-        The far bad end is drawn in, and failures stand there: how bad they are teaches nothing.
+        The far bad end is drawn in: how bad it is teaches nothing, and drowns what tells good from better.
         """
         results = SIGN[self.archive.objectives[self.objective]] * self.archive.values(self.objective)[known]
         if not np.isfinite(results).any():
@@ -108,18 +108,30 @@ class Model:
         results[~np.isfinite(results)] = -np.inf
         fidelity = self.archive.fidelity()[known]
         groups = [np.flatnonzero(fidelity == level) for level in np.unique(fidelity)]
+        costs = self.archive.values(self.cost)[known]
         for rows in groups:
-            found = results[rows][np.isfinite(results[rows])][: self.scale_from]
-            low, high = np.quantile(found, [0.25, 0.75]) if len(found) else (0.0, 0.0)
-            fence = low - _FENCE * max(high - low, 1e-9)
-            drawn_in = np.maximum(results[rows], fence)
-            results[rows], worst = drawn_in - drawn_in.mean(), fence - drawn_in.mean()
+            drawn_in, floor = self._drawn_in(results[rows], costs[rows])
+            results[rows], worst = drawn_in - drawn_in.mean(), floor - drawn_in.mean()
         spread = results[max(groups, key=len)].std() or 1.0
         self.values, self.worst = results / spread, worst / spread
         traits = self._traits([self.archive.values(name)[known] for name in (self.cost, *self.scores)])
         self._middle, spreads = np.nanmean(traits, axis=0), np.nanstd(traits, axis=0)
         self._spread = np.where(spreads > 0, spreads, 1.0)
         self._inputs = Inputs(self.archive.codes[known], self._scaled(traits), fidelity)
+
+    def _drawn_in(self, results: Floats, costs: Floats) -> tuple[Floats, float]:
+        """How far a result lies behind the best of its cost counts up to the upper quartile; and the lowest decile.
+
+        Failures (-inf) stand at the end of it.
+        """
+        finite = np.isfinite(results)
+        if not finite.any():
+            return np.zeros_like(results), 0.0
+        first = results[finite][: self.scale_from]
+        stairs = Staircase.of(costs[finite], results[finite], first.min())
+        best = stairs.at(costs) if self.scale_from else results[finite].max()
+        behind = best - results
+        return best - np.minimum(behind, np.quantile(behind[finite], _FAR_BEHIND)), float(np.quantile(first, 0.1))
 
     def _parameters(self, known: Rows) -> Parameters:
         """Learned from the first results as they were then, so that a resumed search learns the same."""
