@@ -1,13 +1,13 @@
 """Gaussian process over answers and traits (Rasmussen and Williams, 2006), for a few hundred points.
 
-    k(x, x') = a exp(-sum_d w_d [x_d != x'_d]) exp(-v |f - f'|) + sum_t b_t exp(-(c_t - c'_t)^2 / (2 l_t^2))
-               + min(|f|, |f'|) + s [same trial]
+    k(x, x') = a exp(-sum_d w_d [x_d != x'_d]) exp(-v |f - f'|) + sum_d m_d [x_d = x'_d]
+               + sum_t b_t exp(-(c_t - c'_t)^2 / (2 l_t^2)) + min(|f|, |f'|) + s [same trial]
 
-x: answers, with one weight per question; a question counts where two architectures answer it differently and where
-only one of them is asked. c: traits, which are numbers: log cost, and what scores say. f: log of the share of the whole
-training: what less training takes off all alike is a random walk in it, what it takes off each is the factor in v. The
-logs of a, s, v, b, l and w are learned together: maximum a posteriori under wide normal priors, by L-BFGS with the
-exact gradient.
+x: answers; that to a question has an effect of its own (m), and one together with the others (a, w). A question that
+only one of two architectures is asked is answered differently. c: traits, which are numbers: log cost, and what scores
+say. f: log of the share of the whole training: what less training takes off all alike is a random walk in it, what it
+takes off each is the factor in v. The logs of a, s, v, b, l, w and m are learned together: maximum a posteriori under
+wide normal priors, by L-BFGS with the exact gradient.
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ class Inputs(NamedTuple):
 
 
 class Parameters(NamedTuple):
-    """All in natural logs; heights (b), lengths (l): (traits,); weights: (questions,)"""
+    """All in natural logs; heights (b), lengths (l): (traits,); weights (w), effects (m): (questions,)"""
 
     a: float
     noise: float
@@ -56,20 +56,21 @@ class Parameters(NamedTuple):
     heights: Floats
     lengths: Floats
     weights: Floats
+    effects: Floats
 
     @classmethod
     def prior(cls, questions: int, traits: int = 1) -> "Parameters":
         """The centre of the priors, for outputs of variance 1: two random architectures are nearly unrelated."""
-        centre = [1.0, 0.01, 0.1, *[0.3] * traits, *[1.0] * traits, *[3 / questions] * questions]
-        return cls.of(np.log(centre), traits)
+        weights, effects = [3 / questions] * questions, [0.5 / questions] * questions
+        return cls.of(np.log([1.0, 0.01, 0.1, *[0.3] * traits, *[1.0] * traits, *weights, *effects]), traits)
 
     def flat(self) -> Floats:
-        return np.concatenate([self[:3], self.heights, self.lengths, self.weights])
+        return np.concatenate([self[:3], *self[3:]])
 
     @classmethod
     def of(cls, flat: Floats, traits: int = 1) -> "Parameters":
-        (a, noise, fidelity), heights, lengths, weights = np.split(flat, [3, 3 + traits, 3 + 2 * traits])
-        return cls(float(a), float(noise), float(fidelity), heights, lengths, weights)
+        (a, noise, fidelity), heights, lengths, rest = np.split(flat, [3, 3 + traits, 3 + 2 * traits])
+        return cls(float(a), float(noise), float(fidelity), heights, lengths, *np.split(rest, 2))
 
 
 class GaussianProcess:
@@ -92,7 +93,7 @@ class GaussianProcess:
         across = Pairs(self.sizes, self.inputs, inputs).covariance(self.parameters)
         explained = solve_triangular(self._factor[0], across, lower=True)
         parts = self.parameters
-        prior = np.exp(parts.a) + np.exp(parts.heights).sum() - inputs.fidelity
+        prior = np.exp(parts.a) + np.exp(parts.effects).sum() + np.exp(parts.heights).sum() - inputs.fidelity
         left = np.maximum(prior - (explained**2).sum(axis=0), 0.0)
         return across.T @ self._solved, np.sqrt(left + np.exp(parts.noise) + _LEAST_NOISE)
 
@@ -115,12 +116,21 @@ class Pairs:
 
     def covariance(self, parameters: Parameters) -> Floats:
         """(first, second), without noise."""
-        return self._similar(parameters) + self._trends(parameters).sum(axis=0) + self._drift
+        return self._similar(parameters) + self._smooth(parameters, self._trends(parameters))
+
+    def _smooth(self, parameters: Parameters, trends: Floats) -> Floats:
+        """All but how similar two sets of answers are."""
+        return self._agreeing(np.exp(parameters.effects)) + trends.sum(axis=0) + self._drift
+
+    def _agreeing(self, weights: Floats) -> Floats:
+        """(first, second): the sum of the weights of the questions that are answered alike."""
+        first, second = self._shapes
+        return (first * np.repeat(weights, np.diff(self._starts))) @ second.T
 
     def _similar(self, parameters: Parameters) -> Floats:
-        """The part of the kernel that answers and fidelity make."""
-        weights, (first, second) = np.exp(parameters.weights), self._shapes
-        differ = weights.sum() - (first * np.repeat(weights, np.diff(self._starts))) @ second.T
+        """The part of the kernel that answers together and fidelity make."""
+        weights = np.exp(parameters.weights)
+        differ = weights.sum() - self._agreeing(weights)
         return np.exp(parameters.a - np.maximum(differ, 0.0) - np.exp(parameters.fidelity) * self._apart)
 
     def _trends(self, parameters: Parameters) -> Floats:
@@ -134,24 +144,29 @@ class Pairs:
         parameters, prior = Parameters.of(flat, traits), Parameters.prior(len(self._starts) - 1, traits).flat()
         similar, trends = self._similar(parameters), self._trends(parameters)
         noise, one = np.exp(parameters.noise), np.eye(len(outputs))
-        factor = cho_factor(similar + trends.sum(axis=0) + self._drift + (noise + _LEAST_NOISE) * one, lower=True)
+        covariance = similar + self._smooth(parameters, trends) + (noise + _LEAST_NOISE) * one
+        factor = cho_factor(covariance, lower=True)
         solved = cho_solve(factor, outputs)
         loss = outputs @ solved / 2 + np.log(np.diag(factor[0])).sum() + (((flat - prior) / _WIDE) ** 2).sum() / 2
         lower = np.tril(dpotri(factor[0], lower=True)[0])
         inverse = lower + np.tril(lower, -1).T
         pull = (inverse - np.outer(solved, solved)) / 2  # d loss / d covariance
-        through, shape = pull * similar, self._shapes[0]
-        agree = np.add.reduceat(((through @ shape) * shape).sum(axis=0), self._starts[:-1])
-        along = pull * trends
+        through, along = pull * similar, pull * trends
         gradient = [
             through.sum(),
             noise * np.trace(pull),
             -np.exp(parameters.fidelity) * (through * self._apart).sum(),
             *along.sum(axis=(1, 2)),
             *((along * self._squares).sum(axis=(1, 2)) / np.exp(2 * parameters.lengths)),
-            *(-np.exp(parameters.weights) * (through.sum() - agree)),
+            *(-np.exp(parameters.weights) * (through.sum() - self._agreement(through))),
+            *(np.exp(parameters.effects) * self._agreement(pull)),
         ]
         return float(loss), np.array(gradient) + (flat - prior) / _WIDE**2
+
+    def _agreement(self, pairs: Floats) -> Floats:
+        """(questions,): the sum of `pairs` (n, n) over those that answer the question alike."""
+        shape = self._shapes[0]
+        return np.add.reduceat(((pairs @ shape) * shape).sum(axis=0), self._starts[:-1])
 
 
 def learned(sizes: Sequence[int], inputs: Inputs, outputs: Floats) -> Parameters:

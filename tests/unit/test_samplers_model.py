@@ -18,20 +18,21 @@ def _inputs(count: int, seed: int = 0, traits: int = 1) -> Inputs:
 
 
 def _parameters(seed: int, traits: int = 1) -> Parameters:
-    return Parameters.of(np.random.default_rng(seed).normal(-1, 0.5, 3 + 2 * traits + len(SIZES)), traits)
+    return Parameters.of(np.random.default_rng(seed).normal(-1, 0.5, 3 + 2 * traits + 2 * len(SIZES)), traits)
 
 
 def test_covariance_is_the_formula() -> None:
     first, second, parameters = _inputs(5, traits=2), _inputs(4, 1, traits=2), _parameters(2, traits=2)
     a, _, fidelity = np.exp(parameters[:3])
-    heights, lengths, weights = (np.exp(each) for each in parameters[3:])
+    heights, lengths, weights, effects = (np.exp(each) for each in parameters[3:])
     for i in range(5):
         for j in range(4):
             differ = (weights * (first.codes[i] != second.codes[j])).sum()
             apart = fidelity * abs(first.fidelity[i] - second.fidelity[j])
             trends = heights * np.exp(-((first.traits[i] - second.traits[j]) ** 2) / (2 * lengths**2))
             drift = min(-first.fidelity[i], -second.fidelity[j])
-            expected = a * np.exp(-differ - apart) + trends.sum() + drift
+            alone = (effects * (first.codes[i] == second.codes[j])).sum()
+            expected = a * np.exp(-differ - apart) + alone + trends.sum() + drift
             assert Pairs(SIZES, first, second).covariance(parameters)[i, j] == pytest.approx(expected)
 
 
@@ -47,8 +48,10 @@ def test_gradient_is_that_of_the_loss(seed: int, traits: int) -> None:
 def test_learns_which_question_matters() -> None:
     inputs = _inputs(80)._replace(fidelity=np.zeros(80))
     outputs = np.where(inputs.codes[:, 2] == 1, 1.0, -0.5)
-    weights = learned(SIZES, inputs, outputs).weights
-    assert weights.argmax() == 2
+    found = learned(SIZES, inputs, outputs)
+    assert found.effects.argmax() == 2
+    outputs = np.where((inputs.codes[:, 1] == 1) == (inputs.codes[:, 2] == 1), 1.0, -0.5)  # neither has one alone
+    assert learned(SIZES, inputs, outputs).weights.argmin() == 0
 
 
 def test_predicts_what_it_was_told_and_doubts_the_rest() -> None:
