@@ -39,8 +39,9 @@ def width(name: str) -> int:
 
 
 def make(name: str, grid: Grid = PLANE, **given: object) -> nn.Module:
+    dim = width(name)  # builds one, the first time
     torch.manual_seed(0)
-    return find("mixers", name)(width(name), grid, **given)
+    return find("mixers", name)(dim, grid, **given)
 
 
 def tokens(name: str, grid: Grid, batch: int = 2) -> Tensor:
