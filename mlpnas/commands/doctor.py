@@ -11,7 +11,7 @@ _SIGNS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "problem": ("
 
 
 def doctor(
-    ray: Annotated[bool, typer.Option(help="Start Ray and measure its overhead per trial, about 10 s.")] = True,
+    ray: Annotated[bool, typer.Option(help="Start Ray and measure its overhead per trial, about 20 s.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")] = False,
 ) -> None:
     """Look at packages, processors, memory, disks, data and Ray; exits with 1 where something is a problem."""
