@@ -70,16 +70,16 @@ class Driver:
     def __init__(self, run: Run, space: SearchSpace, listener: Listener, interrupt: Interrupt | None = None) -> None:
         self.run, self.tell = run, listener
         self.interrupt = interrupt or Interrupt()
-        self.known = {record.key: record for record in run.history if record.origin != "duplicate"}
+        self.known: dict[str, Record] = {}
         self.running: dict[int, _Running] = {}
         self.started = time.time()
         self.crash, self._crashes = "", Crashes()
-        longest = max((record.seconds for record in self.known.values()), default=0.0)
-        self.watch = Watch(run.manifest.trial_seconds, longest)
         self.proposals = Proposals(run.manifest, space, run.history)
         self.rungs = Rungs(run.manifest)
         for record in run.history:
-            self.rungs.take(record)
+            self._learn(record)
+        longest = max((record.seconds for record in self.known.values()), default=0.0)
+        self.watch = Watch(run.manifest.trial_seconds, longest)
         self._is_exhausted = False
         for note in self.proposals.notes:
             self.note(note)
@@ -94,7 +94,7 @@ class Driver:
                 return self._go_on(*going_on)
             if self._is_full():
                 return self._last()
-            proposed = self.proposals.next({*self.known, *self._running_keys()})
+            proposed = self.proposals.next(self._begun_keys())
             if proposed is None:
                 self._is_exhausted = True
                 self.note("nothing new is left in the space within the budget")
@@ -114,21 +114,20 @@ class Driver:
 
     def _is_full(self) -> bool:
         """Whether enough trials were begun."""
-        return self._is_exhausted or len({*self.known, *self._running_keys()}) >= self.run.manifest.trials
+        return self._is_exhausted or len(self._begun_keys()) >= self.run.manifest.trials
 
-    def _running_keys(self) -> list[str]:
-        return [running.record.key for running in self.running.values()]
+    def _begun_keys(self) -> set[str]:
+        return {*self.known, *(running.record.key for running in self.running.values())}
 
     def _taken_up(self, number: int, proposal: Proposal, origin: str) -> Job | None:
         """A job for something new; a repeat gets the result that is known."""
         key = proposal.draw.spec.key
-        if key in self._running_keys():
+        if any(running.record.key == key for running in self.running.values()):
             self.proposals.tell(self._begun(number, proposal, "duplicate"))
-        elif key in self.known:
-            known, now = self.known[key], time.time()
-            record = replace(self._begun(number, proposal, "duplicate"), started=now, finished=now)
-            values = {**record.values, **known.values}
-            self._keep(replace(record, status=known.status, values=values, epochs=known.epochs, error=known.error), [])
+        elif known := self.known.get(key):
+            now = time.time()
+            told = {name: getattr(known, name) for name in ("status", "values", "epochs", "error")}
+            self._keep(replace(self._begun(number, proposal, "duplicate"), **told, started=now, finished=now), [])
         else:
             return self._job(self._begun(number, proposal, origin), self.rungs.first)
         return None
@@ -233,13 +232,18 @@ class Driver:
         self._write(partial(self.run.store.append, record), record.trial)
         self.run.history.append(record)
         self.proposals.tell(record)
-        if record.origin != "duplicate":
-            self.known[record.key] = record
-            self.rungs.take(record)
+        if self._learn(record):
             self.crash = self.crash or self._crashes.take(record)
         self._settle_reference(record)
         self.tell({"event": "trial", **summary(record)})
         self._prune_weights()
+
+    def _learn(self, record: Record) -> bool:
+        """Whether a record says something new of its architecture, which a repeat does not."""
+        if is_news := record.origin != "duplicate":
+            self.known[record.key] = record
+            self.rungs.take(record)
+        return is_news
 
     def _write(self, write: Callable[[], object], trial: int | None = None) -> None:
         """Write something; where the disk is full, everything waits for room.

@@ -1,6 +1,7 @@
 """Trainings that stop at a fidelity and go on: who is chosen, what is kept, and that nothing is trained twice."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,14 @@ def test_a_resumed_search_goes_on_as_the_uninterrupted_one(tmp_path: Path, cut: 
     assert lost
     assert (lost.trial, lost.until) == expected[cut]
     assert trained + _train_all(_driver(tmp_path / "cut")) == expected
+
+
+def test_a_repeat_of_what_stopped_is_no_candidate_of_its_own(tmp_path: Path) -> None:
+    _train_all(_driver(tmp_path), 2)
+    run = Run(tmp_path)
+    best = max(run.records, key=lambda record: record.values["top1"])
+    run.store.append(replace(best, trial=2, origin="duplicate"))
+    assert 2 not in {trial for trial, _ in _train_all(_driver(tmp_path))}
 
 
 def test_a_trial_that_fails_on_its_way_goes_no_further(tmp_path: Path) -> None:
