@@ -152,13 +152,15 @@ class Store:
 
     def compact(self) -> None:
         self.trials.compact()
-        trials = {record.trial for record in self.history()}
+        table = self.trials.read()
+        trials = set(table.column("trial").to_pylist()) if table.num_rows else set()
         self.epochs.compact(partial(_of_records, trials))
 
 
 def _of_records(trials: Container[int], epochs: pa.Table) -> list[bool]:
     """Rows that belong to a record, each once: a crash may have come after a curve and before its record."""
-    rows = [(row["trial"], row["epoch"]) for row in epochs.to_pylist()]
+    names = ("trial", "epoch") if epochs.num_rows else ()
+    rows = list(zip(*(epochs.column(name).to_pylist() for name in names), strict=True))
     last = {row: place for place, row in enumerate(rows)}
     return [row[0] in trials and last[row] == place for place, row in enumerate(rows)]
 

@@ -125,6 +125,15 @@ def fitting(names: Iterable[str], network: Network, namings: Iterable[Mapping[st
     return fits
 
 
+def check_sizes(spec: ArchSpec, branches: Callable[[str, int], Shapes], namings: Iterable[Mapping[str, str]]) -> None:
+    """Every tensor of ours has a released one, of as many elements."""
+    with torch.device("meta"):
+        network = Network(spec)
+    own, released = network.state_dict(), shapes(spec, branches)
+    for ours, theirs in fitting(released, network, namings).items():
+        assert own[ours].numel() == torch.Size(released[theirs]).numel()
+
+
 def difference(
     spec: ArchSpec,
     state: Weights,

@@ -5,9 +5,6 @@ whether it still stands; of two that come at once, one stays. The machines' cloc
 """
 
 import json
-import os
-import re
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from secrets import token_hex
@@ -16,7 +13,7 @@ from time import monotonic, sleep, time
 from typing import Any
 
 from mlpnas import remote
-from mlpnas.engine.lock import is_alive
+from mlpnas.engine.lock import is_gone, own_name
 from mlpnas.errors import RunError
 
 LASTS = 180.0  # seconds after its last renewal
@@ -98,8 +95,8 @@ class Lease:
 
     def _write(self) -> None:
         now = monotonic()
-        holder = f"process {os.getpid()} on {socket.gethostname()}"
-        remote.write_bytes(self._file, json.dumps({"holder": holder, "token": self._token, "renewed": time()}).encode())
+        lease = {"holder": own_name(), "token": self._token, "renewed": time()}
+        remote.write_bytes(self._file, json.dumps(lease).encode())
         self._renewed = now
 
 
@@ -109,9 +106,7 @@ def _name(held: Mapping[str, Any] | None) -> str:
 
 def _is_valid(held: Mapping[str, Any]) -> bool:
     """Whether its holder may still live: of this machine it is known, of others by the time."""
-    named = re.fullmatch(r"process (\d+) on (.+)", held["holder"])
-    is_gone = named and named[2] == socket.gethostname() and not is_alive(int(named[1]))
-    return not is_gone and time() - held["renewed"] < LASTS
+    return not is_gone(held["holder"]) and time() - held["renewed"] < LASTS
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import TextIO
 
 from mlpnas.errors import RunError
 
+_NAME = re.compile(r"process (\d+) on (.+)")
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -34,7 +36,7 @@ def writing(folder: Path) -> Iterator[None]:
                 raise
             _check_name(folder, file)
         file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.write(own_name())
         file.flush()
         try:
             yield
@@ -49,15 +51,25 @@ def _holder(file: TextIO) -> str:
 
 def _check_name(folder: Path, file: TextIO) -> None:
     """Raises RunError unless nobody stands in the file, or a process of this machine that is gone."""
-    words = (_holder(file) if os.fstat(file.fileno()).st_size else "").split()
-    if words and (words[-1] != socket.gethostname() or is_alive(int(words[1]))):
+    if os.fstat(file.fileno()).st_size and not is_gone(name := _holder(file)):
         raise RunError(
-            f"{folder}: {' '.join(words)} is searching here, or was killed (this file system knows no locks); if it is "
+            f"{folder}: {name} is searching here, or was killed (this file system knows no locks); if it is "
             f"gone, delete {folder / '.lock'}"
         )
 
 
-def is_alive(process: int) -> bool:
+def own_name() -> str:
+    """What a holder is called, in a lock and in a lease."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+def is_gone(holder: str) -> bool:
+    """Whether a holder surely lives no more, which is known of this machine's alone."""
+    named = _NAME.fullmatch(holder)
+    return named is not None and named[2] == socket.gethostname() and not _is_alive(int(named[1]))
+
+
+def _is_alive(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from mlpnas.errors import ShapeError
 from mlpnas.mixers.permute import Permute
-from mlpnas.nets.network import Network
 from mlpnas.published import find, vip
 from mlpnas.spec import ArchSpec, Grid
 from tests import released_vip
@@ -55,12 +54,7 @@ def test_same_logits(spec: ArchSpec, dtype: torch.dtype, bound: float) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_released_names_and_sizes(name: str) -> None:
-    spec = find(name).spec
-    with torch.device("meta"):
-        network = Network(spec)
-    own, shapes = network.state_dict(), released_vip.shapes(spec, branch_shapes)
-    for ours, theirs in released_vip.fitting(shapes, network, vip.KEYS).items():
-        assert own[ours].numel() == torch.Size(shapes[theirs]).numel()
+    released_vip.check_sizes(find(name).spec, branch_shapes, vip.KEYS)
 
 
 @pytest.mark.parametrize(
