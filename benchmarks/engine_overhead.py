@@ -1,11 +1,11 @@
 """What the engine costs: seconds per trivial trial of each backend, and the share of the ideal that many workers reach.
 
     python benchmarks/engine_overhead.py [--trials 60] [--workers 2]
-    python benchmarks/engine_overhead.py --nap 1 --trials 700 --workers 16
+    python benchmarks/engine_overhead.py --nap 1 --trials 200 --workers 16 --warm 400
 
 No training, only proposing, passing on and keeping. Ray's start is reported by itself; the rest is from the end of the
-first trial to the end of the last. With --nap every trial sleeps so long, on logical workers: from the moment when all
-of them work, trials x nap / workers over the time that they took; 1 is ideal.
+first trial to the end of the last. With --nap every trial sleeps so long, on logical workers; the first --warm trials
+pass while those start. Of the others, trials x nap / workers over the time that they took; 1 is ideal.
 """
 
 import argparse
@@ -14,7 +14,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +48,8 @@ def measure(backend: str, trials: int, workers: int, folder: Path) -> tuple[floa
     return ends[0] - times["begin"][0], (ends[-1] - ends[0]) / (len(ends) - 1)
 
 
-def nap(seconds: float, trials: int, workers: int, folder: Path) -> tuple[int, float]:
-    """(trials that began when all workers were there, share of the ideal in which they ended)."""
+def nap(seconds: float, trials: int, workers: int, warm: int, folder: Path) -> float:
+    """Share of the ideal in which the trials after the `warm` first ones ended."""
     fate.install(folder / "plugins")
     path = [str(folder / "plugins"), str(Path(__file__).parent)]
     sys.path[:0] = path
@@ -60,7 +59,7 @@ def nap(seconds: float, trials: int, workers: int, folder: Path) -> tuple[int, f
     }
     run = search(
         "quick",
-        trials=trials,
+        trials=trials + warm,
         objectives=["fate", "macs"],
         sampler="random",
         data="digits",
@@ -68,19 +67,17 @@ def nap(seconds: float, trials: int, workers: int, folder: Path) -> tuple[int, f
         workers=workers,
         run=folder / "naps",
     )
-    return efficiency(run, seconds, workers)
+    return efficiency(run, seconds, workers, warm)
 
 
-def efficiency(run: Run, seconds: float, workers: int) -> tuple[int, float]:
-    records = [record for record in run.records if record.origin != "duplicate"]
-    changes = sorted([(record.started, 1) for record in records] + [(record.finished, -1) for record in records])
-    at_work = accumulate(change for _, change in changes)
-    all_there = next((when for (when, _), count in zip(changes, at_work, strict=True) if count >= workers), None)
-    if all_there is None:
-        raise SystemExit(f"{len(records)} trials were over before all {workers} workers had started: raise --trials")
-    later = [record for record in records if record.started > all_there]
-    took = max(record.finished for record in later) - all_there
-    return len(later), len(later) * seconds / workers / took
+def efficiency(run: Run, seconds: float, workers: int, warm: int) -> float:
+    records = sorted((record for record in run.records if record.origin != "duplicate"), key=lambda r: r.started)
+    begin = records[warm].started
+    at_work = sum(record.finished > begin for record in records[: warm + 1])
+    if at_work < workers:
+        raise SystemExit(f"{at_work} of {workers} workers had started after {warm} trials: raise --warm")
+    took = max(record.finished for record in records) - begin
+    return len(records[warm:]) * seconds / workers / took
 
 
 def main() -> None:
@@ -88,11 +85,14 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--nap", type=float, default=0.0)
+    parser.add_argument("--warm", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if options.nap:
-            count, share = nap(options.nap, options.trials, options.workers, Path(folder))
-            print(f"{count} trials of {options.nap:g} s on {options.workers} workers: {share:.1%} of the ideal")
+            share = nap(options.nap, options.trials, options.workers, options.warm, Path(folder))
+            print(
+                f"{options.trials} trials of {options.nap:g} s on {options.workers} workers: {share:.1%} of the ideal"
+            )
             return
         for backend in ("local", "ray"):
             first, each = measure(backend, options.trials, options.workers, Path(folder))

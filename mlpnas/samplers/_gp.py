@@ -7,7 +7,7 @@ x: answers; that to a question has an effect of its own (m), and one together wi
 only one of two architectures is asked is answered differently. c: traits, which are numbers: log cost, and what scores
 say. f: log of the share of the whole training: what less training takes off all alike is a random walk in it, what it
 takes off each is the factor in v. The logs of a, s, v, b, l, w and m are learned together: maximum a posteriori under
-wide normal priors, by L-BFGS with the exact gradient.
+normal priors, by L-BFGS with the exact gradient.
 """
 
 from collections.abc import Sequence
@@ -24,6 +24,7 @@ from mlpnas.space.codes import Codes
 Floats = NDArray[np.float64]
 _LEAST_NOISE = 1e-6
 _WIDE = 1.0  # standard deviation of the priors, in natural logs
+_NARROW = 0.6  # of those that say how alike answers make: few results make one too sure of it
 _BOUND = 10.0
 _STEPS = 80
 _ENOUGH = 1e-5  # share of the loss that a step must gain
@@ -63,6 +64,11 @@ class Parameters(NamedTuple):
         """The centre of the priors, for outputs of variance 1: two random architectures are nearly unrelated."""
         weights, effects = [3 / questions] * questions, [0.5 / questions] * questions
         return cls.of(np.log([1.0, 0.01, 0.1, *[0.3] * traits, *[1.0] * traits, *weights, *effects]), traits)
+
+    @classmethod
+    def doubt(cls, questions: int, traits: int = 1) -> Floats:
+        """(parameters,) standard deviations of the priors."""
+        return np.array([_NARROW, *[_WIDE] * (2 + 2 * traits), *[_NARROW] * 2 * questions])
 
     def flat(self) -> Floats:
         return np.concatenate([self[:3], *self[3:]])
@@ -140,14 +146,15 @@ class Pairs:
 
     def loss(self, flat: Floats, outputs: Floats) -> tuple[float, Floats]:
         """Negative log posterior of the parameters, and its gradient; both sets are those of the outputs (n,)."""
-        traits = len(self._squares)
-        parameters, prior = Parameters.of(flat, traits), Parameters.prior(len(self._starts) - 1, traits).flat()
+        questions, traits = len(self._starts) - 1, len(self._squares)
+        parameters = Parameters.of(flat, traits)
+        off = (flat - Parameters.prior(questions, traits).flat()) / (doubt := Parameters.doubt(questions, traits))
         similar, trends = self._similar(parameters), self._trends(parameters)
         noise, one = np.exp(parameters.noise), np.eye(len(outputs))
         covariance = similar + self._smooth(parameters, trends) + (noise + _LEAST_NOISE) * one
         factor = cho_factor(covariance, lower=True)
         solved = cho_solve(factor, outputs)
-        loss = outputs @ solved / 2 + np.log(np.diag(factor[0])).sum() + (((flat - prior) / _WIDE) ** 2).sum() / 2
+        loss = outputs @ solved / 2 + np.log(np.diag(factor[0])).sum() + off @ off / 2
         lower = np.tril(dpotri(factor[0], lower=True)[0])
         inverse = lower + np.tril(lower, -1).T
         pull = (inverse - np.outer(solved, solved)) / 2  # d loss / d covariance
@@ -161,7 +168,7 @@ class Pairs:
             *(-np.exp(parameters.weights) * (through.sum() - self._agreement(through))),
             *(np.exp(parameters.effects) * self._agreement(pull)),
         ]
-        return float(loss), np.array(gradient) + (flat - prior) / _WIDE**2
+        return float(loss), np.array(gradient) + off / doubt
 
     def _agreement(self, pairs: Floats) -> Floats:
         """(questions,): the sum of `pairs` (n, n) over those that answer the question alike."""

@@ -13,6 +13,8 @@ from mlpnas.space.codes import Candidates
 
 Rows = NDArray[np.int64]
 _MODELLED = 400  # points: the work grows with the cube
+_LEARNED = 200  # of these are enough for the parameters, which take some twenty such fits
+_FEW = 0.1  # share of the results that lies below what counts as low
 _FAR_BEHIND = 0.75  # quantile of what is too far behind the best to be told apart
 _NEAR = 0.75  # share of them taken nearest to the front
 _PATIENCE = 10  # the parameters are learned anew after every tenth more results
@@ -56,7 +58,7 @@ class Model:
         """
         parameters = self._parameters(known)
         self._observe(known)
-        inputs, values = self._points()
+        inputs, values = self._points(_MODELLED)
         self.process = GaussianProcess(self.sizes, parameters, inputs, values)
         if len(running.codes):  # as what is expected of them: their neighbours become less uncertain, not better
             more = self._at_full_fidelity(running)
@@ -122,34 +124,37 @@ class Model:
     def _drawn_in(self, results: Floats, costs: Floats) -> tuple[Floats, float]:
         """How far a result lies behind the best of its cost counts up to the upper quartile; and the lowest decile.
 
-        Failures (-inf) stand at the end of it.
+        Before that, nothing counts as worse than the lowest decile less what lies between it and the highest: one bad
+        network, alone at its cost, would be the best of it. Failures (-inf) stand at the end of both.
         """
         finite = np.isfinite(results)
         if not finite.any():
             return np.zeros_like(results), 0.0
+        low, high = np.quantile(results[finite], [_FEW, 1 - _FEW])
+        results = np.maximum(results, low - (high - low))
         first = results[finite][: self.scale_from]
         stairs = Staircase.of(costs[finite], results[finite], first.min())
         best = stairs.at(costs) if self.scale_from else results[finite].max()
         behind = best - results
-        return best - np.minimum(behind, np.quantile(behind[finite], _FAR_BEHIND)), float(np.quantile(first, 0.1))
+        return best - np.minimum(behind, np.quantile(behind[finite], _FAR_BEHIND)), float(np.quantile(first, _FEW))
 
     def _parameters(self, known: Rows) -> Parameters:
         """Learned from the first results as they were then, so that a resumed search learns the same."""
         count = settled(len(known))
         if self._learned is None or self._learned[0] != count:
             self._observe(known[:count])
-            self._learned = count, learned(self.sizes, *self._points())
+            self._learned = count, learned(self.sizes, *self._points(_LEARNED))
         return self._learned[1]
 
-    def _points(self) -> tuple[Inputs, Floats]:
+    def _points(self, most: int) -> tuple[Inputs, Floats]:
         """What was observed; where it is too much, the points nearest to the front and some of the others."""
         count = len(self.values)
-        if count <= _MODELLED:
+        if count <= most:
             return self._inputs, self.values
         costs = self._inputs.traits[:, 0]
         stairs = Staircase.of(costs, self.values, float(self.values.min()))
         order = np.argsort(stairs.at(costs) - self.values, kind="stable")
-        near = int(_NEAR * _MODELLED)
-        others = np.linspace(near, count - 1, _MODELLED - near).astype(np.int64)
+        near = int(_NEAR * most)
+        others = np.linspace(near, count - 1, most - near).astype(np.int64)
         rows = np.sort(order[np.concatenate([np.arange(near), others])])
         return self._inputs.take(rows), self.values[rows]

@@ -30,7 +30,7 @@ from mlpnas.space.space import Window
 from mlpnas.space.tables import Draw
 
 _FEWEST, _MOST = 10, 20  # uniform draws to begin with: one per question in between
-_CANDIDATES = 400
+_CANDIDATES = 300
 _AFRESH = 0.15  # share of the candidates drawn anew
 _KEPT = 10  # trials that share what was drawn anew
 _EDITS = 3  # at most

@@ -14,16 +14,19 @@ from mlpnas.space.fit import Limits, fit, nearest_chain, refit
 from mlpnas.space.tables import Chain, SpaceTables
 
 
-def mutated(tables: SpaceTables, codes: Codes, edits: int, limits: Limits, rng: np.random.Generator) -> Chain | None:
-    """An architecture after `edits` edits; None where nothing near keeps the limits.
+def chain_of(tables: SpaceTables, codes: Codes) -> Chain | None:
+    """The architecture of a space; None where the network's level has no such answers. codes: (questions,)"""
+    network, *stages = tables.split(codes)
+    index = tables.level.find(network)
+    return None if index is None else nearest_chain(tables.networks[index], stages)
 
-    Args:
-        codes: (questions of the space,)
-    """
-    chain = _chain(tables, codes)
+
+def mutated(tables: SpaceTables, chain: Chain, edits: int, limits: Limits, rng: np.random.Generator) -> Chain | None:
+    """An architecture after `edits` edits; None where nothing near keeps the limits."""
+    edited: Chain | None = chain
     for _ in range(edits):
-        chain = chain and _edited(tables, chain, rng)
-    return chain and refit(chain, limits, rng)
+        edited = edited and _edited(tables, edited, rng)
+    return edited and refit(edited, limits, rng)
 
 
 def crossed(
@@ -32,12 +35,6 @@ def crossed(
     """The network and each stage from one of the two, by the toss of a coin; None where nothing near is inside."""
     pairs = zip(tables.split(mother), tables.split(father), strict=True)
     return fit(tables, np.concatenate([pair[rng.integers(2)] for pair in pairs]), limits, rng)
-
-
-def _chain(tables: SpaceTables, codes: Codes) -> Chain | None:
-    network, *stages = tables.split(codes)
-    index = tables.level.find(network)
-    return None if index is None else nearest_chain(tables.networks[index], stages)
 
 
 def _edited(tables: SpaceTables, chain: Chain, rng: np.random.Generator) -> Chain | None:

@@ -210,8 +210,12 @@ class SearchSpace:
         Args:
             parents: (n, questions), architectures of the space. edits: (n,)
         """
-        pairs = zip(parents, edits, strict=True)
-        return self._candidates([edit.mutated(self.tables, codes, count, window, rng) for codes, count in pairs])
+        distinct, number = np.unique(parents, axis=0, return_inverse=True)
+        chains = [edit.chain_of(self.tables, codes) for codes in distinct]
+        pairs = [(chains[place], count) for place, count in zip(number, edits, strict=True)]
+        return self._candidates(
+            [chain and edit.mutated(self.tables, chain, count, window, rng) for chain, count in pairs]
+        )
 
     def crossed(self, mothers: Codes, fathers: Codes, window: Window, rng: np.random.Generator) -> Candidates:
         """A child of each pair inside `window`; fewer where nothing near keeps it. mothers, fathers: (n, questions)."""
