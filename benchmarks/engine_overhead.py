@@ -73,9 +73,9 @@ def nap(seconds: float, trials: int, workers: int, warm: int, folder: Path) -> f
 def efficiency(run: Run, seconds: float, workers: int, warm: int) -> float:
     records = sorted((record for record in run.records if record.origin != "duplicate"), key=lambda r: r.started)
     begin = records[warm].started
-    at_work = sum(record.finished > begin for record in records[: warm + 1])
-    if at_work < workers:
-        raise SystemExit(f"{at_work} of {workers} workers had started after {warm} trials: raise --warm")
+    lately = sum(begin - 1.5 * seconds < record.started <= begin for record in records)
+    if lately < workers:  # every one begins something within that time
+        raise SystemExit(f"{lately} of {workers} workers were at work after {warm} trials: raise --warm")
     took = max(record.finished for record in records) - begin
     return len(records[warm:]) * seconds / workers / took
 
