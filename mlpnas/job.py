@@ -23,8 +23,9 @@ class Job:
         limits: upper bounds on measured objectives (latency, seconds).
         weights: path or URI the trained weights are written to, or "".
         until: epochs after which the training stops for now; None: the recipe's.
-        checkpoint: path or URI of the training's state: where it is, the training goes on from there; where it stops
-            for now, it is written. Or "".
+        restored_from: path or URI of the state that the training goes on from; it begins anew where there is none.
+        checkpoint: path or URI the state is written to where the training stops for now, or "". Another one, so that
+            who repeats the job, its result being lost, finds the state that it began with.
         time_limit: seconds of wall time, or None.
     """
 
@@ -37,6 +38,7 @@ class Job:
     seed: int = 0
     weights: str = ""
     until: int | None = None
+    restored_from: str = ""
     checkpoint: str = ""
     device: str = "cpu"
     threads: int = 1

@@ -175,7 +175,8 @@ class Driver:
             seed=manifest.seed,
             weights=weights.file_of(self.run, record.trial),
             until=until,
-            checkpoint=weights.state_of(self.run, record.trial) if manifest.fidelity else "",
+            restored_from=weights.state_of(self.run, record.trial, record.epochs) if record.epochs else "",
+            checkpoint=weights.state_of(self.run, record.trial, until) if manifest.fidelity else "",
             device=manifest.device,
             time_limit=left,
         )
@@ -281,7 +282,9 @@ class Driver:
         if self.run.done():
             kept.add(self.run.best().weights)
         weights.prune(self.run, kept, self.running)
-        weights.prune_states(self.run, {*self.rungs.hopeful(), *self.running})
+        hopeful = self.rungs.hopeful()
+        states = {record.trial: record.epochs for record in self.known.values() if record.trial in hopeful}
+        weights.prune_states(self.run, states, self.running)
 
 
 def measured(manifest: Manifest) -> tuple[str, ...]:

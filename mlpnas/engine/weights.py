@@ -1,6 +1,6 @@
 """The trained weights in a run folder, and the states of trainings that stopped: where they go, and which stay."""
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,9 +16,13 @@ def file_of(run: Run, trial: int) -> str:
     return _place(run, FOLDER, f"{trial}.safetensors")
 
 
-def state_of(run: Run, trial: int) -> str:
-    """The same for the state of a training."""
-    return _place(run, STATES, f"{trial}.pt")
+def state_of(run: Run, trial: int, epochs: int) -> str:
+    """The same for the state of a training after so many epochs."""
+    return _place(run, STATES, _state(trial, epochs))
+
+
+def _state(trial: int, epochs: int | None) -> str:
+    return f"{trial}-{epochs}.pt"
 
 
 def _place(run: Run, folder: str, name: str) -> str:
@@ -35,9 +39,13 @@ def prune(run: Run, kept: Container[str], running: Container[int]) -> None:
     _prune(run, FOLDER, lambda file, trial: relative(file) in kept or trial in running)
 
 
-def prune_states(run: Run, kept: Container[int]) -> None:
-    """Delete the states of all trials but these."""
-    _prune(run, STATES, lambda file, trial: trial in kept)
+def prune_states(run: Run, kept: Mapping[int, int], running: Container[int]) -> None:
+    """Delete the states but those of `kept`, epochs by trial, and of what is running: its beginning and its end."""
+    _prune(
+        run,
+        STATES,
+        lambda file, trial: trial in running or remote.file_name(file) == _state(trial, kept.get(trial)),
+    )
 
 
 def _prune(run: Run, folder: str, is_kept: Callable[[str, int], bool]) -> None:
@@ -45,7 +53,7 @@ def _prune(run: Run, folder: str, is_kept: Callable[[str, int], bool]) -> None:
         return  # where the run is kept, the trials that count may be others yet
     with suppress(OSError):  # after another trial, then
         for file in _all(run, folder):
-            trial = Path(remote.file_name(file)).stem
+            trial = Path(remote.file_name(file)).stem.partition("-")[0]
             if trial.isdigit() and not is_kept(file, int(trial)):
                 remote.delete(file)
 

@@ -109,7 +109,7 @@ def _judged(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: fl
         deadline=start + (job.time_limit or inf),
         trial=job.trial,
     )
-    if state := checkpoint.read(job.checkpoint, job.device) if job.checkpoint else None:
+    if state := checkpoint.read(job.restored_from, job.device) if job.restored_from else None:
         training.restore(state)
     for row in training.run(job.until):
         yield row

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 import mlpnas
+from mlpnas.datasets import DataRef
 from mlpnas.engine.driver import Driver
 from mlpnas.errors import RunError
+from mlpnas.evaluators.proxy_training import ProxyTraining
 from mlpnas.job import Job, Outcome
 from mlpnas.record import EpochRow
 from mlpnas.run import Run
@@ -139,7 +142,11 @@ def test_states_of_trainings_without_hope_are_deleted(tmp_path: Path) -> None:
         most = max(most, len(list((tmp_path / "checkpoints").iterdir())))
     assert most < 36
     done = {record.trial for record in Run(tmp_path).done()}
-    assert not done & {int(file.stem) for file in (tmp_path / "checkpoints").iterdir()}
+    left = [file.stem.split("-") for file in (tmp_path / "checkpoints").iterdir()]
+    epochs = {record.trial: record.epochs for record in Run(tmp_path).records}
+    assert left
+    assert not done & {int(trial) for trial, _ in left}
+    assert all(epochs[int(trial)] == int(after) for trial, after in left)
 
 
 @given(st.lists(st.tuples(st.floats(1, 100), st.floats(0, 1)), max_size=60), st.booleans())
@@ -201,3 +208,16 @@ def test_a_training_in_parts_is_the_training_in_one(tmp_path: Path) -> None:
     if whole.best().key == record.key:
         assert all(torch.equal(own[name], other[name]) for name in {*own, *other})
     assert len([r for r in parts.records if r.status == "stopped"]) == 3
+
+
+def test_a_job_that_is_repeated_goes_on_from_where_it_began(tmp_path: Path) -> None:
+    """Its result was lost, but not the state that it had written."""
+    recipe = Recipe(epochs=4, samples=64, batch_size=32, warmup_epochs=0).to_json()
+    data = DataRef("digits").to_json()
+    spec = SearchSpace(SPACE).draw(np.random.default_rng(0), {}).spec.dumps()
+    first = Job(0, spec, recipe, data, until=1, checkpoint=str(tmp_path / "0-1.pt"))
+    second = replace(first, until=2, restored_from=first.checkpoint, checkpoint=str(tmp_path / "0-2.pt"))
+    outcomes = [list(ProxyTraining().run(job))[-1] for job in (first, second, second)]
+    told = [(outcome.status, outcome.epochs, outcome.values) for outcome in outcomes if isinstance(outcome, Outcome)]
+    assert [row[:2] for row in told] == [("stopped", 1), ("stopped", 2), ("stopped", 2)]
+    assert told[1] == told[2]
