@@ -236,7 +236,7 @@ def processes() -> Iterator[tuple[int, str, int, str]]:
 
 
 def workers(search: Search) -> list[int]:
-    """Ray's workers; those of a cluster are in the session of this script."""
+    """Ray's workers; those of a cluster were started by this script, not by the search."""
     session = os.getsid(0) if search.address else search.process.pid
     return [number for number, name, its, _ in processes() if name.startswith("ray::Evaluation") and its == session]
 

@@ -277,14 +277,12 @@ class Driver:
             self._write(partial(self.run.manifest.write, self.run.path))
 
     def _prune_weights(self) -> None:
-        """Weights are kept of the front and of what is running; the rest can be trained again."""
+        """Weights are kept of the front, states of what may go on, both of what is running; no others are needed."""
         kept = {record.weights for record in self.run.front()}
         if self.run.done():
             kept.add(self.run.best().weights)
+        kept |= {weights.state_name(trial, epochs) for trial, epochs in self.rungs.hopeful()}
         weights.prune(self.run, kept, self.running)
-        hopeful = self.rungs.hopeful()
-        states = {record.trial: record.epochs for record in self.known.values() if record.trial in hopeful}
-        weights.prune_states(self.run, states, self.running)
 
 
 def measured(manifest: Manifest) -> tuple[str, ...]:

@@ -47,8 +47,8 @@ class Rungs:
         """The best trial that has stopped, for a search that would else end without a whole training."""
         return self._halving.foremost()
 
-    def hopeful(self) -> set[int]:
-        """Trials that may go on yet: their states are kept."""
+    def hopeful(self) -> set[tuple[int, int]]:
+        """Trials that may go on yet, and their epochs: these states are kept."""
         return self._halving.hopeful()
 
 

@@ -1,6 +1,6 @@
 """The trained weights in a run folder, and the states of trainings that stopped: where they go, and which stay."""
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,20 +13,16 @@ FOLDER, STATES = "weights", "checkpoints"
 
 def file_of(run: Run, trial: int) -> str:
     """A path, or a URI where the run is kept elsewhere."""
-    return _place(run, FOLDER, f"{trial}.safetensors")
+    return _place(run, f"{FOLDER}/{trial}.safetensors")
 
 
 def state_of(run: Run, trial: int, epochs: int) -> str:
     """The same for the state of a training after so many epochs."""
-    return _place(run, STATES, _state(trial, epochs))
+    return _place(run, state_name(trial, epochs))
 
 
-def _state(trial: int, epochs: int | None) -> str:
-    return f"{trial}-{epochs}.pt"
-
-
-def _place(run: Run, folder: str, name: str) -> str:
-    return run.mirror.join(folder, name) if run.mirror else str(run.path.resolve() / folder / name)
+def _place(run: Run, name: str) -> str:
+    return run.mirror.join(name) if run.mirror else str(run.path.resolve() / name)
 
 
 def relative(file: str) -> str:
@@ -34,31 +30,23 @@ def relative(file: str) -> str:
     return f"{FOLDER}/{remote.file_name(file)}" if file else ""
 
 
+def state_name(trial: int, epochs: int) -> str:
+    """From the run folder, too."""
+    return f"{STATES}/{trial}-{epochs}.pt"
+
+
 def prune(run: Run, kept: Container[str], running: Container[int]) -> None:
-    """Delete what no record of `kept` names and no running trial is writing."""
-    _prune(run, FOLDER, lambda file, trial: relative(file) in kept or trial in running)
-
-
-def prune_states(run: Run, kept: Mapping[int, int], running: Container[int]) -> None:
-    """Delete the states but those of `kept`, epochs by trial, and of what is running: its beginning and its end."""
-    _prune(
-        run,
-        STATES,
-        lambda file, trial: trial in running or remote.file_name(file) == _state(trial, kept.get(trial)),
-    )
-
-
-def _prune(run: Run, folder: str, is_kept: Callable[[str, int], bool]) -> None:
+    """Delete weights and states but `kept`, by name from the run folder, and those that a running trial needs."""
     if (mirror := Mirror.of(run.path)) and mirror.changes():
         return  # where the run is kept, the trials that count may be others yet
     with suppress(OSError):  # after another trial, then
-        for file in _all(run, folder):
-            trial = Path(remote.file_name(file)).stem.partition("-")[0]
-            if trial.isdigit() and not is_kept(file, int(trial)):
-                remote.delete(file)
+        for name in (*_names(run, FOLDER), *_names(run, STATES)):
+            trial = Path(name).stem.partition("-")[0]
+            if trial.isdigit() and int(trial) not in running and name not in kept:
+                remote.delete(_place(run, name))
 
 
-def _all(run: Run, folder: str) -> list[str]:
+def _names(run: Run, folder: str) -> list[str]:
     if run.mirror:
-        return [run.mirror.join(name) for name, _ in run.mirror.files(folder)]
-    return [str(path) for path in (run.path / folder).glob("*")]
+        return [name for name, _ in run.mirror.files(folder)]
+    return [f"{folder}/{path.name}" for path in (run.path / folder).glob("*")]

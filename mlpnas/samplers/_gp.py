@@ -148,7 +148,8 @@ class Pairs:
         """Negative log posterior of the parameters, and its gradient; both sets are those of the outputs (n,)."""
         questions, traits = len(self._starts) - 1, len(self._squares)
         parameters = Parameters.of(flat, traits)
-        off = (flat - Parameters.prior(questions, traits).flat()) / (doubt := Parameters.doubt(questions, traits))
+        prior, doubt = Parameters.prior(questions, traits).flat(), Parameters.doubt(questions, traits)
+        off = (flat - prior) / doubt
         similar, trends = self._similar(parameters), self._trends(parameters)
         noise, one = np.exp(parameters.noise), np.eye(len(outputs))
         covariance = similar + self._smooth(parameters, trends) + (noise + _LEAST_NOISE) * one

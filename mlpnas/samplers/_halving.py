@@ -58,14 +58,14 @@ class Halving:
                 return best.trial, following
         return None
 
-    def hopeful(self) -> set[int]:
-        """Trials that may be promoted yet, by a wide margin."""
-        hopes: set[int] = set()
+    def hopeful(self) -> set[tuple[int, int]]:
+        """Trials that may be promoted yet, by a wide margin, and the rung that each has reached."""
+        hopes: set[tuple[int, int]] = set()
         for rung, following, results in self._from_the_top():
             near = self._best(results, max(following / rung / _HOPE, 1.0))
             few = results if len(results) < _BINS * following / rung else []
-            hopes |= {result.trial for result in [*near, *few] if (result.trial, rung) not in self._past}
-        return hopes
+            hopes |= {(result.trial, rung) for result in [*near, *few]}
+        return hopes - self._past
 
     def _from_the_top(self) -> Iterator[tuple[int, int, list[_Result]]]:
         """Rung, the next one, and what has reached it."""
