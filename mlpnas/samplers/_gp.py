@@ -1,15 +1,17 @@
 """Gaussian process over answers and traits (Rasmussen and Williams, 2006), for a few hundred points.
 
     k(x, x') = a exp(-sum_d w_d [x_d != x'_d]) exp(-v |f - f'|) + sum_d m_d [x_d = x'_d]
-               + sum_t b_t exp(-(c_t - c'_t)^2 / (2 l_t^2)) + min(|f|, |f'|) + s [same trial]
+               + sum_t b_t exp(-|c_t - c'_t|^2 / (2 l_t^2)) + min(|f|, |f'|) + s [same trial]
 
 x: answers; that to a question has an effect of its own (m), and one together with the others (a, w). A question that
-only one of two architectures is asked is answered differently. c: traits, which are numbers: log cost, and what scores
-say. f: log of the share of the whole training: what less training takes off all alike is a random walk in it, what it
-takes off each is the factor in v. The logs of a, s, v, b, l, w and m are learned together: maximum a posteriori under
-normal priors, by L-BFGS with the exact gradient.
+only one of two architectures is asked is answered differently. c: traits, which are numbers (log cost, and what scores
+say), and of every question that is asked at several places how often each answer was given: what a mixer does in one
+stage, it is likely to do in the others. f: log of the share of the whole training: what less training takes off all
+alike is a random walk in it, what it takes off each is the factor in v. The logs of a, s, v, b, l, w and m are learned
+together: maximum a posteriori under normal priors, by L-BFGS with the exact gradient.
 """
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,16 +20,35 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular  # type: ignore[import-untyped]
 from scipy.linalg.lapack import dpotri  # type: ignore[import-untyped]
 from scipy.optimize import minimize  # type: ignore[import-untyped]
+from scipy.spatial.distance import cdist  # type: ignore[import-untyped]
 
 from mlpnas.space.codes import Codes
+from mlpnas.space.tree import Choose
+from mlpnas.spec import Scalar
 
 Floats = NDArray[np.float64]
 _LEAST_NOISE = 1e-6
 _WIDE = 1.0  # standard deviation of the priors, in natural logs
-_NARROW = 0.6  # of those that say how alike answers make: few results make one too sure of it
+_NARROW = 0.6  # of all but noise and fidelity: few results make one too sure of them
 _BOUND = 10.0
 _STEPS = 80
 _ENOUGH = 1e-5  # share of the loss that a step must gain
+
+
+class Layout(NamedTuple):
+    """sizes: number of labels of each question; places: numbers of those that are one, asked at several places."""
+
+    sizes: Sequence[int]
+    places: Sequence[Sequence[int]] = ()
+
+    @classmethod
+    def of(cls, questions: Sequence[Choose]) -> "Layout":
+        """The same is asked where the labels are the same and the paths differ in digits alone."""
+        found: dict[tuple[str, tuple[Scalar, ...]], list[int]] = {}
+        for number, question in enumerate(questions):
+            found.setdefault((re.sub(r"\d+", "", question.path), question.labels), []).append(number)
+        sizes = [len(question.labels) for question in questions]
+        return cls(sizes, [places for places in found.values() if len(places) > 1 < sizes[places[0]]])
 
 
 class Inputs(NamedTuple):
@@ -49,7 +70,10 @@ class Inputs(NamedTuple):
 
 
 class Parameters(NamedTuple):
-    """All in natural logs; heights (b), lengths (l): (traits,); weights (w), effects (m): (questions,)"""
+    """All in natural logs; heights (b), lengths (l): (trends,); weights (w), effects (m): (questions,)
+
+    Trends are those of the traits, then those of the counts.
+    """
 
     a: float
     noise: float
@@ -60,22 +84,25 @@ class Parameters(NamedTuple):
     effects: Floats
 
     @classmethod
-    def prior(cls, questions: int, traits: int = 1) -> "Parameters":
+    def prior(cls, layout: Layout, traits: int) -> "Parameters":
         """The centre of the priors, for outputs of variance 1: two random architectures are nearly unrelated."""
+        questions, places = len(layout.sizes), len(layout.places)
+        heights, lengths = [0.3] * traits + [1 / max(places, 1)] * places, [1.0] * (traits + places)
         weights, effects = [3 / questions] * questions, [0.5 / questions] * questions
-        return cls.of(np.log([1.0, 0.01, 0.1, *[0.3] * traits, *[1.0] * traits, *weights, *effects]), traits)
+        return cls.of(np.log([1.0, 0.01, 0.1, *heights, *lengths, *weights, *effects]), traits + places)
 
     @classmethod
-    def doubt(cls, questions: int, traits: int = 1) -> Floats:
+    def doubt(cls, layout: Layout, traits: int) -> Floats:
         """(parameters,) standard deviations of the priors."""
-        return np.array([_NARROW, *[_WIDE] * (2 + 2 * traits), *[_NARROW] * 2 * questions])
+        others = 2 * (traits + len(layout.places) + len(layout.sizes))
+        return np.array([_NARROW, _WIDE, _WIDE, *[_NARROW] * others])
 
     def flat(self) -> Floats:
         return np.concatenate([self[:3], *self[3:]])
 
     @classmethod
-    def of(cls, flat: Floats, traits: int = 1) -> "Parameters":
-        (a, noise, fidelity), heights, lengths, rest = np.split(flat, [3, 3 + traits, 3 + 2 * traits])
+    def of(cls, flat: Floats, trends: int) -> "Parameters":
+        (a, noise, fidelity), heights, lengths, rest = np.split(flat, [3, 3 + trends, 3 + 2 * trends])
         return cls(float(a), float(noise), float(fidelity), heights, lengths, *np.split(rest, 2))
 
 
@@ -83,20 +110,22 @@ class GaussianProcess:
     """Conditioned on outputs of about zero mean and unit variance.
 
     Args:
-        sizes: number of labels of each question.
         inputs, outputs: (n,) what is known.
+        vague: (n,) variance of an output beyond the noise.
     """
 
-    def __init__(self, sizes: Sequence[int], parameters: Parameters, inputs: Inputs, outputs: Floats) -> None:
-        self.sizes, self.parameters, self.inputs = sizes, parameters, inputs
-        covariance = Pairs(sizes, inputs, inputs).covariance(parameters)
-        noise = np.exp(parameters.noise) + _LEAST_NOISE
+    def __init__(
+        self, layout: Layout, parameters: Parameters, inputs: Inputs, outputs: Floats, vague: Floats | float = 0.0
+    ) -> None:
+        self.layout, self.parameters, self.inputs = layout, parameters, inputs
+        covariance = Pairs(layout, inputs, inputs).covariance(parameters)
+        noise = np.exp(parameters.noise) + _LEAST_NOISE + vague
         self._factor = cho_factor(covariance + noise * np.eye(len(outputs)), lower=True)
         self._solved = cho_solve(self._factor, outputs)
 
     def predict(self, inputs: Inputs) -> tuple[Floats, Floats]:
         """Mean and standard deviation of an output, noise included, (n,) each: what is told is as noisy."""
-        across = Pairs(self.sizes, self.inputs, inputs).covariance(self.parameters)
+        across = Pairs(self.layout, self.inputs, inputs).covariance(self.parameters)
         explained = solve_triangular(self._factor[0], across, lower=True)
         parts = self.parameters
         prior = np.exp(parts.a) + np.exp(parts.effects).sum() + np.exp(parts.heights).sum() - inputs.fidelity
@@ -107,12 +136,24 @@ class GaussianProcess:
 class Pairs:
     """The covariance of every pair of two sets of inputs, as a function of the parameters."""
 
-    def __init__(self, sizes: Sequence[int], first: Inputs, second: Inputs) -> None:
-        self._starts = np.cumsum([0, *(size + 1 for size in sizes)])  # one more: not asked
+    def __init__(self, layout: Layout, first: Inputs, second: Inputs) -> None:
+        self.layout, self.traits = layout, first.traits.shape[1]
+        self._starts = np.cumsum([0, *(size + 1 for size in layout.sizes)])  # one more: not asked
         self._shapes = self._one_hot(first.codes), self._one_hot(second.codes)
         self._apart = np.abs(np.subtract.outer(first.fidelity, second.fidelity))
         self._drift = np.minimum.outer(-first.fidelity, -second.fidelity)
-        self._squares = (first.traits.T[:, :, None] - second.traits.T[:, None, :]) ** 2  # (traits, first, second)
+        both = self._features(first, self._shapes[0]), self._features(second, self._shapes[1])
+        self._squares = np.array([cdist(one, two, "sqeuclidean") for one, two in zip(*both, strict=True)])
+
+    def _features(self, inputs: Inputs, shapes: Floats) -> list[Floats]:
+        """(n, numbers) for each trend: a trait, or how often each answer was given, at random about 1 apart."""
+        found = list(inputs.traits.T[:, :, None])
+        for places in self.layout.places:
+            size = self.layout.sizes[places[0]]
+            answers = [slice(at + 1, at + 1 + size) for at in self._starts[list(places)]]
+            counts = np.sum([shapes[:, columns] for columns in answers], axis=0)
+            found.append(counts / np.sqrt(2 * len(places) * (1 - 1 / size)))
+        return found
 
     def _one_hot(self, codes: Codes) -> Floats:
         """(n, sum of sizes + 1)"""
@@ -140,19 +181,18 @@ class Pairs:
         return np.exp(parameters.a - np.maximum(differ, 0.0) - np.exp(parameters.fidelity) * self._apart)
 
     def _trends(self, parameters: Parameters) -> Floats:
-        """(traits, first, second): the parts that traits make."""
+        """(trends, first, second): the parts that traits and counts make."""
         lengths = np.exp(parameters.lengths)[:, None, None]
         return np.exp(parameters.heights[:, None, None] - self._squares / (2 * lengths**2))
 
-    def loss(self, flat: Floats, outputs: Floats) -> tuple[float, Floats]:
+    def loss(self, flat: Floats, outputs: Floats, vague: Floats | float = 0.0) -> tuple[float, Floats]:
         """Negative log posterior of the parameters, and its gradient; both sets are those of the outputs (n,)."""
-        questions, traits = len(self._starts) - 1, len(self._squares)
-        parameters = Parameters.of(flat, traits)
-        prior, doubt = Parameters.prior(questions, traits).flat(), Parameters.doubt(questions, traits)
-        off = (flat - prior) / doubt
+        parameters = Parameters.of(flat, len(self._squares))
+        prior, doubt = Parameters.prior(self.layout, self.traits), Parameters.doubt(self.layout, self.traits)
+        off = (flat - prior.flat()) / doubt
         similar, trends = self._similar(parameters), self._trends(parameters)
         noise, one = np.exp(parameters.noise), np.eye(len(outputs))
-        covariance = similar + self._smooth(parameters, trends) + (noise + _LEAST_NOISE) * one
+        covariance = similar + self._smooth(parameters, trends) + (noise + _LEAST_NOISE + vague) * one
         factor = cho_factor(covariance, lower=True)
         solved = cho_solve(factor, outputs)
         loss = outputs @ solved / 2 + np.log(np.diag(factor[0])).sum() + off @ off / 2
@@ -177,21 +217,20 @@ class Pairs:
         return np.add.reduceat(((pairs @ shape) * shape).sum(axis=0), self._starts[:-1])
 
 
-def learned(sizes: Sequence[int], inputs: Inputs, outputs: Floats) -> Parameters:
+def learned(layout: Layout, inputs: Inputs, outputs: Floats, vague: Floats | float = 0.0) -> Parameters:
     """The most probable parameters.
 
     Raises:
         LinAlgError: a covariance that cannot be factored.
     """
-    traits = inputs.traits.shape[1]
-    start = Parameters.prior(len(sizes), traits).flat()
+    prior = Parameters.prior(layout, inputs.traits.shape[1])
     found = minimize(
-        Pairs(sizes, inputs, inputs).loss,
-        start,
-        (outputs,),
+        Pairs(layout, inputs, inputs).loss,
+        prior.flat(),
+        (outputs, vague),
         jac=True,
         method="L-BFGS-B",
-        bounds=[(middle - _BOUND, middle + _BOUND) for middle in start],
+        bounds=[(middle - _BOUND, middle + _BOUND) for middle in prior.flat()],
         options={"maxiter": _STEPS, "ftol": _ENOUGH},
     )
-    return Parameters.of(found.x, traits)
+    return Parameters.of(found.x, len(prior.heights))

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mlpnas import audit
 from mlpnas.samplers._archive import SIGN, Archive, Floats
-from mlpnas.samplers._gp import GaussianProcess, Inputs, Parameters, learned
+from mlpnas.samplers._gp import GaussianProcess, Inputs, Layout, Parameters, learned
 from mlpnas.samplers._improvement import Staircase
 from mlpnas.space.codes import Candidates
 
@@ -16,6 +16,7 @@ _MODELLED = 400  # points: the work grows with the cube
 _LEARNED = 200  # of these are enough for the parameters, which take some twenty such fits
 _FEW = 0.1  # share of the results that lies below what counts as low
 _FAR_BEHIND = 0.75  # quantile of what is too far behind the best to be told apart
+_VAGUE = 0.5  # variance of what is that far behind
 _NEAR = 0.75  # share of them taken nearest to the front
 _PATIENCE = 10  # the parameters are learned anew after every tenth more results
 _FAR = 3.0  # standard deviations, beyond which a score says no more
@@ -47,7 +48,7 @@ class Model:
     ) -> None:
         self.archive, self.objective, self.cost = archive, objective, cost
         self.scale_from, self.scores = scale_from, scores
-        self.sizes = [len(question.labels) for question in archive.domain.questions]
+        self.layout = Layout.of(archive.domain.questions)
         self._learned: tuple[int, Parameters] | None = None
 
     def update(self, known: Rows, running: Candidates) -> None:
@@ -58,13 +59,13 @@ class Model:
         """
         parameters = self._parameters(known)
         self._observe(known)
-        inputs, values = self._points(_MODELLED)
-        self.process = GaussianProcess(self.sizes, parameters, inputs, values)
+        inputs, values, vague = self._points(_MODELLED)
+        self.process = GaussianProcess(self.layout, parameters, inputs, values, vague)
         if len(running.codes):  # as what is expected of them: their neighbours become less uncertain, not better
             more = self._at_full_fidelity(running)
             expected, _ = self.process.predict(more)
-            values = np.append(values, expected)
-            self.process = GaussianProcess(self.sizes, parameters, inputs.joined(more), values)
+            values, vague = np.append(values, expected), np.append(vague, np.zeros(len(expected)))
+            self.process = GaussianProcess(self.layout, parameters, inputs.joined(more), values, vague)
 
     def at_full_fidelity(self) -> Floats:
         """(known rows,) what was observed there, and what is expected of those that were stopped before."""
@@ -102,7 +103,8 @@ class Model:
     def _observe(self, known: Rows) -> None:
         """Results in standard deviations, those of each fidelity around their own mean.
 
-        The far bad end is drawn in: how bad it is teaches nothing, and drowns what tells good from better.
+        The far bad end is drawn in: how bad it is teaches nothing, and drowns what tells good from better. It is vague
+        then: an answer that was only seen in bad company may yet be a good one.
         """
         results = SIGN[self.archive.objectives[self.objective]] * self.archive.values(self.objective)[known]
         if not np.isfinite(results).any():
@@ -111,8 +113,10 @@ class Model:
         fidelity = self.archive.fidelity()[known]
         groups = [np.flatnonzero(fidelity == level) for level in np.unique(fidelity)]
         costs = self.archive.values(self.cost)[known]
+        self._vague = np.zeros(len(results))
         for rows in groups:
-            drawn_in, floor = self._drawn_in(results[rows], costs[rows])
+            drawn_in, too_bad, floor = self._drawn_in(results[rows], costs[rows])
+            self._vague[rows] = _VAGUE * too_bad
             results[rows], worst = drawn_in - drawn_in.mean(), floor - drawn_in.mean()
         spread = results[max(groups, key=len)].std() or 1.0
         self.values, self.worst = results / spread, worst / spread
@@ -121,40 +125,43 @@ class Model:
         self._spread = np.where(spreads > 0, spreads, 1.0)
         self._inputs = Inputs(self.archive.codes[known], self._scaled(traits), fidelity)
 
-    def _drawn_in(self, results: Floats, costs: Floats) -> tuple[Floats, float]:
-        """How far a result lies behind the best of its cost counts up to the upper quartile; and the lowest decile.
+    def _drawn_in(self, results: Floats, costs: Floats) -> tuple[Floats, NDArray[np.bool_], float]:
+        """How far a result lies behind the best of its cost counts up to the upper quartile.
+
+        Also returned: which results, failures not among them, lie further behind; the lowest decile.
 
         Before that, nothing counts as worse than the lowest decile less what lies between it and the highest: one bad
         network, alone at its cost, would be the best of it. Failures (-inf) stand at the end of both.
         """
         finite = np.isfinite(results)
         if not finite.any():
-            return np.zeros_like(results), 0.0
+            return np.zeros_like(results), finite, 0.0
         low, high = np.quantile(results[finite], [_FEW, 1 - _FEW])
         results = np.maximum(results, low - (high - low))
         first = results[finite][: self.scale_from]
         stairs = Staircase.of(costs[finite], results[finite], first.min())
         best = stairs.at(costs) if self.scale_from else results[finite].max()
         behind = best - results
-        return best - np.minimum(behind, np.quantile(behind[finite], _FAR_BEHIND)), float(np.quantile(first, _FEW))
+        far = np.quantile(behind[finite], _FAR_BEHIND)
+        return best - np.minimum(behind, far), finite & (behind > far), float(np.quantile(first, _FEW))
 
     def _parameters(self, known: Rows) -> Parameters:
         """Learned from the first results as they were then, so that a resumed search learns the same."""
         count = settled(len(known))
         if self._learned is None or self._learned[0] != count:
             self._observe(known[:count])
-            self._learned = count, learned(self.sizes, *self._points(_LEARNED))
+            self._learned = count, learned(self.layout, *self._points(_LEARNED))
         return self._learned[1]
 
-    def _points(self, most: int) -> tuple[Inputs, Floats]:
-        """What was observed; where it is too much, the points nearest to the front and some of the others."""
+    def _points(self, most: int) -> tuple[Inputs, Floats, Floats]:
+        """What was observed, and how vague; of too much the points nearest to the front, and some of the others."""
         count = len(self.values)
         if count <= most:
-            return self._inputs, self.values
+            return self._inputs, self.values, self._vague
         costs = self._inputs.traits[:, 0]
         stairs = Staircase.of(costs, self.values, float(self.values.min()))
         order = np.argsort(stairs.at(costs) - self.values, kind="stable")
         near = int(_NEAR * most)
         others = np.linspace(near, count - 1, most - near).astype(np.int64)
         rows = np.sort(order[np.concatenate([np.arange(near), others])])
-        return self._inputs.take(rows), self.values[rows]
+        return self._inputs.take(rows), self.values[rows], self._vague[rows]

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from scipy.optimize import check_grad
 
-from mlpnas.samplers._gp import GaussianProcess, Inputs, Pairs, Parameters, learned
+from mlpnas.samplers._gp import GaussianProcess, Inputs, Layout, Pairs, Parameters, learned
 from mlpnas.samplers._halving import Halving
 from mlpnas.samplers._improvement import Staircase, expected_hypervolume_improvement, expected_improvement
+from mlpnas.space.tree import Choose, Fixed, Option
 
-SIZES = [3, 2, 4]
+SIZES = [3, 2, 4, 3]
+LAYOUT = Layout(SIZES, [[0, 3]])
 
 
 def _inputs(count: int, seed: int = 0, traits: int = 1) -> Inputs:
@@ -18,7 +20,7 @@ def _inputs(count: int, seed: int = 0, traits: int = 1) -> Inputs:
 
 
 def _parameters(seed: int, traits: int = 1) -> Parameters:
-    return Parameters.of(np.random.default_rng(seed).normal(-1, 0.5, 3 + 2 * traits + 2 * len(SIZES)), traits)
+    return Parameters.of(np.random.default_rng(seed).normal(-1, 0.5, 3 + 2 * (traits + 1) + 2 * len(SIZES)), traits + 1)
 
 
 def test_covariance_is_the_formula() -> None:
@@ -29,40 +31,80 @@ def test_covariance_is_the_formula() -> None:
         for j in range(4):
             differ = (weights * (first.codes[i] != second.codes[j])).sum()
             apart = fidelity * abs(first.fidelity[i] - second.fidelity[j])
-            trends = heights * np.exp(-((first.traits[i] - second.traits[j]) ** 2) / (2 * lengths**2))
+            counts = [
+                [sum(codes[[0, 3]] == label) for label in range(3)] for codes in (first.codes[i], second.codes[j])
+            ]
+            counted = sum((one - two) ** 2 for one, two in zip(*counts, strict=True)) / (2 * 2 * (1 - 1 / 3))
+            squares = np.append((first.traits[i] - second.traits[j]) ** 2, counted)
+            trends = heights * np.exp(-squares / (2 * lengths**2))
             drift = min(-first.fidelity[i], -second.fidelity[j])
             alone = (effects * (first.codes[i] == second.codes[j])).sum()
             expected = a * np.exp(-differ - apart) + alone + trends.sum() + drift
-            assert Pairs(SIZES, first, second).covariance(parameters)[i, j] == pytest.approx(expected)
+            assert Pairs(LAYOUT, first, second).covariance(parameters)[i, j] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("traits", [1, 3])
 @pytest.mark.parametrize("seed", range(3))
 def test_gradient_is_that_of_the_loss(seed: int, traits: int) -> None:
     inputs, outputs = _inputs(15, traits=traits), np.random.default_rng(seed).normal(size=15)
-    loss = Pairs(SIZES, inputs, inputs).loss
+    loss, vague = Pairs(LAYOUT, inputs, inputs).loss, np.linspace(0, 0.5, 15)
     at = _parameters(seed, traits).flat()
-    assert check_grad(lambda x: loss(x, outputs)[0], lambda x: loss(x, outputs)[1], at) < 1e-3
+    assert check_grad(lambda x: loss(x, outputs, vague)[0], lambda x: loss(x, outputs, vague)[1], at) < 1e-3
 
 
 def test_learns_which_question_matters() -> None:
     inputs = _inputs(80)._replace(fidelity=np.zeros(80))
     outputs = np.where(inputs.codes[:, 2] == 1, 1.0, -0.5)
-    found = learned(SIZES, inputs, outputs)
+    found = learned(LAYOUT, inputs, outputs)
     assert found.effects.argmax() == 2
     outputs = np.where((inputs.codes[:, 1] == 1) == (inputs.codes[:, 2] == 1), 1.0, -0.5)  # neither has one alone
-    assert learned(SIZES, inputs, outputs).weights.argmin() == 0
+    assert set(learned(LAYOUT, inputs, outputs).weights.argsort()[:2]) == {0, 3}
+
+
+def test_knows_which_questions_are_one_asked_at_several_places() -> None:
+    asked = {"stage1.mixer": "ab", "stage2.mixer": "ab", "stage1.depth": "ab", "stage3.mixer": "abc", "stem": "ab"}
+    questions = [Choose(path, tuple(Option(each, Fixed(each)) for each in labels)) for path, labels in asked.items()]
+    assert Layout.of(questions) == Layout([2, 2, 2, 3, 2], [[0, 1]])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_an_answer_does_at_one_place_it_is_expected_to_do_at_the_others(seed: int) -> None:
+    """Label 2 is good, and was not seen at the last place."""
+    rng = np.random.default_rng(seed)
+    codes = np.concatenate([rng.integers(0, 3, (40, 3)), rng.integers(0, 2, (40, 1))], axis=1).astype(np.int16)
+    good = (codes == 2).sum(axis=1)
+    inputs, outputs = Inputs(codes, rng.normal(size=(40, 1)), np.zeros(40)), (good - good.mean()) / good.std()
+    asked = Inputs(np.array([[0, 1, 0, 2], [0, 1, 0, 1]], np.int16), np.zeros((2, 1)), np.zeros(2))
+
+    def gain(places: list[list[int]]) -> float:
+        layout = Layout([3] * 4, places)
+        better, worse = GaussianProcess(layout, learned(layout, inputs, outputs), inputs, outputs).predict(asked)[0]
+        return float(better - worse)
+
+    assert gain([[0, 1, 2, 3]]) > 0.1
+    assert gain([]) == pytest.approx(0, abs=0.05)
 
 
 def test_predicts_what_it_was_told_and_doubts_the_rest() -> None:
     inputs = _inputs(12)._replace(fidelity=np.zeros(12))
     codes, rows = np.unique(inputs.codes, axis=0, return_index=True)
     inputs, outputs = inputs.take(rows), np.linspace(-1, 1, len(codes))
-    parameters = Parameters.prior(3)._replace(noise=np.log(1e-5))
-    mean, deviation = GaussianProcess(SIZES, parameters, inputs, outputs).predict(inputs)
+    parameters = Parameters.prior(LAYOUT, 1)._replace(noise=np.log(1e-5))
+    mean, deviation = GaussianProcess(LAYOUT, parameters, inputs, outputs).predict(inputs)
     assert mean == pytest.approx(outputs, abs=0.01)
-    away = Inputs(np.full((1, 3), 5, np.int16) % np.array(SIZES, np.int16), np.array([[9.0]]), np.zeros(1))
-    assert GaussianProcess(SIZES, parameters, inputs, outputs).predict(away)[1][0] > 3 * deviation.max()
+    away = Inputs(np.full((1, 4), 5, np.int16) % np.array(SIZES, np.int16), np.array([[9.0]]), np.zeros(1))
+    assert GaussianProcess(LAYOUT, parameters, inputs, outputs).predict(away)[1][0] > 3 * deviation.max()
+
+
+def test_what_is_vague_is_believed_less() -> None:
+    inputs = _inputs(1)._replace(fidelity=np.zeros(1))
+    processes = [
+        GaussianProcess(LAYOUT, Parameters.prior(LAYOUT, 1), inputs, np.array([-1.0]), np.array([vague]))
+        for vague in (0.0, 0.5)
+    ]
+    (clear, sure), (vague, unsure) = (process.predict(inputs) for process in processes)
+    assert clear[0] < vague[0] < 0
+    assert sure[0] < unsure[0]
 
 
 def test_expected_improvement_against_sampling() -> None:
