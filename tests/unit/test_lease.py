@@ -1,0 +1,57 @@
+"""One search at a time on a run that is kept elsewhere."""
+
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from mlpnas import remote
+from mlpnas.engine import lease as lease_module
+from mlpnas.engine.lease import LASTS, Lease, leased
+from mlpnas.errors import RunError
+from tests.far import Place, held
+
+
+def test_a_second_search_is_refused_and_the_holder_named(place: Place) -> None:
+    named = f"process {os.getpid()} on {socket.gethostname()} is searching here"
+    with leased(place.uri), pytest.raises(RunError, match=named), leased(place.uri):
+        pass
+    with leased(place.uri):
+        assert place.files() == [".lease.json"]
+    assert not place.files()
+
+
+@pytest.mark.parametrize(("age", "is_free"), [(LASTS + 1, True), (LASTS - 60, False)])
+def test_a_lease_runs_out(place: Place, age: float, is_free: bool) -> None:
+    held(place, "process 1 on elsewhere", age)
+    if is_free:
+        with leased(place.uri):
+            pass
+    else:
+        with pytest.raises(RunError, match="process 1 on elsewhere is searching"):
+            Lease(place.uri)
+
+
+def test_a_lease_of_a_process_of_this_machine_that_is_gone_holds_nothing(place: Place) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    held(place, f"process {gone.pid} on {socket.gethostname()}", 1.0)
+    with leased(place.uri):
+        pass
+
+
+@pytest.mark.parametrize("damaged", [b"", b"{", b"[]", b'{"holder": 1}'])
+def test_a_damaged_lease_holds_nothing(place: Place, damaged: bytes) -> None:
+    remote.write_bytes(f"{place.uri}/.lease.json", damaged)
+    with leased(place.uri):
+        pass
+
+
+def test_a_lease_is_renewed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease_module, "_SURE", -1.0)
+    with leased(place.uri) as lease:
+        (place.folder / ".lease.json").unlink()
+        lease.check()
+        assert place.files() == [".lease.json"]
