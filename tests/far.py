@@ -54,5 +54,6 @@ def begun(place: Place) -> Mirror:
 
 
 def held(place: Place, holder: str, age: float) -> None:
-    held = {"holder": holder, "token": "another", "renewed": lease_module.time() - age}
-    remote.write_bytes(f"{place.uri}/.lease.json", json.dumps(held).encode())
+    """Leave another's lease there, renewed so many seconds ago."""
+    lease = {"holder": holder, "token": "another", "renewed": lease_module.time() - age}
+    remote.write_bytes(f"{place.uri}/.lease.json", json.dumps(lease).encode())

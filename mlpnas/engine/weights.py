@@ -31,7 +31,7 @@ def relative(file: str) -> str:
 
 
 def state_name(trial: int, epochs: int) -> str:
-    """From the run folder, too."""
+    """The state's file, from the run folder."""
     return f"{STATES}/{trial}-{epochs}.pt"
 
 

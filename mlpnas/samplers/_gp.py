@@ -48,7 +48,7 @@ class Layout(NamedTuple):
         for number, question in enumerate(questions):
             found.setdefault((re.sub(r"\d+", "", question.path), question.labels), []).append(number)
         sizes = [len(question.labels) for question in questions]
-        return cls(sizes, [places for places in found.values() if len(places) > 1 < sizes[places[0]]])
+        return cls(sizes, [places for places in found.values() if len(places) > 1 and sizes[places[0]] > 1])
 
 
 class Inputs(NamedTuple):
