@@ -5,14 +5,15 @@ All state is rebuilt from the store when it starts, so that a resumed run is an 
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from mlpnas.engine import weights
 from mlpnas.engine.crashes import Crashes
+from mlpnas.engine.events import Listener, beginning, summary
 from mlpnas.engine.interrupt import Interrupt
 from mlpnas.engine.proposals import Proposals
 from mlpnas.engine.rungs import Rungs
@@ -25,9 +26,7 @@ from mlpnas.run import Manifest, Run
 from mlpnas.samplers import Proposal
 from mlpnas.space.space import SearchSpace
 from mlpnas.space.tables import QUANTITIES
-from mlpnas.spec import ArchSpec
 
-Listener = Callable[[Mapping[str, Any]], None]
 _LOOKS_FOR_ROOM = 3.0  # seconds between two, where the disk is full
 
 
@@ -160,8 +159,7 @@ class Driver:
 
     def _job(self, record: Record, until: int) -> Job:
         self.running[record.trial] = _Running(record, time.time())
-        told = {name: getattr(record, name) for name in ("trial", "key", "origin", "epochs")}
-        self.tell({"event": "start"} | told | {"mixers": _mixers(record)} | dict(record.values))
+        self.tell({"event": "start", **beginning(record)})
         manifest = self.run.manifest
         asked = [name for name in measured(manifest) if not record.epochs or find("objectives", name).needs_training]
         left = None if manifest.trial_seconds is None else max(manifest.trial_seconds - record.seconds, 1.0)
@@ -289,13 +287,3 @@ def measured(manifest: Manifest) -> tuple[str, ...]:
     """The objectives that workers are asked for, because they do not follow from the spec."""
     wanted = dict.fromkeys([*manifest.objectives, *manifest.limits, *manifest.scores])
     return tuple(name for name in wanted if name not in QUANTITIES)
-
-
-def summary(record: Record) -> dict[str, Any]:
-    """What is told of a trial that has ended."""
-    told = {name: getattr(record, name) for name in ("trial", "key", "status", "origin", "error", "seconds", "epochs")}
-    return told | {"mixers": _mixers(record)} | dict(record.values)
-
-
-def _mixers(record: Record) -> list[str]:
-    return [stage.mixer.name for stage in ArchSpec.loads(record.spec).stages]

@@ -7,7 +7,7 @@ from functools import wraps
 from time import monotonic, sleep
 from typing import Any, ParamSpec, TypeVar
 
-from mlpnas.engine.driver import Listener
+from mlpnas.engine.events import Listener
 from mlpnas.engine.lease import Lease, leased
 from mlpnas.engine.lock import writing
 from mlpnas.errors import RunError

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mlpnas.engine import weights
-from mlpnas.engine.driver import Backend, Driver, Listener, summary
+from mlpnas.engine.driver import Backend, Driver
+from mlpnas.engine.events import Listener, summary
 from mlpnas.engine.interrupt import interruptible
 from mlpnas.engine.lock import writing
 from mlpnas.engine.prepare import Options, prepare

@@ -23,7 +23,7 @@ def chaos(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     import chaos  # type: ignore[import-not-found]
 
     yield chaos
-    for name in ("chaos", "fate"):
+    for name in ("chaos", "chaos_search", "fate"):
         sys.modules.pop(name)
 
 

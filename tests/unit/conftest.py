@@ -5,10 +5,16 @@ from pathlib import Path
 import pytest
 
 from mlpnas import remote
+from mlpnas.datasets import Dataset, load, resolve
 from mlpnas.engine import lease as lease_module
 from mlpnas.engine import publish
 from mlpnas.evaluators import proxy_training
 from tests.far import Place
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return load(resolve("digits"))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mlpnas import cache as cache_folder
-from mlpnas.datasets import Dataset, load, resolve
+from mlpnas.datasets import Dataset
 from mlpnas.nets.network import build
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 from mlpnas.training import auto, speed
@@ -15,11 +15,6 @@ from mlpnas.training.speed import Speed
 
 SLOW = {"fp32": Speed(2e-11, 1.3e-9, 2e-3), "bf16": Speed(5e-12, 1.2e-9, 3e-3)}
 FAST = {"fp32": Speed(2e-14, 1e-12, 1e-4), "bf16": Speed(5e-15, 5e-13, 1e-4)}
-
-
-@pytest.fixture
-def digits() -> Dataset:
-    return load(resolve("digits"))
 
 
 @pytest.fixture
