@@ -92,6 +92,11 @@ class Archive:
     def _statuses(self) -> NDArray[np.str_]:
         return np.array(self._column("record", "status", lambda record: record.status), str)
 
+    @property
+    def has_stopped(self) -> bool:
+        """Whether a trial was ever stopped early."""
+        return bool((self._statuses() == "stopped").any())
+
     def scores(self) -> Floats:
         """(records, objectives), more is better; -inf in the rows of trials that did not finish well."""
         points = np.stack([SIGN[to] * self.values(name) for name, to in self.objectives.items()], axis=1)

@@ -143,7 +143,8 @@ class Model:
         best = stairs.at(costs) if self.scale_from else results[finite].max()
         behind = best - results
         far = np.quantile(behind[finite], _FAR_BEHIND)
-        return best - np.minimum(behind, far), finite & (behind > far), float(np.quantile(first, _FEW))
+        worst = np.quantile(first, _FEW, method="weibull")  # of ten, nearly the lowest: not biased where they are few
+        return best - np.minimum(behind, far), finite & (behind > far), float(worst)
 
     def _parameters(self, known: Rows) -> Parameters:
         """Learned from the first results as they were then, so that a resumed search learns the same."""

@@ -29,7 +29,7 @@ from mlpnas.space.codes import Candidates, Codes
 from mlpnas.space.space import Window
 from mlpnas.space.tables import Draw
 
-_FEWEST, _MOST = 10, 20  # uniform draws to begin with: one per question in between
+_FEWEST, _MOST = 10, 20  # uniform draws to begin with: one per question; the most where trials stop and draws are cheap
 _CANDIDATES = 300
 _AFRESH = 0.15  # share of the candidates drawn anew
 _KEPT = 10  # trials that share what was drawn anew
@@ -101,7 +101,7 @@ class KnownCost:
         self.archive.tell(record)
 
     def _chosen(self, trial: int, rng: np.random.Generator) -> Draw:
-        if self.archive.proposed < self.starts:
+        if self.archive.proposed < (_MOST if self.archive.has_stopped else self.starts):
             return self.archive.unseen(rng)
         try:
             if self.models:

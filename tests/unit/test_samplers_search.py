@@ -16,6 +16,8 @@ import pytest
 from mlpnas.plugins import find
 from mlpnas.record import Record
 from mlpnas.samplers import Sampler
+from mlpnas.samplers._archive import Archive
+from mlpnas.samplers._model import Model
 from mlpnas.samplers.evolution import ranked
 
 ROOT = Path(__file__).parents[2]
@@ -132,6 +134,26 @@ def test_known_cost_goes_on_where_nothing_can_be_learned(table) -> None:  # type
     assert len({r.key for r in _search(table, "known_cost", 25, {"top1": "maximize"}, failed)}) == 25
     same = lambda record: Record(**{**vars(record), "values": {**record.values, "top1": 0.5}})  # noqa: E731
     assert len({r.key for r in _search(table, "known_cost", 25, {"top1": "maximize"}, same)}) == 25
+
+
+@pytest.mark.parametrize(("status", "draws"), [("done", 10), ("stopped", 20)])
+def test_known_cost_draws_more_where_trials_stop_early(table, status: str, draws: int, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    modelled, kind = [], find("samplers", "known_cost")
+    best = kind._best
+    monkeypatch.setattr(kind, "_best", lambda self, trial, rng: modelled.append(trial) or best(self, trial, rng))
+    stopped = lambda record: Record(**{**vars(record), "status": status})  # noqa: E731
+    _search(table, "known_cost", 25, {"top1": "maximize"}, stopped)
+    assert modelled == list(range(draws, 25))
+
+
+def test_of_ten_draws_nearly_the_lowest_is_bad(table) -> None:  # type: ignore[no-untyped-def]
+    archive = Archive(table, {}, {"top1": "maximize", "macs": "minimize"})
+    for trial, row in enumerate(np.argsort(table.costs, kind="stable")[::150]):  # of rising cost, and all on the front
+        draw = table.at(row)
+        archive.tell(Record(trial, "", "", draw.answers, "done", values={"top1": float(trial), **draw.costs}))
+    model = Model(archive, "top1", "macs", scale_from=10)
+    model.update(np.arange(10), archive.running(0))
+    assert model.worst == pytest.approx((0.1 - 4.5) / np.arange(10).std())
 
 
 def test_running_trials_are_not_proposed_again(table) -> None:  # type: ignore[no-untyped-def]
