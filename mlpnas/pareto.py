@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import moocore
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +15,8 @@ def on_front(points: Points, directions: Sequence[str]) -> NDArray[np.bool_]:
         points: (rows, objectives), finite.
         directions: "maximize" or "minimize" for each objective.
     """
+    import moocore
+
     if not len(points):
         return np.zeros(0, bool)
     return moocore.is_nondominated(points, maximise=[d == "maximize" for d in directions], keep_weakly=True)
@@ -27,6 +28,8 @@ def hypervolume(points: Points, directions: Sequence[str], reference: Sequence[f
     With top1 (reference 0) and macs (reference: the budget) it is the share of the box [0, 1] x [0, budget] that the
     front dominates, between 0 and 1, and comparable between runs of one budget.
     """
+    import moocore
+
     maximize = np.array([d == "maximize" for d in directions])
     scale = np.where(maximize, 1.0, np.asarray(reference, float))
     corner = np.asarray(reference, float) / scale

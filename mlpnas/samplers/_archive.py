@@ -95,7 +95,7 @@ class Archive:
     @property
     def has_stopped(self) -> bool:
         """Whether a trial was ever stopped early."""
-        return bool((self._statuses() == "stopped").any())
+        return any(record.status == "stopped" for record in self.records)
 
     def scores(self) -> Floats:
         """(records, objectives), more is better; -inf in the rows of trials that did not finish well."""

@@ -101,7 +101,7 @@ class KnownCost:
         self.archive.tell(record)
 
     def _chosen(self, trial: int, rng: np.random.Generator) -> Draw:
-        if self.archive.proposed < (_MOST if self.archive.has_stopped else self.starts):
+        if self._is_beginning():
             return self.archive.unseen(rng)
         try:
             if self.models:
@@ -109,6 +109,10 @@ class KnownCost:
         except np.linalg.LinAlgError:
             pass  # too little is known, or it cannot be modelled
         return step(self.archive, rng)
+
+    def _is_beginning(self) -> bool:
+        proposed = self.archive.proposed
+        return proposed < self.starts or (proposed < _MOST and self.archive.has_stopped)
 
     def _best(self, trial: int, rng: np.random.Generator) -> Draw:
         """The candidate from which most is expected.
