@@ -1,18 +1,20 @@
 """Gaussian process over answers and traits (Rasmussen and Williams, 2006), for a few hundred points.
 
-    k(x, x') = a exp(-sum_d w_d [x_d != x'_d]) exp(-v |f - f'|) + sum_d m_d [x_d = x'_d]
-               + sum_t b_t exp(-|c_t - c'_t|^2 / (2 l_t^2)) + min(|f|, |f'|) + s [same trial]
+    k(x, x') = (a exp(-sum_d w_d [x_d != x'_d]) exp(-v |f - f'|) + sum_d m_d [x_d = x'_d]
+                + sum_t b_t exp(-|c_t - c'_t|^2 / (2 l_t^2)) + min(|f|, |f'|)) exp(g (c_0 + c'_0)) + s [same trial]
 
 x: answers; that to a question has an effect of its own (m), and one together with the others (a, w). A question that
-only one of two architectures is asked is answered differently. c: traits, which are numbers (log cost, and what scores
-say), and of every question that is asked at several places how often each answer was given: what a mixer does in one
-stage, it is likely to do in the others. f: log of the share of the whole training: what less training takes off all
-alike is a random walk in it, what it takes off each is the factor in v. The logs of a, s, v, b, l, w and m are learned
-together: maximum a posteriori under normal priors, by L-BFGS with the exact gradient.
+only one of two architectures is asked is answered differently. c: traits, which are numbers (log cost first, then what
+scores say), and of every question that is asked at several places how often each answer was given: what a mixer does
+in one stage, it is likely to do in the others. f: log of the share of the whole training: what less training takes off
+all alike is a random walk in it, what it takes off each is the factor in v. g: how the spread of all this grows with
+the cost; below zero where cheap networks differ most. It and the logs of a, s, v, b, l, w and m are learned together:
+maximum a posteriori under normal priors, by L-BFGS with the exact gradient.
 """
 
 import re
 from collections.abc import Sequence
+from math import log
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +32,7 @@ Floats = NDArray[np.float64]
 _LEAST_NOISE = 1e-6
 _WIDE = 1.0  # standard deviation of the priors, in natural logs
 _NARROW = 0.6  # of all but noise and fidelity: few results make one too sure of them
-_BOUND = 10.0
+_BOUND = 10.0  # of these standard deviations
 _STEPS = 80
 _ENOUGH = 1e-5  # share of the loss that a step must gain
 
@@ -52,7 +54,7 @@ class Layout(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """codes: (n, questions); traits: (n, traits); fidelity: (n,) in logs."""
+    """codes: (n, questions); traits: (n, traits), log cost first; fidelity: (n,) in logs."""
 
     codes: Codes
     traits: Floats
@@ -70,7 +72,7 @@ class Inputs(NamedTuple):
 
 
 class Parameters(NamedTuple):
-    """All in natural logs; heights (b), lengths (l): (trends,); weights (w), effects (m): (questions,)
+    """All but growth (g) in natural logs; heights (b), lengths (l): (trends,); weights (w), effects (m): (questions,)
 
     Trends are those of the traits, then those of the counts.
     """
@@ -78,6 +80,7 @@ class Parameters(NamedTuple):
     a: float
     noise: float
     fidelity: float
+    growth: float
     heights: Floats
     lengths: Floats
     weights: Floats
@@ -89,21 +92,22 @@ class Parameters(NamedTuple):
         questions, places = len(layout.sizes), len(layout.places)
         heights, lengths = [0.3] * traits + [1 / max(places, 1)] * places, [1.0] * (traits + places)
         weights, effects = [3 / questions] * questions, [0.5 / questions] * questions
-        return cls.of(np.log([1.0, 0.01, 0.1, *heights, *lengths, *weights, *effects]), traits + places)
+        logs = np.log(heights), np.log(lengths), np.log(weights), np.log(effects)
+        return cls(0.0, log(0.01), log(0.1), 0.0, *logs)
 
     @classmethod
     def doubt(cls, layout: Layout, traits: int) -> Floats:
         """(parameters,) standard deviations of the priors."""
-        others = 2 * (traits + len(layout.places) + len(layout.sizes))
+        others = 1 + 2 * (traits + len(layout.places) + len(layout.sizes))
         return np.array([_NARROW, _WIDE, _WIDE, *[_NARROW] * others])
 
     def flat(self) -> Floats:
-        return np.concatenate([self[:3], *self[3:]])
+        return np.concatenate([self[:4], *self[4:]])
 
     @classmethod
     def of(cls, flat: Floats, trends: int) -> "Parameters":
-        (a, noise, fidelity), heights, lengths, rest = np.split(flat, [3, 3 + trends, 3 + 2 * trends])
-        return cls(float(a), float(noise), float(fidelity), heights, lengths, *np.split(rest, 2))
+        (a, noise, fidelity, growth), heights, lengths, rest = np.split(flat, [4, 4 + trends, 4 + 2 * trends])
+        return cls(float(a), float(noise), float(fidelity), float(growth), heights, lengths, *np.split(rest, 2))
 
 
 class GaussianProcess:
@@ -129,6 +133,7 @@ class GaussianProcess:
         explained = solve_triangular(self._factor[0], across, lower=True)
         parts = self.parameters
         prior = np.exp(parts.a) + np.exp(parts.effects).sum() + np.exp(parts.heights).sum() - inputs.fidelity
+        prior *= np.exp(2 * parts.growth * inputs.traits[:, 0])
         left = np.maximum(prior - (explained**2).sum(axis=0), 0.0)
         return across.T @ self._solved, np.sqrt(left + np.exp(parts.noise) + _LEAST_NOISE)
 
@@ -138,6 +143,7 @@ class Pairs:
 
     def __init__(self, layout: Layout, first: Inputs, second: Inputs) -> None:
         self.layout, self.traits = layout, first.traits.shape[1]
+        self._cost = np.add.outer(first.traits[:, 0], second.traits[:, 0])
         self._starts = np.cumsum([0, *(size + 1 for size in layout.sizes)])  # one more: not asked
         self._shapes = self._one_hot(first.codes), self._one_hot(second.codes)
         self._apart = np.abs(np.subtract.outer(first.fidelity, second.fidelity))
@@ -163,7 +169,12 @@ class Pairs:
 
     def covariance(self, parameters: Parameters) -> Floats:
         """(first, second), without noise."""
-        return self._similar(parameters) + self._smooth(parameters, self._trends(parameters))
+        parts = self._similar(parameters) + self._smooth(parameters, self._trends(parameters))
+        return self._grown(parameters) * parts
+
+    def _grown(self, parameters: Parameters) -> Floats:
+        """(first, second): the factor that the costs make."""
+        return np.exp(parameters.growth * self._cost)
 
     def _smooth(self, parameters: Parameters, trends: Floats) -> Floats:
         """All but how similar two sets of answers are."""
@@ -191,23 +202,25 @@ class Pairs:
         prior, doubt = Parameters.prior(self.layout, self.traits), Parameters.doubt(self.layout, self.traits)
         off = (flat - prior.flat()) / doubt
         similar, trends = self._similar(parameters), self._trends(parameters)
-        noise, one = np.exp(parameters.noise), np.eye(len(outputs))
-        covariance = similar + self._smooth(parameters, trends) + (noise + _LEAST_NOISE + vague) * one
-        factor = cho_factor(covariance, lower=True)
+        grown, noise = self._grown(parameters), np.exp(parameters.noise)
+        covariance = grown * (similar + self._smooth(parameters, trends))
+        factor = cho_factor(covariance + (noise + _LEAST_NOISE + vague) * np.eye(len(outputs)), lower=True)
         solved = cho_solve(factor, outputs)
         loss = outputs @ solved / 2 + np.log(np.diag(factor[0])).sum() + off @ off / 2
         lower = np.tril(dpotri(factor[0], lower=True)[0])
         inverse = lower + np.tril(lower, -1).T
         pull = (inverse - np.outer(solved, solved)) / 2  # d loss / d covariance
-        through, along = pull * similar, pull * trends
+        inner = pull * grown
+        through, along = inner * similar, inner * trends
         gradient = [
             through.sum(),
             noise * np.trace(pull),
             -np.exp(parameters.fidelity) * (through * self._apart).sum(),
+            (pull * covariance * self._cost).sum(),
             *along.sum(axis=(1, 2)),
             *((along * self._squares).sum(axis=(1, 2)) / np.exp(2 * parameters.lengths)),
             *(-np.exp(parameters.weights) * (through.sum() - self._agreement(through))),
-            *(np.exp(parameters.effects) * self._agreement(pull)),
+            *(np.exp(parameters.effects) * self._agreement(inner)),
         ]
         return float(loss), np.array(gradient) + off / doubt
 
@@ -223,14 +236,15 @@ def learned(layout: Layout, inputs: Inputs, outputs: Floats, vague: Floats | flo
     Raises:
         LinAlgError: a covariance that cannot be factored.
     """
-    prior = Parameters.prior(layout, inputs.traits.shape[1])
+    traits = inputs.traits.shape[1]
+    prior, doubt = Parameters.prior(layout, traits), Parameters.doubt(layout, traits)
     found = minimize(
         Pairs(layout, inputs, inputs).loss,
         prior.flat(),
         (outputs, vague),
         jac=True,
         method="L-BFGS-B",
-        bounds=[(middle - _BOUND, middle + _BOUND) for middle in prior.flat()],
+        bounds=np.stack([prior.flat() - _BOUND * doubt, prior.flat() + _BOUND * doubt], axis=1),
         options={"maxiter": _STEPS, "ftol": _ENOUGH},
     )
     return Parameters.of(found.x, len(prior.heights))

@@ -20,13 +20,13 @@ def _inputs(count: int, seed: int = 0, traits: int = 1) -> Inputs:
 
 
 def _parameters(seed: int, traits: int = 1) -> Parameters:
-    return Parameters.of(np.random.default_rng(seed).normal(-1, 0.5, 3 + 2 * (traits + 1) + 2 * len(SIZES)), traits + 1)
+    return Parameters.of(np.random.default_rng(seed).normal(-1, 0.5, 4 + 2 * (traits + 1) + 2 * len(SIZES)), traits + 1)
 
 
 def test_covariance_is_the_formula() -> None:
     first, second, parameters = _inputs(5, traits=2), _inputs(4, 1, traits=2), _parameters(2, traits=2)
     a, _, fidelity = np.exp(parameters[:3])
-    heights, lengths, weights, effects = (np.exp(each) for each in parameters[3:])
+    heights, lengths, weights, effects = (np.exp(each) for each in parameters[4:])
     for i in range(5):
         for j in range(4):
             differ = (weights * (first.codes[i] != second.codes[j])).sum()
@@ -39,7 +39,8 @@ def test_covariance_is_the_formula() -> None:
             trends = heights * np.exp(-squares / (2 * lengths**2))
             drift = min(-first.fidelity[i], -second.fidelity[j])
             alone = (effects * (first.codes[i] == second.codes[j])).sum()
-            expected = a * np.exp(-differ - apart) + alone + trends.sum() + drift
+            grown = np.exp(parameters.growth * (first.traits[i, 0] + second.traits[j, 0]))
+            expected = grown * (a * np.exp(-differ - apart) + alone + trends.sum() + drift)
             assert Pairs(LAYOUT, first, second).covariance(parameters)[i, j] == pytest.approx(expected)
 
 
@@ -59,6 +60,19 @@ def test_learns_which_question_matters() -> None:
     assert found.effects.argmax() == 2
     outputs = np.where((inputs.codes[:, 1] == 1) == (inputs.codes[:, 2] == 1), 1.0, -0.5)  # neither has one alone
     assert set(learned(LAYOUT, inputs, outputs).weights.argsort()[:2]) == {0, 3}
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_learns_at_which_cost_results_differ_most(sign: int) -> None:
+    rng, inputs = np.random.default_rng(0), _inputs(80)._replace(fidelity=np.zeros(80))
+    effects = [rng.normal(size=size + 1) for size in SIZES]  # the last: not asked
+    outputs = np.sum([each[codes] for each, codes in zip(effects, inputs.codes.T, strict=True)], axis=0)
+    outputs *= np.exp(sign * inputs.traits[:, 0]) / outputs.std()
+    parameters = learned(LAYOUT, inputs, outputs)
+    assert sign * parameters.growth > 0.5
+    ends = Inputs(np.array([[0, 0, 3, 1]] * 2, np.int16), np.array([[-2.0], [2.0]]), np.zeros(2))
+    cheap, dear = GaussianProcess(LAYOUT, parameters, inputs, outputs).predict(ends)[1]
+    assert sign * np.log(dear / cheap) > 1
 
 
 def test_knows_which_questions_are_one_asked_at_several_places() -> None:
