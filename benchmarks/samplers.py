@@ -3,9 +3,10 @@
     python benchmarks/samplers.py --table FILE.parquet --questions a,b,c --maximize COL --cost COL \
         [--cap-quantile Q] [--low-fidelity COL] --sampler NAME --evals N --seeds S [--workers W] --json -
 
-A table has a row per architecture: the answers (empty where a question is not asked), the value to be maximised, the
-cost. Samplers are those of mlpnas/samplers and `optuna_tpe_constraints`, Optuna's TPE as a user would write it.
-An evaluation is a look at a new row; a repeat is answered from memory and does not count.
+A table has a row per architecture: the answers (empty where a question is not asked), the value to be maximised (empty
+where training failed), the cost. Samplers are those of mlpnas/samplers and `optuna_tpe_constraints`, Optuna's TPE as a
+user would write it. An evaluation is a look at a new row; a repeat is answered from memory and does not count. A search
+ends where no new row is left.
 
 Without a cap the objectives are value and cost; with `--cap-quantile` the sampler is given the window
 [0, that quantile of the cost] and the value alone. With `--workers` that many evaluations run at a time and end in the
@@ -26,7 +27,8 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -34,126 +36,19 @@ from typing import Any
 
 import numpy as np
 import optuna
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
+from pyarrow import ArrowException
+from table import Rows, Table, TableDraw, Window
 
-from mlpnas.errors import BudgetError, DataError, MlpnasError
+from mlpnas.errors import DataError, MlpnasError
 from mlpnas.pareto import hypervolume
 from mlpnas.plugins import find
 from mlpnas.record import Record
 from mlpnas.samplers import Proposal, Sampler
 from mlpnas.samplers._halving import Halving
-from mlpnas.space.codes import Candidates, Codes, Level, decode, encode
-from mlpnas.space.tree import Answers, Choose, Fixed, Option, Pick
 
-Window = Mapping[str, tuple[float, float]]
-Rows = NDArray[np.int64]
 CONTROL = "optuna_tpe_constraints"
 EPOCHS = (12, 200)  # of the low fidelity and of the whole training
 REPEATS = 20  # in a row, before something new is drawn in the sampler's place
-
-
-@dataclass(frozen=True)
-class TableDraw:
-    """One row of the table; to samplers what mlpnas.space's Draw is."""
-
-    row: int
-    answers: Answers
-    costs: Mapping[str, float]
-
-
-class Table:
-    """A complete table as what samplers know of a space (mlpnas.samplers.Domain)."""
-
-    def __init__(self, path: Path, questions: Sequence[str], value: str, cost: str, low_fidelity: str | None) -> None:
-        columns = [*questions, value, cost, *([low_fidelity] if low_fidelity else [])]
-        names = pq.read_schema(path).names
-        if missing := set(columns) - set(names):
-            raise DataError(f"{path.name}: no column {', '.join(sorted(missing))}; it has {', '.join(names)}")
-        table = pq.read_table(path, columns=columns)
-        answers = {name: table[name].to_pylist() for name in questions}
-        self.questions = [_question(name, answers[name]) for name in questions]
-        rows = [{name: answers[name][row] for name in questions} for row in range(table.num_rows)]
-        self.level = Level(encode(self.questions, rows))
-        self.value, self.values = value, table[value].to_numpy().astype(float)
-        self.low = table[low_fidelity].to_numpy().astype(float) if low_fidelity else None
-        self.rungs = EPOCHS if low_fidelity else EPOCHS[-1:]
-        self.cost, self.costs = cost, table[cost].to_numpy().astype(float)
-        self.quantities = (cost,)
-        self._inside: dict[tuple[float, float], Rows] = {}
-
-    def range(self, quantity: str) -> tuple[float, float]:
-        return float(self.costs.min()), float(self.costs.max())
-
-    def answers(self, pick: Pick) -> Answers:
-        """Asks the questions that some row with the answers so far answers."""
-        answers, open_rows = {}, np.ones(len(self.costs), bool)
-        for number, question in enumerate(self.questions):
-            codes = self.level.codes[:, number]
-            if (codes[open_rows] >= 0).any():
-                answers[question.path] = pick(question)
-                open_rows &= codes == question.labels.index(answers[question.path])
-        return answers
-
-    def inside(self, window: Window) -> Rows:
-        bounds = window.get(self.cost, (0.0, np.inf))
-        if bounds not in self._inside:
-            self._inside[bounds] = np.flatnonzero((bounds[0] <= self.costs) & (self.costs <= bounds[1]))
-        if not len(self._inside[bounds]):
-            raise BudgetError(f"no row of the table has {self.cost} from {bounds[0]:g} to {bounds[1]:g}")
-        return self._inside[bounds]
-
-    def at(self, row: int) -> TableDraw:
-        codes = self.level.codes[row]
-        return TableDraw(int(row), decode(self.questions, codes), {self.cost: float(self.costs[row])})
-
-    def draw(self, rng: np.random.Generator, window: Window) -> TableDraw:
-        return self.at(rng.choice(self.inside(window)))
-
-    def drawn(self, count: int, window: Window, rng: np.random.Generator) -> Candidates:
-        return self._candidates(rng.choice(self.inside(window), count))
-
-    def fit(self, answers: Answers, window: Window, rng: np.random.Generator) -> TableDraw:
-        return self.at(int(self._nearest(encode(self.questions, [answers]), window, rng)[0]))
-
-    def mutated(self, parents: Codes, edits: Sequence[int], window: Window, rng: np.random.Generator) -> Candidates:
-        rows = [self._edited(codes, number, rng) for codes, number in zip(parents, edits, strict=True)]
-        return self._candidates(self._nearest(self.level.codes[rows], window, rng))
-
-    def _edited(self, codes: Codes, edits: int, rng: np.random.Generator) -> int:
-        row = self.level.find(codes)
-        assert row is not None, "parents are rows of the table"
-        for _ in range(edits):
-            edited = self.level.edited(row, rng)
-            row = row if edited is None else edited
-        return row
-
-    def crossed(self, mothers: Codes, fathers: Codes, window: Window, rng: np.random.Generator) -> Candidates:
-        children = np.where(rng.random(mothers.shape) < 0.5, mothers, fathers)
-        return self._candidates(self._nearest(children, window, rng))
-
-    def _nearest(self, codes: Codes, window: Window, rng: np.random.Generator) -> Rows:
-        """For each of the codes (n, questions) the row inside the window that differs least; ties by chance."""
-        inside = self.inside(window)
-        rows = np.array([-1 if (row := self.level.find(own)) is None else row for own in codes])
-        out = np.flatnonzero(~np.isin(rows, inside))
-        agree = self._one_hot(codes[out]) @ self._one_hot(self.level.codes[inside]).T
-        far = (self.level.codes[inside] >= 0).sum(axis=1) - agree + rng.random(agree.shape) / 2
-        rows[out] = inside[far.argmin(axis=1)]
-        return rows
-
-    def _one_hot(self, codes: Codes) -> NDArray[np.float32]:
-        parts = [codes[:, [place]] == np.arange(len(q.labels)) for place, q in enumerate(self.questions)]
-        return np.concatenate(parts, axis=1).astype(np.float32)
-
-    def _candidates(self, rows: Sequence[int] | Rows) -> Candidates:
-        rows = np.asarray(rows, np.int64)
-        return Candidates(self.level.codes[rows], {self.cost: self.costs[rows]})
-
-
-def _question(name: str, column: Sequence[Any]) -> Choose:
-    labels = sorted({answer for answer in column if answer is not None})
-    return Choose(name, tuple(Option(label, Fixed(label)) for label in labels))
 
 
 class PlainTpe:
@@ -177,7 +72,10 @@ class PlainTpe:
         if asked is None:  # drawn in its place
             return
         asked.set_user_attr("above", (record.values[self.table.cost] - self.cap,))
-        self.study.tell(asked, [record.values[name] for name in self.objectives])
+        if record.status == "diverged":
+            self.study.tell(asked, state=optuna.trial.TrialState.FAIL)
+        else:
+            self.study.tell(asked, [record.values[name] for name in self.objectives])
 
 
 @dataclass
@@ -194,15 +92,20 @@ class Replay:
         table, rng = self.table, np.random.default_rng([self.seed, evals])
         objectives = {table.value: "maximize"} | ({} if self.window else {table.cost: "minimize"})
         sampler = (PlainTpe if name == CONTROL else find("samplers", name))(table, self.window, objectives, self.seed)
-        halving = Halving(table.rungs, by_cost=not self.window)
+        rungs = EPOCHS if table.low is not None else EPOCHS[-1:]
+        halving = Halving(rungs, by_cost=not self.window)
         running: list[tuple[float, int, int]] = []
         draws: dict[int, TableDraw] = {}
-        now, left, proposals = 0.0, evals * table.rungs[-1], self._new(sampler, rng)
+        now, left, proposals = 0.0, evals * rungs[-1], self._new(sampler, rng)
         while True:
             while len(running) < workers and left > 0:
-                trial, epochs = halving.promoted() or (None, table.rungs[0])
-                if trial is None:
-                    trial, draws[trial] = next(proposals)
+                started = halving.promoted()
+                if started is None and (proposal := next(proposals, None)):
+                    trial, draws[trial] = proposal
+                    started = trial, rungs[0]
+                if started is None and (started := halving.foremost()) is None:
+                    break
+                trial, epochs = started
                 left -= epochs
                 duration = epochs * draws[trial].costs[table.cost] * rng.uniform(0.5, 1.5)
                 heapq.heappush(running, (now + duration, trial, epochs))
@@ -210,9 +113,9 @@ class Replay:
                 return
             now, trial, epochs = heapq.heappop(running)
             record = self._record(trial, draws[trial], epochs=epochs)
-            halving.report(trial, epochs, draws[trial].costs[table.cost], record.values[table.value])
+            halving.report(trial, epochs, draws[trial].costs[table.cost], record.values.get(table.value, -np.inf))
             sampler.tell(record)
-            if epochs == table.rungs[-1]:
+            if epochs == rungs[-1]:
                 self.found.append(draws[trial].row)
 
     def _new(self, sampler: Sampler, rng: np.random.Generator) -> Iterator[tuple[int, TableDraw]]:
@@ -222,6 +125,8 @@ class Replay:
         for trial in count():
             if repeats == REPEATS:
                 left = np.setdiff1d(self.table.inside(self.window), list(started))
+                if not len(left):
+                    return
                 draw = self.table.at(rng.choice(left))
             else:
                 begin = time.perf_counter()
@@ -236,23 +141,32 @@ class Replay:
 
     def _record(self, trial: int, draw: TableDraw, origin: str = "sampled", epochs: int = EPOCHS[-1]) -> Record:
         is_whole = epochs == EPOCHS[-1]
-        value = (self.table.values if is_whole else self.table.low)[draw.row]
-        values = {self.table.value: float(value), **draw.costs}
-        status = "done" if is_whole else "stopped"
+        value = float((self.table.values if is_whole else self.table.low)[draw.row])
+        if np.isnan(value):
+            return Record(trial, str(draw.row), "", draw.answers, "diverged", origin, dict(draw.costs), epochs)
+        values, status = {self.table.value: value, **draw.costs}, "done" if is_whole else "stopped"
         return Record(trial, str(draw.row), "", draw.answers, status, origin, values, epochs)
 
     def regret(self) -> float:
         """The worst value of the table counts while nothing within the cap was found."""
-        values, within = self.table.values, self.table.inside(self.window)
-        found = np.intersect1d(self.found, within)
-        return float(values[within].max() - (values[found].max() if len(found) else values.min()))
+        values, (found, within) = self.table.values, self._valued()
+        return float(values[within].max() - (values[found].max() if len(found) else np.nanmin(values)))
 
     def hypervolume(self) -> float:
-        table, within = self.table, self.table.inside(self.window)
-        corner = (np.quantile(table.values, 0.1), table.costs[within].max())
+        """1 where nothing in the table lies above the corner."""
+        table, (found, within) = self.table, self._valued()
+        corner = (np.nanquantile(table.values, 0.1), table.costs[within].max())
         points = np.stack([table.values, table.costs], axis=1)
-        shares = [hypervolume(points[rows], ("maximize", "minimize"), corner) for rows in (self.found, within)]
-        return shares[0] / shares[1]
+        reached, whole = (hypervolume(points[rows], ("maximize", "minimize"), corner) for rows in (found, within))
+        return reached / whole if whole else 1.0
+
+    def _valued(self) -> tuple[Rows, Rows]:
+        """What was found within the cap, and all that is there; rows whose training failed are not."""
+        inside = self.table.inside(self.window)
+        within = inside[np.isfinite(self.table.values[inside])]
+        if not len(within):
+            raise DataError(f"the table has no {self.table.value} where {self.table.cost} is within the cap")
+        return np.intersect1d(self.found, within), within
 
 
 def measure(table: Table, options: argparse.Namespace) -> dict[str, Any]:
@@ -273,6 +187,19 @@ def measure(table: Table, options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _number(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number from 1 on")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= float(text) <= 1:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text} is no share from 0 to 1")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", type=Path, required=True)
@@ -280,20 +207,21 @@ def main() -> None:
     parser.add_argument("--maximize", required=True)
     parser.add_argument("--cost", required=True)
     parser.add_argument("--low-fidelity")
-    parser.add_argument("--cap-quantile", type=float)
+    parser.add_argument("--cap-quantile", type=_share, help="from 0 to 1")
     parser.add_argument("--sampler", required=True)
-    parser.add_argument("--evals", type=int, required=True)
-    parser.add_argument("--seeds", type=int, required=True)
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--evals", type=_number, required=True)
+    parser.add_argument("--seeds", type=_number, required=True)
+    parser.add_argument("--workers", type=_number, default=1)
     parser.add_argument("--json", type=Path, required=True, help="where to write; - for the standard output")
     options = parser.parse_args()
-    table = Table(options.table, options.questions.split(","), options.maximize, options.cost, options.low_fidelity)
-    text = json.dumps(measure(table, options)) + "\n"
-    sys.stdout.write(text) if str(options.json) == "-" else options.json.write_text(text)
+    questions = options.questions.split(",")
+    try:
+        table = Table(options.table, questions, options.maximize, options.cost, options.low_fidelity)
+        text = json.dumps(measure(table, options)) + "\n"
+        sys.stdout.write(text) if str(options.json) == "-" else options.json.write_text(text)
+    except (MlpnasError, OSError, ArrowException) as error:
+        parser.exit(2, f"error: {error}\n")
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except MlpnasError as error:
-        sys.exit(f"error: {error}")
+    main()

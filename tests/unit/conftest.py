@@ -1,7 +1,13 @@
 """What several of these tests need."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mlpnas import remote
@@ -9,7 +15,10 @@ from mlpnas.datasets import Dataset, load, resolve
 from mlpnas.engine import lease as lease_module
 from mlpnas.engine import publish
 from mlpnas.evaluators import proxy_training
+from tests.complete_table import QUESTIONS, rows
 from tests.far import Place
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -34,3 +43,27 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setattr(remote, "_PATIENCE", 0.0)
     monkeypatch.setattr(proxy_training, "_LOOKS_FOR_ROOM", 0.0)
     return place
+
+
+@pytest.fixture(scope="session")
+def replays() -> Iterator[ModuleType]:
+    """benchmarks/samplers.py"""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "benchmarks")
+        import samplers  # type: ignore[import-not-found]
+
+        yield samplers
+    for name in ("samplers", "table"):
+        sys.modules.pop(name)
+
+
+@pytest.fixture(scope="session")
+def table_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("table") / "table.parquet"
+    pq.write_table(pa.Table.from_pylist(rows()), file)
+    return file
+
+
+@pytest.fixture(scope="session")
+def table(replays: ModuleType, table_file: Path) -> Any:
+    return replays.Table(table_file, QUESTIONS, "top1", "macs", "top1_short")

@@ -1,16 +1,8 @@
 """Samplers on a complete table with conditional questions: what they find, and what disturbs them."""
 
-import importlib.util
-import json
-import subprocess
-import sys
 from collections.abc import Mapping
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from mlpnas.plugins import find
@@ -20,48 +12,7 @@ from mlpnas.samplers._archive import Archive
 from mlpnas.samplers._model import Model
 from mlpnas.samplers.evolution import ranked
 
-ROOT = Path(__file__).parents[2]
-QUESTIONS = ["depth", "mixer", "shift", "heads", "ratio"]
 BETTER = ["known_cost", "evolution", "local", "tpe", "nsga2"]
-
-
-def _rows() -> list[dict[str, object]]:
-    """1,500 architectures; the best mixer is the dear one, but only with its right option."""
-    rows = []
-    for depth in range(1, 6):
-        for ratio in range(1, 11):
-            for wide in range(5):
-                branches = [("shift", {"shift": s}) for s in (1, 3, 5)] + [("heads", {"heads": h}) for h in (1, 2, 4)]
-                for mixer, own in branches:
-                    good = {1: 0.0, 3: 0.1, 5: 0.02, 2: 0.3, 4: 0.05}[next(iter(own.values()))]
-                    value = 0.3 + good + 0.05 * depth + 0.1 * np.sin(ratio) + 0.01 * wide
-                    macs = 1e6 * depth * (2.0 if mixer == "heads" else 1.0) * (1 + 0.1 * ratio + 0.05 * wide)
-                    row = {"depth": depth, "mixer": mixer, "shift": None, "heads": None, "ratio": ratio, "wide": wide}
-                    rows.append({**row, **own, "top1": value, "top1_short": value - 0.2, "macs": macs})
-    return rows
-
-
-@pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("table") / "table.parquet"
-    pq.write_table(pa.Table.from_pylist(_rows()), file)
-    return file
-
-
-@pytest.fixture(scope="module")
-def bench() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("bench_samplers", ROOT / "benchmarks/samplers.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["bench_samplers"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def table(bench: ModuleType, path: Path):  # type: ignore[no-untyped-def]
-    return bench.Table(path, [*QUESTIONS, "wide"], "top1", "macs", "top1_short")
 
 
 def _search(
@@ -195,36 +146,3 @@ def test_ranks_by_front_then_by_loneliness() -> None:
     order = ranked(scores).tolist()
     assert set(order[:2]) == {1, 2}
     assert order[2:] == [3, 4, 0]
-
-
-@pytest.mark.parametrize("extra", [[], ["--cap-quantile", "0.3"], ["--cap-quantile", "0.3", "--workers", "4"]])
-@pytest.mark.parametrize("name", ["random", "known_cost", "optuna_tpe_constraints"])
-def test_a_replay_tells_what_was_found(bench, path: Path, name: str, extra: list[str], capsys, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    argv = ["samplers.py", "--table", str(path), "--questions", ",".join([*QUESTIONS, "wide"]), "--maximize", "top1"]
-    argv += ["--cost", "macs", "--sampler", name, "--evals", "20", "--seeds", "2", "--json", "-", *extra]
-    monkeypatch.setattr(sys, "argv", argv)
-    bench.main()
-    found = json.loads(capsys.readouterr().out)
-    assert list(found) == ["sampler", "evals", "seeds", "regret", "hypervolume", "over_cap", "seconds_per_ask"]
-    assert len(found["regret"]) == len(found["hypervolume"]) == 2
-    assert min(found["regret"]) >= 0
-    assert all(0 < share <= 1 for share in found["hypervolume"])
-    assert found["over_cap"] == 0 or name.startswith("optuna")
-
-
-def test_a_replay_at_low_fidelity_finds_more_for_the_same(bench, table) -> None:  # type: ignore[no-untyped-def]
-    window = {"macs": (0.0, 8e6)}
-    replay = bench.Replay(table, window, 0)
-    replay.search("known_cost", 6, 1)
-    assert 0 < len(replay.found) < 6  # some of the budget went to short trainings
-    assert replay.regret() < 0.05
-
-
-def test_a_wrong_column_is_said(path: Path) -> None:
-    argv = ["--table", str(path), "--questions", "nope", "--maximize", "top1", "--cost", "macs"]
-    argv += ["--sampler", "random", "--evals", "1", "--seeds", "1", "--json", "-"]
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks/samplers.py"), *argv], capture_output=True, text=True, cwd=ROOT
-    )
-    assert done.returncode == 1
-    assert "no column" in done.stderr

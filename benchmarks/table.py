@@ -1,0 +1,133 @@
+"""A complete table of architectures, as what samplers know of a space."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from mlpnas.errors import BudgetError, DataError
+from mlpnas.space.codes import Candidates, Codes, Level, decode, encode
+from mlpnas.space.tree import Answers, Choose, Fixed, Option, Pick
+
+Window = Mapping[str, tuple[float, float]]
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TableDraw:
+    """One row of the table; to samplers what mlpnas.space's Draw is."""
+
+    row: int
+    answers: Answers
+    costs: Mapping[str, float]
+
+
+class Table:
+    """A complete table as what samplers know of a space (mlpnas.samplers.Domain)."""
+
+    def __init__(self, path: Path, questions: Sequence[str], value: str, cost: str, low_fidelity: str | None) -> None:
+        columns = [*questions, value, cost, *([low_fidelity] if low_fidelity else [])]
+        names = pq.read_schema(path).names
+        if missing := set(columns) - set(names):
+            raise DataError(f"{path.name}: no column {', '.join(sorted(missing))}; it has {', '.join(names)}")
+        table = pq.read_table(path, columns=list(dict.fromkeys(columns)))
+        answers = {name: [_told(answer) for answer in table[name].to_pylist()] for name in questions}
+        self.questions = [_question(name, answers[name]) for name in questions]
+        rows = [{name: answers[name][row] for name in questions} for row in range(table.num_rows)]
+        self.level = Level(encode(self.questions, rows))
+        self.value, self.values = value, _numbers(table, value)
+        self.low = _numbers(table, low_fidelity) if low_fidelity else None
+        self.cost, self.costs = cost, _numbers(table, cost)
+        self.quantities = (cost,)
+        self._inside: dict[tuple[float, float], Rows] = {}
+
+    def range(self, quantity: str) -> tuple[float, float]:
+        return float(self.costs.min()), float(self.costs.max())
+
+    def answers(self, pick: Pick) -> Answers:
+        """Asks the questions that some row with the answers so far answers."""
+        answers, open_rows = {}, np.ones(len(self.costs), bool)
+        for number, question in enumerate(self.questions):
+            codes = self.level.codes[:, number]
+            if (codes[open_rows] >= 0).any():
+                answers[question.path] = pick(question)
+                open_rows &= codes == question.labels.index(answers[question.path])
+        return answers
+
+    def inside(self, window: Window) -> Rows:
+        bounds = window.get(self.cost, (0.0, np.inf))
+        if bounds not in self._inside:
+            self._inside[bounds] = np.flatnonzero((bounds[0] <= self.costs) & (self.costs <= bounds[1]))
+        if not len(self._inside[bounds]):
+            raise BudgetError(f"no row of the table has {self.cost} from {bounds[0]:g} to {bounds[1]:g}")
+        return self._inside[bounds]
+
+    def at(self, row: int) -> TableDraw:
+        codes = self.level.codes[row]
+        return TableDraw(int(row), decode(self.questions, codes), {self.cost: float(self.costs[row])})
+
+    def draw(self, rng: np.random.Generator, window: Window) -> TableDraw:
+        return self.at(rng.choice(self.inside(window)))
+
+    def drawn(self, count: int, window: Window, rng: np.random.Generator) -> Candidates:
+        return self._candidates(rng.choice(self.inside(window), count))
+
+    def fit(self, answers: Answers, window: Window, rng: np.random.Generator) -> TableDraw:
+        return self.at(int(self._nearest(encode(self.questions, [answers]), window, rng)[0]))
+
+    def mutated(self, parents: Codes, edits: Sequence[int], window: Window, rng: np.random.Generator) -> Candidates:
+        rows = [self._edited(codes, number, rng) for codes, number in zip(parents, edits, strict=True)]
+        return self._candidates(self._nearest(self.level.codes[rows], window, rng))
+
+    def _edited(self, codes: Codes, edits: int, rng: np.random.Generator) -> int:
+        row = self.level.find(codes)
+        assert row is not None, "parents are rows of the table"
+        for _ in range(edits):
+            edited = self.level.edited(row, rng)
+            row = row if edited is None else edited
+        return row
+
+    def crossed(self, mothers: Codes, fathers: Codes, window: Window, rng: np.random.Generator) -> Candidates:
+        children = np.where(rng.random(mothers.shape) < 0.5, mothers, fathers)
+        return self._candidates(self._nearest(children, window, rng))
+
+    def _nearest(self, codes: Codes, window: Window, rng: np.random.Generator) -> Rows:
+        """For each of the codes (n, questions) the row inside the window that differs least; ties by chance."""
+        inside = self.inside(window)
+        rows = np.array([-1 if (row := self.level.find(own)) is None else row for own in codes])
+        out = np.flatnonzero(~np.isin(rows, inside))
+        agree = self._one_hot(codes[out]) @ self._one_hot(self.level.codes[inside]).T
+        far = (self.level.codes[inside] >= 0).sum(axis=1) - agree + rng.random(agree.shape) / 2
+        rows[out] = inside[far.argmin(axis=1)]
+        return rows
+
+    def _one_hot(self, codes: Codes) -> NDArray[np.float32]:
+        parts = [codes[:, [place]] == np.arange(len(q.labels)) for place, q in enumerate(self.questions)]
+        return np.concatenate(parts, axis=1).astype(np.float32)
+
+    def _candidates(self, rows: Sequence[int] | Rows) -> Candidates:
+        rows = np.asarray(rows, np.int64)
+        return Candidates(self.level.codes[rows], {self.cost: self.costs[rows]})
+
+
+def _numbers(table: pa.Table, name: str) -> NDArray[np.float64]:
+    """(rows,) of a column; nan where it is empty."""
+    kind = table.schema.field(name).type
+    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
+        raise DataError(f"column {name}: numbers are needed, it holds {kind}")
+    return table[name].to_numpy().astype(float)
+
+
+def _told(answer: Any) -> Any:
+    """None for the nan by which pandas says that there is none."""
+    return None if answer != answer else answer
+
+
+def _question(name: str, column: Sequence[Any]) -> Choose:
+    labels = sorted({answer for answer in column if answer is not None})
+    return Choose(name, tuple(Option(label, Fixed(label)) for label in labels))
