@@ -33,6 +33,7 @@ _LEAST_NOISE = 1e-6
 _WIDE = 1.0  # standard deviation of the priors, in natural logs
 _NARROW = 0.6  # of all but noise and fidelity: few results make one too sure of them
 _BOUND = 10.0  # of these standard deviations
+_UNIT = 0.15  # of growth, in the search for the parameters: on its scale the loss bends most
 _STEPS = 80
 _ENOUGH = 1e-5  # share of the loss that a step must gain
 
@@ -143,7 +144,7 @@ class Pairs:
 
     def __init__(self, layout: Layout, first: Inputs, second: Inputs) -> None:
         self.layout, self.traits = layout, first.traits.shape[1]
-        self._cost = np.add.outer(first.traits[:, 0], second.traits[:, 0])
+        self._costs = first.traits[:, 0], second.traits[:, 0]
         self._starts = np.cumsum([0, *(size + 1 for size in layout.sizes)])  # one more: not asked
         self._shapes = self._one_hot(first.codes), self._one_hot(second.codes)
         self._apart = np.abs(np.subtract.outer(first.fidelity, second.fidelity))
@@ -174,7 +175,8 @@ class Pairs:
 
     def _grown(self, parameters: Parameters) -> Floats:
         """(first, second): the factor that the costs make."""
-        return np.exp(parameters.growth * self._cost)
+        first, second = (np.exp(parameters.growth * costs) for costs in self._costs)
+        return np.outer(first, second)
 
     def _smooth(self, parameters: Parameters, trends: Floats) -> Floats:
         """All but how similar two sets of answers are."""
@@ -211,14 +213,14 @@ class Pairs:
         inverse = lower + np.tril(lower, -1).T
         pull = (inverse - np.outer(solved, solved)) / 2  # d loss / d covariance
         inner = pull * grown
-        through, along = inner * similar, inner * trends
+        through = inner * similar
         gradient = [
             through.sum(),
             noise * np.trace(pull),
             -np.exp(parameters.fidelity) * (through * self._apart).sum(),
-            (pull * covariance * self._cost).sum(),
-            *along.sum(axis=(1, 2)),
-            *((along * self._squares).sum(axis=(1, 2)) / np.exp(2 * parameters.lengths)),
+            2 * (pull * covariance).sum(axis=0) @ self._costs[0],
+            *np.tensordot(trends, inner),
+            *np.tensordot(trends * self._squares, inner) / np.exp(2 * parameters.lengths),
             *(-np.exp(parameters.weights) * (through.sum() - self._agreement(through))),
             *(np.exp(parameters.effects) * self._agreement(inner)),
         ]
@@ -237,14 +239,21 @@ def learned(layout: Layout, inputs: Inputs, outputs: Floats, vague: Floats | flo
         LinAlgError: a covariance that cannot be factored.
     """
     traits = inputs.traits.shape[1]
-    prior, doubt = Parameters.prior(layout, traits), Parameters.doubt(layout, traits)
+    prior, doubt = Parameters.prior(layout, traits).flat(), Parameters.doubt(layout, traits)
+    pairs, unit = Pairs(layout, inputs, inputs), np.ones_like(prior)
+    unit[Parameters._fields.index("growth")] = _UNIT
+
+    def loss(steps: Floats) -> tuple[float, Floats]:
+        found, gradient = pairs.loss(prior + unit * steps, outputs, vague)
+        return found, gradient * unit
+
+    furthest = _BOUND * doubt / unit
     found = minimize(
-        Pairs(layout, inputs, inputs).loss,
-        prior.flat(),
-        (outputs, vague),
+        loss,
+        np.zeros_like(prior),
         jac=True,
         method="L-BFGS-B",
-        bounds=np.stack([prior.flat() - _BOUND * doubt, prior.flat() + _BOUND * doubt], axis=1),
+        bounds=np.stack([-furthest, furthest], axis=1),
         options={"maxiter": _STEPS, "ftol": _ENOUGH},
     )
-    return Parameters.of(found.x, len(prior.heights))
+    return Parameters.of(prior + unit * found.x, traits + len(layout.places))
