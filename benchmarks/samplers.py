@@ -26,7 +26,6 @@ import heapq
 import json
 import sys
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -56,9 +55,8 @@ class PlainTpe:
 
     def __init__(self, table: Table, window: Window, objectives: Mapping[str, str], seed: int) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         self.table, self.cap, self.objectives = table, window.get(table.cost, (0.0, np.inf))[1], objectives
-        sampler = optuna.samplers.TPESampler(seed=seed, constraints_func=lambda trial: trial.user_attrs["above"])
+        sampler = optuna.samplers.TPESampler(seed=seed)
         self.study = optuna.create_study(directions=list(objectives.values()), sampler=sampler)
         self.open: dict[int, optuna.Trial] = {}
 
@@ -71,7 +69,7 @@ class PlainTpe:
         asked = self.open.pop(record.trial, None)
         if asked is None:  # drawn in its place
             return
-        asked.set_user_attr("above", (record.values[self.table.cost] - self.cap,))
+        asked.set_constraint(self.table.cost, record.values[self.table.cost] - self.cap)
         if record.status == "diverged":
             self.study.tell(asked, state=optuna.trial.TrialState.FAIL)
         else:
