@@ -18,10 +18,10 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
+from synthetic import finished
 
 from mlpnas.pareto import hypervolume
 from mlpnas.plugins import find, names
-from mlpnas.record import Record
 from mlpnas.space.space import SearchSpace, Window
 from mlpnas.space.tree import Answers, Choose
 
@@ -62,11 +62,11 @@ def search(space: SearchSpace, window: Window, task: str, name: str, evals: int,
     sampler, truth = find("samplers", name)(space, window, TASKS[task], seed), RandomFunction(space, seed)
     rng, points = np.random.default_rng([seed, 8]), []
     for trial in range(evals):
-        draw = sampler.ask(trial).draw
-        value = truth(draw.answers, draw.costs["macs"])
-        values = {**draw.costs, "top1": value + rng.normal(0, NOISE)}
-        sampler.tell(Record(trial, draw.spec.key, "", draw.answers, "done", values=values, epochs=1))
-        points.append((value, draw.costs["macs"]))
+        proposal = sampler.ask(trial)
+        macs = proposal.draw.costs["macs"]
+        value = truth(proposal.draw.answers, macs)
+        sampler.tell(finished(trial, proposal, value + rng.normal(0, NOISE)))
+        points.append((value, macs))
     return np.array(points)
 
 
@@ -74,6 +74,14 @@ def reached(task: str, points: NDArray[np.float64], most: float) -> float:
     if task == "best":
         return float(points[:, 0].max())
     return hypervolume(points, ("maximize", "minimize"), (LOWEST, most))
+
+
+def measured(
+    space: SearchSpace, window: Window, task: str, name: str, counts: tuple[int, int], seeds: int
+) -> NDArray[np.float64]:
+    """(seeds, counts) reached after so many evaluations."""
+    found = [search(space, window, task, name, counts[-1], seed) for seed in range(seeds)]
+    return np.array([[reached(task, points[:count], window["macs"][1]) for count in counts] for points in found])
 
 
 def main() -> None:
@@ -88,24 +96,16 @@ def main() -> None:
     window, counts = space.window(options.budget), (options.evals // 2, options.evals)
     print(f"{'task':8}{'sampler':14}" + "".join(f"{'@' + str(count):>18}" for count in counts))
     for task in TASKS:
-        base = [
-            _measured(space, window, task, "random", options.evals, seed, counts[1:]) for seed in range(options.seeds)
-        ]
+        drawn = measured(space, window, task, "random", counts, options.seeds)
+        base = drawn[:, [-1]]
         for name in options.samplers.split(","):
-            own = [_measured(space, window, task, name, options.evals, seed, counts) for seed in range(options.seeds)]
-            gain = np.array(own) - base if task == "best" else np.array(own) / base
+            own = drawn if name == "random" else measured(space, window, task, name, counts, options.seeds)
+            gain = own - base if task == "best" else own / base
             errors = gain.std(axis=0, ddof=1) / np.sqrt(options.seeds)
             shown = "".join(
                 f"{mean:10.2f} +-{error:5.2f}" for mean, error in zip(gain.mean(axis=0), errors, strict=True)
             )
             print(f"{task:8}{name:14}{shown}", flush=True)
-
-
-def _measured(
-    space: SearchSpace, window: Window, task: str, name: str, evals: int, seed: int, counts: tuple[int, ...]
-) -> list[float]:
-    points, most = search(space, window, task, name, evals, seed), window["macs"][1]
-    return [reached(task, points[:count], most) for count in counts]
 
 
 if __name__ == "__main__":

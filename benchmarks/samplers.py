@@ -36,14 +36,15 @@ from typing import Any
 import numpy as np
 import optuna
 from pyarrow import ArrowException
-from table import Rows, Table, TableDraw, Window
+from table import Rows, Table, TableDraw
 
-from mlpnas.errors import DataError, MlpnasError
+from mlpnas.errors import MlpnasError
 from mlpnas.pareto import hypervolume
 from mlpnas.plugins import find
 from mlpnas.record import Record
 from mlpnas.samplers import Proposal, Sampler
 from mlpnas.samplers._halving import Halving
+from mlpnas.space.space import Window
 
 CONTROL = "optuna_tpe_constraints"
 EPOCHS = (12, 200)  # of the low fidelity and of the whole training
@@ -78,13 +79,20 @@ class PlainTpe:
 
 @dataclass
 class Replay:
-    """One search. `found`: the rows that were evaluated, in the order of their ends; `asking`: seconds of each ask."""
+    """One search.
+
+    Attributes:
+        found: the rows that were evaluated, in the order of their ends.
+        asking: seconds of each ask.
+        draws: what each trial is.
+    """
 
     table: Table
     window: Window
     seed: int
     found: list[int] = field(default_factory=list)
     asking: list[float] = field(default_factory=list)
+    draws: dict[int, TableDraw] = field(default_factory=dict)
 
     def search(self, name: str, evals: int, workers: int) -> None:
         table, rng = self.table, np.random.default_rng([self.seed, evals])
@@ -93,31 +101,28 @@ class Replay:
         rungs = EPOCHS if table.low is not None else EPOCHS[-1:]
         halving = Halving(rungs, by_cost=not self.window)
         running: list[tuple[float, int, int]] = []
-        draws: dict[int, TableDraw] = {}
-        now, left, proposals = 0.0, evals * rungs[-1], self._new(sampler, rng)
+        now, left, proposals = 0.0, evals * rungs[-1], self._new(sampler, rungs[0], rng)
         while True:
             while len(running) < workers and left > 0:
-                started = halving.promoted()
-                if started is None and (proposal := next(proposals, None)):
-                    trial, draws[trial] = proposal
-                    started = trial, rungs[0]
-                if started is None and (started := halving.foremost()) is None:
+                following = halving.promoted() or next(proposals, None) or halving.foremost()
+                if following is None:
                     break
-                trial, epochs = started
+                trial, epochs = following
                 left -= epochs
-                duration = epochs * draws[trial].costs[table.cost] * rng.uniform(0.5, 1.5)
+                duration = epochs * self.draws[trial].costs[table.cost] * rng.uniform(0.5, 1.5)
                 heapq.heappush(running, (now + duration, trial, epochs))
             if not running:
                 return
             now, trial, epochs = heapq.heappop(running)
-            record = self._record(trial, draws[trial], epochs=epochs)
-            halving.report(trial, epochs, draws[trial].costs[table.cost], record.values.get(table.value, -np.inf))
+            draw = self.draws[trial]
+            record = self._record(trial, draw, epochs=epochs)
+            halving.report(trial, epochs, draw.costs[table.cost], record.values.get(table.value, -np.inf))
             sampler.tell(record)
             if epochs == rungs[-1]:
-                self.found.append(draws[trial].row)
+                self.found.append(draw.row)
 
-    def _new(self, sampler: Sampler, rng: np.random.Generator) -> Iterator[tuple[int, TableDraw]]:
-        """Proposals of rows that were not proposed before; a repeat is told at once."""
+    def _new(self, sampler: Sampler, epochs: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
+        """Trials of rows that were not proposed before, and the epochs they begin with; a repeat is told at once."""
         started: set[int] = set()
         repeats = 0
         for trial in count():
@@ -135,41 +140,41 @@ class Replay:
                 sampler.tell(self._record(trial, draw, "duplicate"))
             else:
                 started.add(draw.row)
-                yield trial, draw
+                self.draws[trial] = draw
+                yield trial, epochs
 
     def _record(self, trial: int, draw: TableDraw, origin: str = "sampled", epochs: int = EPOCHS[-1]) -> Record:
         is_whole = epochs == EPOCHS[-1]
         value = float((self.table.values if is_whole else self.table.low)[draw.row])
         if np.isnan(value):
-            return Record(trial, str(draw.row), "", draw.answers, "diverged", origin, dict(draw.costs), epochs)
-        values, status = {self.table.value: value, **draw.costs}, "done" if is_whole else "stopped"
-        return Record(trial, str(draw.row), "", draw.answers, status, origin, values, epochs)
+            status, values = "diverged", {}
+        else:
+            status, values = "done" if is_whole else "stopped", {self.table.value: value}
+        return Record(trial, str(draw.row), "", draw.answers, status, origin, {**values, **draw.costs}, epochs)
 
     def regret(self) -> float:
         """The worst value of the table counts while nothing within the cap was found."""
-        values, (found, within) = self.table.values, self._valued()
+        values, (found, within) = self.table.values, self._judged()
         return float(values[within].max() - (values[found].max() if len(found) else np.nanmin(values)))
 
     def hypervolume(self) -> float:
         """1 where nothing in the table lies above the corner."""
-        table, (found, within) = self.table, self._valued()
+        table, (found, within) = self.table, self._judged()
         corner = (np.nanquantile(table.values, 0.1), table.costs[within].max())
         points = np.stack([table.values, table.costs], axis=1)
         reached, whole = (hypervolume(points[rows], ("maximize", "minimize"), corner) for rows in (found, within))
         return reached / whole if whole else 1.0
 
-    def _valued(self) -> tuple[Rows, Rows]:
+    def _judged(self) -> tuple[Rows, Rows]:
         """What was found within the cap, and all that is there; rows whose training failed are not."""
-        inside = self.table.inside(self.window)
-        within = inside[np.isfinite(self.table.values[inside])]
-        if not len(within):
-            raise DataError(f"the table has no {self.table.value} where {self.table.cost} is within the cap")
+        within = self.table.valued(self.window)
         return np.intersect1d(self.found, within), within
 
 
 def measure(table: Table, options: argparse.Namespace) -> dict[str, Any]:
     cap = None if options.cap_quantile is None else float(np.quantile(table.costs, options.cap_quantile))
     window = {} if cap is None else {table.cost: (0.0, cap)}
+    table.valued(window)  # what cannot be judged is not searched
     replays = [Replay(table, window, seed) for seed in range(options.seeds)]
     for replay in replays:
         replay.search(options.sampler, options.evals, options.workers)

@@ -25,6 +25,11 @@ class Synthetic:
         score = sum(self.worth[path][label] for path, label in draw.answers.items())
         size = 0.05 * np.log(draw.costs["macs"] / self.highest)
         top1 = float(np.clip(0.75 + score + size + self.rng.normal(0, self.noise), 0, 1))
-        values = {**draw.costs, "top1": top1}
-        state = dict(proposal.state)
-        return Record(trial, draw.spec.key, "", draw.answers, "done", values=values, epochs=1, sampler_state=state)
+        return finished(trial, proposal, top1)
+
+
+def finished(trial: int, proposal: Proposal, top1: float) -> Record:
+    """What a sampler is told of a trial that reached `top1`."""
+    draw, state = proposal.draw, dict(proposal.state)
+    values = {**draw.costs, "top1": top1}
+    return Record(trial, draw.spec.key, "", draw.answers, "done", values=values, epochs=1, sampler_state=state)

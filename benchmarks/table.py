@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from mlpnas.errors import BudgetError, DataError
 from mlpnas.space.codes import Candidates, Codes, Level, decode, encode
+from mlpnas.space.space import Window
 from mlpnas.space.tree import Answers, Choose, Fixed, Option, Pick
 
-Window = Mapping[str, tuple[float, float]]
 Rows = NDArray[np.int64]
 
 
@@ -66,6 +66,14 @@ class Table:
         if not len(self._inside[bounds]):
             raise BudgetError(f"no row of the table has {self.cost} from {bounds[0]:g} to {bounds[1]:g}")
         return self._inside[bounds]
+
+    def valued(self, window: Window) -> Rows:
+        """Those inside whose training did not fail."""
+        inside = self.inside(window)
+        found = inside[np.isfinite(self.values[inside])]
+        if not len(found):
+            raise DataError(f"the table has no {self.value} where {self.cost} is within the cap")
+        return found
 
     def at(self, row: int) -> TableDraw:
         codes = self.level.codes[row]

@@ -1,7 +1,6 @@
 """What several of these tests need."""
 
-import sys
-from collections.abc import Iterator
+import importlib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -46,15 +45,11 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
 
 
 @pytest.fixture(scope="session")
-def replays() -> Iterator[ModuleType]:
+def replays() -> ModuleType:
     """benchmarks/samplers.py"""
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:  # its folder is in the path for as long as it is imported
         patch.syspath_prepend(ROOT / "benchmarks")
-        import samplers  # type: ignore[import-not-found]
-
-        yield samplers
-    for name in ("samplers", "table"):
-        sys.modules.pop(name)
+        return importlib.import_module("samplers")
 
 
 @pytest.fixture(scope="session")

@@ -86,6 +86,16 @@ def test_a_table_where_all_are_alike(replay: Replay, tmp_path: Path, change: dic
     assert found["hypervolume"] == [1.0, 1.0]
 
 
+def test_a_table_where_every_training_failed_is_not_searched(
+    replays: ModuleType, replay: Replay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr(replays.Replay, "search", lambda *_: pytest.fail("searched"))
+    with pytest.raises(SystemExit) as left:
+        replay(_written(tmp_path, [{**row, "top1": float("nan")} for row in FEW]), "random")
+    assert left.value.code == 2
+    assert "the table has no top1 where macs is within the cap" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
