@@ -127,7 +127,7 @@ class Search:
         self.wait(f"{count} more trials", lambda: self.count("trial") >= before + count)
 
     def wait_for_repairs(self) -> None:
-        """Until every trial that lost its worker has ended, for one that loses two is a failure by rights."""
+        """Until every trial that lost its worker has ended, for one that loses three is a failure by rights."""
 
         def are_done() -> bool:
             last = {event["trial"]: number for number, event in enumerate(self.events) if event["event"] == "trial"}

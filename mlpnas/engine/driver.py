@@ -27,6 +27,7 @@ from mlpnas.samplers import Proposal
 from mlpnas.space.space import SearchSpace
 from mlpnas.space.tables import QUANTITIES
 
+DEATHS = 3  # of workers in one trial, after which it is held for their cause
 _LOOKS_FOR_ROOM = 3.0  # seconds between two, where the disk is full
 
 
@@ -34,7 +35,7 @@ class Backend(Protocol):
     """Runs jobs: takes the next one only when a worker is free, and hands each end back once.
 
     `ready` holds the workers' machines, so that one that cannot be had is known before anything is written. A job whose
-    worker dies is given to another one, once; then it is an Outcome("failed"), not an exception. A worker that is
+    worker dies is given to another one; after `DEATHS` it is an Outcome("failed"), not an exception. A worker that is
     `watch.overdue` is killed, if the backend can. On KeyboardInterrupt it lets go of its workers and raises it again.
     """
 

@@ -3,10 +3,11 @@
 The pool knows nothing of what its workers are; see `Workers`.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Protocol
 
-from mlpnas.engine.driver import Driver
+from mlpnas.engine.driver import DEATHS, Driver
 from mlpnas.errors import RunError
 from mlpnas.job import Job, Outcome, Waiting
 from mlpnas.record import EpochRow
@@ -41,7 +42,7 @@ class Pool:
         self._idle: list[Hashable] = []
         self._jobs: dict[Hashable, Job] = {}
         self._again: list[Job] = []
-        self._lost: set[int] = set()
+        self._deaths: Counter[int] = Counter()
         self._hung: dict[int, str] = {}
         self._is_over = False
         self._false_starts = 0
@@ -88,7 +89,7 @@ class Pool:
         elif "outcome" in answer:
             self._idle.append(worker)
             job = self._jobs.pop(worker)
-            self._lost.discard(job.trial)  # it may come back, to be trained on
+            del self._deaths[job.trial]  # it may come back, to be trained on
             self.driver.finish(job.trial, Outcome(**answer["outcome"]))
         else:
             self._tell(self._jobs[worker].trial, answer)
@@ -103,7 +104,7 @@ class Pool:
             self.driver.wait(trial, Waiting(**answer["waiting"]))
 
     def _replace(self, worker: Hashable, reason: str) -> None:
-        """Another worker takes up the job; of one that hung, or was lost before, the end is a failure."""
+        """Another worker takes up the job; of one that hung, or cost too many, the end is a failure."""
         job = self._jobs.pop(worker, None)
         self._false_starts += job is None
         if self._false_starts >= _FALSE_STARTS * self.count:
@@ -111,11 +112,11 @@ class Pool:
         self.workers.hire()
         if job is None:
             return
-        if job.trial in self._hung or job.trial in self._lost:
-            error = self._hung.get(job.trial) or f"{reason}; twice"
+        self._deaths[job.trial] += 1
+        if job.trial in self._hung or self._deaths[job.trial] == DEATHS:
+            error = self._hung.get(job.trial) or f"{reason}; {DEATHS} times"
             self.driver.finish(job.trial, Outcome("failed", error=error))
         else:
-            self._lost.add(job.trial)
             self._again.append(job)
             self.driver.requeue(job.trial, reason)
 

@@ -19,7 +19,7 @@ from ray.tune.error import TuneError
 from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 
-from mlpnas.engine.driver import Driver
+from mlpnas.engine.driver import DEATHS, Driver
 from mlpnas.engine.evaluation import Evaluation
 from mlpnas.errors import RunError
 from mlpnas.job import Job, Outcome, Waiting
@@ -129,7 +129,7 @@ class Telling(_Unpickled, tune.Callback):
         self._finish(trial, Outcome(**trial.last_result["outcome"]))
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Trial, **info: Any) -> None:
-        error = self._killed.get(_number(trial)) or f"{_reason(trial)}; twice"
+        error = self._killed.get(_number(trial)) or f"{_reason(trial)}; {DEATHS} times"
         self._finish(trial, Outcome("failed", error=error))
 
     def _finish(self, trial: Trial, outcome: Outcome) -> None:
@@ -173,7 +173,7 @@ def train(driver: Driver, workers: int) -> None:
                 storage_path=scratch,
                 callbacks=[telling],
                 verbose=0,
-                failure_config=tune.FailureConfig(max_failures=1),  # a worker may die of something else
+                failure_config=tune.FailureConfig(max_failures=DEATHS - 1),  # a worker may die of something else
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             ),
         )

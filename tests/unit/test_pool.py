@@ -82,9 +82,9 @@ def test_a_trial_whose_worker_dies_begins_again_on_another(tmp_path: Path) -> No
     assert {"event": "note", "text": "trial 1 begins again: it was killed"} in events
 
 
-def test_a_trial_that_loses_two_workers_has_failed(tmp_path: Path) -> None:
-    run, _ = _search(tmp_path, Scripted({1: [DEATH, DEATH]}))
-    assert [(r.trial, r.error) for r in run.records if r.status == "failed"] == [(1, "it was killed; twice")]
+def test_a_trial_that_loses_three_workers_has_failed(tmp_path: Path) -> None:
+    run, _ = _search(tmp_path, Scripted({0: [DEATH, DEATH], 1: [DEATH, DEATH, DEATH]}))
+    assert [(r.trial, r.error) for r in run.records if r.status == "failed"] == [(1, "it was killed; 3 times")]
     assert sum(record.is_done and record.origin != "duplicate" for record in run.records) == 3
 
 
