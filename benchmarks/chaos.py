@@ -1,6 +1,6 @@
 """What a search loses when its processes are killed, its disk fills up and its workers hang: nothing.
 
-    python benchmarks/chaos.py --what driver [--times 30] [--backend ray] [--trials 60] [--seconds 0.5]
+    python benchmarks/chaos.py --what driver [--times 30] [--backend pool] [--trials 60] [--seconds 0.5]
 
     driver   SIGKILL at a random moment, then --resume
     worker   SIGKILL of a Ray worker at a random moment
@@ -28,7 +28,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from chaos_search import Search, finished, processes
+from chaos_search import BACKENDS, Search, finished, processes
 
 from mlpnas.record import STATUSES
 from mlpnas.run import Run
@@ -90,13 +90,14 @@ def hang(search: Search, chance: random.Random) -> None:
     search.wait("end of what hangs", lambda: killed() > before)
 
 
+WORKERS = ("ray::Evaluation", "ray::Candidate")  # the pool's and Tune's
 DISTURB = {"driver": kill_driver, "worker": kill_worker, "disk": fill_disk, "memory": eat_memory, "hang": hang}
 
 
 def workers(search: Search) -> list[int]:
     """Ray's workers; those of a cluster were started by this script, not by the search."""
     session = os.getsid(0) if search.address else search.process.pid
-    return [number for number, name, its, _ in processes() if name.startswith("ray::Evaluation") and its == session]
+    return [number for number, name, its, _ in processes() if name.startswith(WORKERS) and its == session]
 
 
 def left_over(search: Search) -> list[str]:
@@ -200,7 +201,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=5)
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--seconds", type=float, default=0.5)
-    parser.add_argument("--backend", choices=("ray", "local"), default="ray")
+    parser.add_argument("--backend", choices=BACKENDS, default="pool", help="of Ray: its pool or Tune")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     start = time.monotonic()

@@ -16,8 +16,17 @@ import fate
 
 from mlpnas.run import Run
 
+BACKENDS = {"pool": "ray", "tune": "ray", "local": "local"}  # who runs the trials
 TRIAL_TIME = 3.0
 PATIENCE = 300.0  # for anything that must come
+# these trials are short and train nothing, so that the pool would run them
+TUNE = """\
+from mlpnas.cli import main
+from mlpnas.engine import prepare
+
+prepare._scheduler = lambda *asked: ("tune", [])
+main()
+"""
 SPACE = """\
 version: 1
 name: chaos
@@ -57,11 +66,11 @@ class Search:
         }
 
     def asked(self, backend: str) -> list[str]:
-        workers = ["--workers", "2"] if backend == "ray" else []
-        address = ["--address", self.address] if self.address and backend == "ray" else []
+        workers = [] if backend == "local" else ["--workers", "2"]
+        address = ["--address", self.address] if self.address and backend != "local" else []
         plain = {"--space": "space.yaml", "--data": "digits", "--recipe": "recipe.json", "--sampler": "random"}
-        plain |= {"--objectives": "fate,macs", "--fill": "0", "--trials": str(self.trials), "--backend": backend}
-        plain |= {"--trial-time": f"{TRIAL_TIME:g}s"}
+        plain |= {"--objectives": "fate,macs", "--fill": "0", "--trials": str(self.trials)}
+        plain |= {"--trial-time": f"{TRIAL_TIME:g}s", "--backend": BACKENDS[backend]}
         return [*(word for pair in plain.items() for word in pair), *workers, *address]
 
     def undisturbed(self) -> set[str]:
@@ -74,7 +83,8 @@ class Search:
     def start(self) -> None:
         """Begin, or go on."""
         asked = ["--resume"] if (self.run / "run.json").exists() else self.asked(self.backend)
-        command = [sys.executable, "-u", "-m", "mlpnas", "search", *asked, "--run", str(self.run), "--json"]
+        program = ["-c", TUNE] if self.backend == "tune" else ["-m", "mlpnas"]
+        command = [sys.executable, "-u", *program, "search", *asked, "--run", str(self.run), "--json"]
         with (self.folder / "errors.txt").open("a") as errors:
             self.process = subprocess.Popen(
                 command,

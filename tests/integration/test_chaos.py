@@ -55,9 +55,10 @@ def test_a_driver_that_is_killed_and_a_disk_that_is_full(chaos: Any, tmp_path: P
 
 
 @pytest.mark.ray
-def test_workers_that_are_killed_or_hang(chaos: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", ["pool", "tune"])
+def test_workers_that_are_killed_or_hang(chaos: Any, tmp_path: Path, backend: str) -> None:
     what = ["worker", "memory", "hang"] if _may_make_control_groups() else ["worker", "hang"]
-    found = chaos.chaos(what, 1, tmp_path, trials=60, seconds=0.4, backend="ray")
+    found = chaos.chaos(what, 1, tmp_path, trials=60, seconds=0.4, backend=backend)
     assert found["faults"] == {}
     assert found["begun again"] >= len(what) - 1
     assert ["hung" in error for error in found["failed"]] == [True]
