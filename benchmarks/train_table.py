@@ -1,0 +1,123 @@
+"""Trains every architecture of a small space, for replays (samplers.py) of a table of this project's own networks.
+
+    python benchmarks/train_table.py [--space benchmarks/vision_mlp_table.yaml] [--data mnist5k] [--processes 2]
+                                     --out TABLE.parquet
+
+A row is an architecture: a column for every question (empty where it is not asked), `top1` in per cent on the
+validation images after the last epoch, `top1_first` after the first, macs and params. Rows that the file holds already
+are not trained again, so that a run which was cut off goes on.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
+from itertools import product
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from mlpnas import datasets
+from mlpnas.costs import Cost, cost
+from mlpnas.datasets import Dataset
+from mlpnas.errors import DataError, MlpnasError, ShapeError
+from mlpnas.files import replacing
+from mlpnas.nets.network import build
+from mlpnas.space.space import SearchSpace
+from mlpnas.space.tree import Answers, outcomes
+from mlpnas.spec import ArchSpec
+from mlpnas.training.loop import Diverged, Training
+from mlpnas.training.recipe import Recipe
+
+RECIPE = Recipe(epochs=3, batch_size=64, learning_rate=7e-3)
+SPACE = Path(__file__).with_name("vision_mlp_table.yaml")
+KEPT_EVERY = 100  # rows
+
+Row = dict[str, Any]
+
+
+class Built(NamedTuple):
+    answers: Answers
+    spec: ArchSpec
+    cost: Cost
+
+
+def every(space: SearchSpace) -> Iterator[Built]:
+    """All that can be built."""
+    for levels in product(*(list(outcomes(level)) for level in (space.network, *space.stages))):
+        answers = {path: label for part, _ in levels for path, label in part.items()}
+        try:
+            spec = space.spec(answers)
+            yield Built(answers, spec, cost(spec))
+        except ShapeError:
+            continue  # these answers do not fit together
+
+
+def trained(source: str, built: Built) -> Row:
+    """One training from scratch; values are empty where it diverged."""
+    data = _data(source)
+    proxy = RECIPE.network(built.spec, data)
+    torch.manual_seed(0)
+    training = Training(build(proxy), data, RECIPE, size=proxy.image)
+    try:
+        curve = [100 * row.top1 for row in training.run()]
+    except Diverged:
+        curve = [None]
+    return {
+        **built.answers,
+        "top1": curve[-1],
+        "top1_first": curve[0],
+        "macs": built.cost.macs,
+        "params": built.cost.params,
+    }
+
+
+@cache
+def _data(source: str) -> Dataset:
+    torch.set_num_threads(1)  # once in every process
+    return datasets.load(datasets.resolve(source))
+
+
+def train(space: SearchSpace, source: str, out: Path, processes: int) -> None:
+    paths = [question.path for question in space.questions]
+    columns = [*paths, "top1", "top1_first", "macs", "params"]
+    if out.exists() and pq.read_schema(out).names != columns:
+        raise DataError(f"{out}: holds another table; name a new file")
+    rows = pq.read_table(out).to_pylist() if out.exists() else []
+    known = {tuple(row[path] for path in paths) for row in rows}
+    left = [built for built in every(space) if tuple(built.answers.get(path) for path in paths) not in known]
+    order = np.random.default_rng(0).permutation(len(left))  # so that what is left takes as long as what is done
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        for row in pool.map(partial(trained, source), [left[number] for number in order]):
+            rows.append(row)
+            if len(rows) % KEPT_EVERY == 0 or len(rows) == len(known) + len(left):
+                keep(rows, columns, out)
+                print(f"{len(rows)} of {len(known) + len(left)}", flush=True)
+
+
+def keep(rows: Sequence[Row], columns: Sequence[str], path: Path) -> None:
+    with replacing(path) as part:
+        table = pa.table({name: [row.get(name) for row in rows] for name in columns})
+        pq.write_table(table, part, compression="zstd")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--space", default=SPACE)
+    parser.add_argument("--data", default="mnist5k")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    try:
+        train(SearchSpace.load(options.space), options.data, options.out, options.processes)
+    except (MlpnasError, OSError, pa.ArrowException) as error:
+        parser.exit(2, f"error: {error}\n")
+
+
+if __name__ == "__main__":
+    main()
