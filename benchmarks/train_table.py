@@ -17,7 +17,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
@@ -36,6 +35,7 @@ from mlpnas.training.recipe import Recipe
 
 RECIPE = Recipe(epochs=3, batch_size=64, learning_rate=7e-3)
 SPACE = Path(__file__).with_name("vision_mlp_table.yaml")
+MEASURED = ("top1", "top1_first", "macs", "params")
 KEPT_EVERY = 100  # rows
 
 Row = dict[str, Any]
@@ -68,13 +68,8 @@ def trained(source: str, built: Built) -> Row:
         curve = [100 * row.top1 for row in training.run()]
     except Diverged:
         curve = [None]
-    return {
-        **built.answers,
-        "top1": curve[-1],
-        "top1_first": curve[0],
-        "macs": built.cost.macs,
-        "params": built.cost.params,
-    }
+    found = curve[-1], curve[0], built.cost.macs, built.cost.params
+    return {**built.answers, **dict(zip(MEASURED, found, strict=True))}
 
 
 @cache
@@ -85,25 +80,29 @@ def _data(source: str) -> Dataset:
 
 def train(space: SearchSpace, source: str, out: Path, processes: int) -> None:
     paths = [question.path for question in space.questions]
-    columns = [*paths, "top1", "top1_first", "macs", "params"]
-    if out.exists() and pq.read_schema(out).names != columns:
-        raise DataError(f"{out}: holds another table; name a new file")
-    rows = pq.read_table(out).to_pylist() if out.exists() else []
+    rows = kept(paths, out) if out.exists() else []
     known = {tuple(row[path] for path in paths) for row in rows}
     left = [built for built in every(space) if tuple(built.answers.get(path) for path in paths) not in known]
-    order = np.random.default_rng(0).permutation(len(left))  # so that what is left takes as long as what is done
+    total = len(rows) + len(left)
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        for row in pool.map(partial(trained, source), [left[number] for number in order]):
+        for row in pool.map(partial(trained, source), left):
             rows.append(row)
-            if len(rows) % KEPT_EVERY == 0 or len(rows) == len(known) + len(left):
-                keep(rows, columns, out)
-                print(f"{len(rows)} of {len(known) + len(left)}", flush=True)
+            if len(rows) % KEPT_EVERY == 0 or len(rows) == total:
+                keep(rows, paths, out)
+                print(f"{len(rows)} of {total}", flush=True)
 
 
-def keep(rows: Sequence[Row], columns: Sequence[str], path: Path) -> None:
-    with replacing(path) as part:
-        table = pa.table({name: [row.get(name) for row in rows] for name in columns})
-        pq.write_table(table, part, compression="zstd")
+def kept(paths: Sequence[str], out: Path) -> list[Row]:
+    if pq.read_schema(out).names != [*paths, *MEASURED]:
+        raise DataError(f"{out}: holds another table; name a new file")
+    return pq.read_table(out).to_pylist()
+
+
+def keep(rows: Sequence[Row], paths: Sequence[str], out: Path) -> None:
+    """In the order of the answers, for replays draw by the number of the row."""
+    table = pa.table({name: [row.get(name) for row in rows] for name in [*paths, *MEASURED]})
+    with replacing(out) as part:
+        pq.write_table(table.sort_by([(path, "ascending") for path in paths]), part, compression="zstd")
 
 
 def main() -> None:

@@ -44,12 +44,21 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     return place
 
 
+def _benchmark(name: str) -> ModuleType:
+    with pytest.MonkeyPatch.context() as patch:  # its folder is in the path for as long as it is imported
+        patch.syspath_prepend(ROOT / "benchmarks")
+        return importlib.import_module(name)
+
+
 @pytest.fixture(scope="session")
 def replays() -> ModuleType:
     """benchmarks/samplers.py"""
-    with pytest.MonkeyPatch.context() as patch:  # its folder is in the path for as long as it is imported
-        patch.syspath_prepend(ROOT / "benchmarks")
-        return importlib.import_module("samplers")
+    return _benchmark("samplers")
+
+
+@pytest.fixture(scope="session")
+def train_table() -> ModuleType:
+    return _benchmark("train_table")
 
 
 @pytest.fixture(scope="session")
