@@ -15,7 +15,6 @@ Rows = NDArray[np.int64]
 _MODELLED = 400  # points: the work grows with the cube
 _LEARNED = 200  # of these are enough for the parameters, which take some twenty such fits
 _FEW = 0.1  # share of the results that lies below what counts as low
-_FAR_BEHIND = 0.75  # quantile of what is too far behind the best to be told apart
 _VAGUE = 0.5  # variance of what is that far behind
 _NEAR = 0.75  # share of them taken nearest to the front
 _PATIENCE = 10  # the parameters are learned anew after every tenth more results
@@ -36,6 +35,7 @@ class Model:
     Args:
         cost: the quantity whose logarithm is an input.
         scale_from: how many of the first results say what is bad; None: cost is no objective.
+        far: results beyond this quantile of how far one lies behind the best are not told apart; 1: all are.
         scores: names of values that are inputs too.
 
     Attributes:
@@ -44,10 +44,16 @@ class Model:
     """
 
     def __init__(
-        self, archive: Archive, objective: str, cost: str, scale_from: int | None, scores: Sequence[str] = ()
+        self,
+        archive: Archive,
+        objective: str,
+        cost: str,
+        scale_from: int | None,
+        far: float,
+        scores: Sequence[str] = (),
     ) -> None:
         self.archive, self.objective, self.cost = archive, objective, cost
-        self.scale_from, self.scores = scale_from, scores
+        self.scale_from, self.far, self.scores = scale_from, far, scores
         self.layout = Layout.of(archive.domain.questions)
         self._learned: tuple[int, Parameters] | None = None
 
@@ -103,8 +109,8 @@ class Model:
     def _observe(self, known: Rows) -> None:
         """Results in standard deviations, those of each fidelity around their own mean.
 
-        The far bad end is drawn in: how bad it is teaches nothing, and drowns what tells good from better. It is vague
-        then: an answer that was only seen in bad company may yet be a good one.
+        The far bad end is drawn in: how bad it is drowns what tells good from better. It is vague then: an answer that
+        was only seen in bad company may yet be a good one.
         """
         results = SIGN[self.archive.objectives[self.objective]] * self.archive.values(self.objective)[known]
         if not np.isfinite(results).any():
@@ -126,7 +132,7 @@ class Model:
         self._inputs = Inputs(self.archive.codes[known], self._scaled(traits), fidelity)
 
     def _drawn_in(self, results: Floats, costs: Floats) -> tuple[Floats, NDArray[np.bool_], float]:
-        """How far a result lies behind the best of its cost counts up to the upper quartile.
+        """How far a result lies behind the best of its cost counts up to the quantile `far`.
 
         Also returned: which results, failures not among them, lie further behind; the lowest decile.
 
@@ -142,7 +148,7 @@ class Model:
         stairs = Staircase.of(costs[finite], results[finite], first.min())
         best = stairs.at(costs) if self.scale_from else results[finite].max()
         behind = best - results
-        far = np.quantile(behind[finite], _FAR_BEHIND)
+        far = np.quantile(behind[finite], self.far)
         worst = np.quantile(first, _FEW, method="weibull")  # of ten, nearly the lowest: not biased where they are few
         return best - np.minimum(behind, far), finite & (behind > far), float(worst)
 

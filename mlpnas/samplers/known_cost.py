@@ -4,6 +4,10 @@ A Gaussian process over answers (_gp.py) predicts the uncertain objective. Of a 
 architectures, all inside the window, that one is proposed from which most is expected (_improvement.py): of the
 hypervolume where a cost is an objective too, else of the best value.
 
+How much bad results teach about good ones cannot be learned from a few of them, and a wrong guess keeps a search away
+from its best. So there are two views, one of which draws the results in further, and both vote: each divides one vote
+among the candidates in proportion to what it expects of them.
+
 Several uncertain objectives, or several costs, are weighed into one by shares that are drawn for every proposal
 (Knowles, ParEGO, IEEE TEC 10(1), 2006): each uncertain one has a process of its own, and a weighted sum of normal
 values is normal.
@@ -37,6 +41,9 @@ _EDITS = 3  # at most
 _LEADERS = 10  # that are edited, where there is no front
 _RUNNING = 100  # trials at most that enter before they end, the latest
 _SHORTLIST = 8  # candidates whose scores are measured
+_OF_A_FRONT, _OF_THE_BEST = (0.75, 1.0), (0.75, 0.5)  # quantiles of the distance to the best, one a view: see Model.far
+
+View = Sequence[Model]  # one for each uncertain objective
 
 
 class Scorer(Protocol):
@@ -51,14 +58,13 @@ class Scorer(Protocol):
 
 
 class _Wish(NamedTuple):
-    """How objectives are weighed for one proposal, and what is known by these weights.
+    """How objectives are weighed for one proposal, and what was paid by these weights.
 
-    shares: (uncertain objectives,); prices: (costs,); values, paid: (known records,)
+    shares: (uncertain objectives,); prices: (costs,); paid: (known records,)
     """
 
     shares: Floats
     prices: Floats
-    values: Floats
     paid: Floats
 
 
@@ -84,13 +90,22 @@ class KnownCost:
         limited = [name for name in domain.quantities if name in window]
         self.axis = [*self.costs, *limited, *domain.quantities][0]
         self.scale_from = self.starts if self.costs else None  # a front reaches down to what is bad at a higher cost
-        self.models = [self._model(name) for name in objectives if name not in domain.quantities]
+        self.uncertain = [name for name in objectives if name not in domain.quantities]
+        self.views = self._views({})
         self.scorer = scorer
-        self._scored: tuple[int, list[Model]] = 0, []
+        self._scored: tuple[int, list[View]] = 0, []
         self._drawn = lru_cache(maxsize=1)(self._draw_anew)
 
-    def _model(self, objective: str, scores: Sequence[str] = ()) -> Model:
-        return Model(self.archive, objective, self.axis, self.scale_from, scores)
+    def _views(self, scores: Mapping[str, Sequence[str]]) -> list[View]:
+        """
+        Args:
+            scores: of each uncertain objective, those that tell something of it.
+        """
+        told = [(name, scores.get(name, ())) for name in self.uncertain]
+        return [
+            [Model(self.archive, name, self.axis, self.scale_from, far, scores) for name, scores in told]
+            for far in (_OF_A_FRONT if self.costs else _OF_THE_BEST)
+        ]
 
     def ask(self, trial: int) -> Proposal:
         draw = self._chosen(trial, np.random.default_rng([self.seed, trial]))
@@ -104,7 +119,7 @@ class KnownCost:
         if self._is_beginning():
             return self.archive.unseen(rng)
         try:
-            if self.models:
+            if self.uncertain:
                 return self._best(trial, rng)
         except np.linalg.LinAlgError:
             pass  # too little is known, or it cannot be modelled
@@ -115,49 +130,53 @@ class KnownCost:
         return proposed < self.starts or (proposed < _MOST and self.archive.has_stopped)
 
     def _best(self, trial: int, rng: np.random.Generator) -> Draw:
-        """The candidate from which most is expected.
+        """The candidate with most votes.
 
         Raises:
             LinAlgError: a model cannot be learned.
         """
-        known = self.archive.known([model.objective for model in self.models], [self.axis, *self.costs])
+        known = self.archive.known(self.uncertain, [self.axis, *self.costs])
         running = self.archive.running(_RUNNING)
-        for model in self.models:
-            model.update(known, running)
-        shares, prices = rng.dirichlet(np.ones(len(self.models))), self._prices(rng)
-        values = shares @ [model.at_full_fidelity() for model in self.models]
+        _update(self.views, known, running)
+        shares, prices = rng.dirichlet(np.ones(len(self.uncertain))), self._prices(rng)
         paid = self._paid([self.archive.values(name)[known] for name in self.costs], prices)
-        wish = _Wish(shares, prices, values, paid)
+        wish, values = _Wish(shares, prices, paid), _weighed(shares, self.views[0])
         leaders = front(np.stack([values, -paid], axis=1)) if self.costs else np.argsort(-values)[:_LEADERS]
         candidates = self._candidates(self.archive.codes[known[leaders]], trial, rng)
         if not len(candidates.codes):
             return self.archive.unseen(rng)
-        gain = self._gain(self.models, wish, candidates)
-        if models := self._with_scores(known):
-            candidates = self._measured(candidates.take(np.argsort(-gain, kind="stable")[:_SHORTLIST]))
-            for model in models:
-                model.update(known, self._measured(running))
-            gain = self._gain(models, wish, candidates)
-        return self.archive.build(candidates.codes[gain.argmax()], rng)
+        votes = self._votes(self.views, wish, candidates)
+        if views := self._with_scores(known):
+            candidates = self._measured(candidates.take(np.argsort(-votes, kind="stable")[:_SHORTLIST]))
+            _update(views, known, self._measured(running))
+            votes = self._votes(views, wish, candidates)
+        return self.archive.build(candidates.codes[votes.argmax()], rng)
 
-    def _gain(self, models: Sequence[Model], wish: _Wish, candidates: Candidates) -> Floats:
+    def _votes(self, views: Sequence[View], wish: _Wish, candidates: Candidates) -> Floats:
+        """(n,) for each candidate; a view that expects nothing of any has none."""
+        gains = [self._gain(view, wish, candidates) for view in views]
+        return np.sum([gain / (gain.sum() or 1.0) for gain in gains], axis=0)
+
+    def _gain(self, view: View, wish: _Wish, candidates: Candidates) -> Floats:
         """(n,) what is expected of each candidate."""
-        beliefs = np.array([model.predict(candidates) for model in models])  # (models, 2, candidates)
+        beliefs = np.array([model.predict(candidates) for model in view])  # (models, 2, candidates)
         mean, deviation = wish.shares @ beliefs[:, 0], np.sqrt(wish.shares**2 @ beliefs[:, 1] ** 2)
+        values = _weighed(wish.shares, view)
         if not self.costs:
-            return expected_improvement(mean, deviation, wish.values.max())
-        stairs = Staircase.of(wish.paid, wish.values, float(wish.shares @ [model.worst for model in models]))
+            return expected_improvement(mean, deviation, values.max())
+        stairs = Staircase.of(wish.paid, values, float(wish.shares @ [model.worst for model in view]))
         own = self._paid([candidates.costs[name] for name in self.costs], wish.prices)
         return expected_hypervolume_improvement(mean, deviation, own, stairs, self._dearest(wish.prices))
 
-    def _with_scores(self, known: Rows) -> Sequence[Model]:
-        """The models with the scores that are worth it; none where no score is."""
+    def _with_scores(self, known: Rows) -> Sequence[View]:
+        """The views with the scores that are worth it; none where no score is."""
         count = settled(len(known))
         if self.scorer and self._scored[0] != count:
             names, first = self.scorer.names, known[:count]
-            worth = {model: [name for name in names if model.worth_asking(name, first)] for model in self.models}
-            models = [self._model(model.objective, scores) for model, scores in worth.items()]
-            self._scored = count, models if any(worth.values()) else []
+            worth = {
+                model.objective: [name for name in names if model.worth_asking(name, first)] for model in self.views[0]
+            }
+            self._scored = count, self._views(worth) if any(worth.values()) else []
         return self._scored[1]
 
     def _measured(self, candidates: Candidates) -> Candidates:
@@ -197,3 +216,18 @@ class KnownCost:
         new = np.sort(np.unique(codes, axis=0, return_index=True)[1])
         new = new[~self.archive.is_seen(codes[new])]
         return Candidates(codes, costs).take(new)
+
+
+def _update(views: Sequence[View], known: Rows, running: Candidates) -> None:
+    """
+    Raises:
+        LinAlgError: a model cannot be learned.
+    """
+    for view in views:
+        for model in view:
+            model.update(known, running)
+
+
+def _weighed(shares: Floats, view: View) -> Floats:
+    """(known records,) the values of the view's objectives, weighed into one."""
+    return shares @ [model.at_full_fidelity() for model in view]

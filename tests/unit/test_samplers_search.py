@@ -97,14 +97,38 @@ def test_known_cost_draws_more_where_trials_stop_early(table, status: str, draws
     assert modelled == list(range(draws, 25))
 
 
-def test_of_ten_draws_nearly_the_lowest_is_bad(table) -> None:  # type: ignore[no-untyped-def]
+def _rising(table) -> Archive:  # type: ignore[no-untyped-def]
+    """Ten results of rising cost, 0 to 9, all on the front."""
     archive = Archive(table, {}, {"top1": "maximize", "macs": "minimize"})
-    for trial, row in enumerate(np.argsort(table.costs, kind="stable")[::150]):  # of rising cost, and all on the front
+    for trial, row in enumerate(np.argsort(table.costs, kind="stable")[::150][:10]):
         draw = table.at(row)
         archive.tell(Record(trial, "", "", draw.answers, "done", values={"top1": float(trial), **draw.costs}))
-    model = Model(archive, "top1", "macs", scale_from=10)
+    return archive
+
+
+def test_of_ten_draws_nearly_the_lowest_is_bad(table) -> None:  # type: ignore[no-untyped-def]
+    archive = _rising(table)
+    model = Model(archive, "top1", "macs", scale_from=10, far=0.75)
     model.update(np.arange(10), archive.running(0))
     assert model.worst == pytest.approx((0.1 - 4.5) / np.arange(10).std())
+
+
+@pytest.mark.parametrize(("far", "apart"), [(1.0, 10), (0.75, 8), (0.5, 6)])
+def test_results_far_behind_the_best_are_not_told_apart(table, far: float, apart: int) -> None:  # type: ignore[no-untyped-def]
+    archive = _rising(table)
+    model = Model(archive, "top1", "macs", scale_from=None, far=far)
+    model.update(np.arange(10), archive.running(0))
+    assert len(np.unique(model.values)) == apart
+    assert model.values.argmax() == 9
+
+
+def test_a_candidate_that_one_view_believes_in_is_proposed(table, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    sampler = find("samplers", "known_cost")(table, {}, {"top1": "maximize"}, 0)
+    few, much, nothing = (np.array(gain) for gain in ([2e-6, 1e-6, 1e-6, 0], [90.0, 90.0, 90.0, 730.0], np.zeros(4)))
+    monkeypatch.setattr(sampler, "_gain", lambda view, wish, candidates: view)
+    votes = lambda *gains: sampler._votes(gains, None, None).tolist()  # noqa: E731
+    assert votes(few, much) == pytest.approx([0.59, 0.34, 0.34, 0.73])
+    assert votes(few, nothing) == pytest.approx([0.5, 0.25, 0.25, 0])
 
 
 def test_running_trials_are_not_proposed_again(table) -> None:  # type: ignore[no-untyped-def]
