@@ -40,6 +40,7 @@ class Model:
 
     Attributes:
         values: (known rows,) what was observed.
+        whole: (known rows,) the same, but for trials that were stopped what is expected of them at full fidelity.
         worst: the lowest decile of the first results.
     """
 
@@ -72,15 +73,11 @@ class Model:
             expected, _ = self.process.predict(more)
             values, vague = np.append(values, expected), np.append(vague, np.zeros(len(expected)))
             self.process = GaussianProcess(self.layout, parameters, inputs.joined(more), values, vague)
-
-    def at_full_fidelity(self) -> Floats:
-        """(known rows,) what was observed there, and what is expected of those that were stopped before."""
-        values, stopped = self.values.copy(), np.flatnonzero(self._inputs.fidelity < 0)
+        self.whole = self.values.copy()
+        stopped = np.flatnonzero(self._inputs.fidelity < 0)
         if len(stopped):
-            values[stopped] = self.process.predict(
-                self._inputs.take(stopped)._replace(fidelity=np.zeros(len(stopped)))
-            )[0]
-        return values
+            further = self._inputs.take(stopped)._replace(fidelity=np.zeros(len(stopped)))
+            self.whole[stopped], _ = self.process.predict(further)
 
     def predict(self, candidates: Candidates) -> tuple[Floats, Floats]:
         """Mean and standard deviation at full fidelity, (n,) each; the candidates' costs hold the scores, too."""

@@ -229,5 +229,5 @@ def _update(views: Sequence[View], known: Rows, running: Candidates) -> None:
 
 
 def _weighed(shares: Floats, view: View) -> Floats:
-    """(known records,) the values of the view's objectives, weighed into one."""
-    return shares @ [model.at_full_fidelity() for model in view]
+    """(known records,) the values of the view's objectives at full fidelity, weighed into one."""
+    return shares @ [model.whole for model in view]
