@@ -26,7 +26,7 @@ import numpy as np
 from mlpnas.record import Record
 from mlpnas.samplers import Domain, Proposal
 from mlpnas.samplers._archive import SIGN, Archive, Floats, front
-from mlpnas.samplers._improvement import Staircase, expected_hypervolume_improvement, expected_improvement
+from mlpnas.samplers._improvement import Staircase, expected_hypervolume_improvement, heavy_tailed_improvement
 from mlpnas.samplers._model import Model, Rows, settled
 from mlpnas.samplers.local import step
 from mlpnas.space.codes import Candidates, Codes
@@ -162,8 +162,8 @@ class KnownCost:
         beliefs = np.array([model.predict(candidates) for model in view])  # (models, 2, candidates)
         mean, deviation = wish.shares @ beliefs[:, 0], np.sqrt(wish.shares**2 @ beliefs[:, 1] ** 2)
         values = _weighed(wish.shares, view)
-        if not self.costs:
-            return expected_improvement(mean, deviation, values.max())
+        if not self.costs:  # with only one thing to gain a family is soon used up, and the rest is judged from afar
+            return heavy_tailed_improvement(mean, deviation, values.max())
         stairs = Staircase.of(wish.paid, values, float(wish.shares @ [model.worst for model in view]))
         own = self._paid([candidates.costs[name] for name in self.costs], wish.prices)
         return expected_hypervolume_improvement(mean, deviation, own, stairs, self._dearest(wish.prices))

@@ -2,11 +2,18 @@
 
 import numpy as np
 import pytest
+from scipy.integrate import quad  # type: ignore[import-untyped]
 from scipy.optimize import check_grad
+from scipy.stats import t as student  # type: ignore[import-untyped]
 
 from mlpnas.samplers._gp import GaussianProcess, Inputs, Layout, Pairs, Parameters, learned
 from mlpnas.samplers._halving import Halving
-from mlpnas.samplers._improvement import Staircase, expected_hypervolume_improvement, expected_improvement
+from mlpnas.samplers._improvement import (
+    Staircase,
+    expected_hypervolume_improvement,
+    expected_improvement,
+    heavy_tailed_improvement,
+)
 from mlpnas.space.tree import Choose, Fixed, Option
 
 SIZES = [3, 2, 4, 3]
@@ -126,6 +133,20 @@ def test_expected_improvement_against_sampling() -> None:
     drawn = rng.normal(0.3, 0.7, 400_000)
     found = expected_improvement(np.array([0.3]), np.array([0.7]), 0.5)[0]
     assert found == pytest.approx(np.maximum(drawn - 0.5, 0).mean(), rel=0.01)
+
+
+@pytest.mark.parametrize("mean", [-2.0, 0.3, 1.5])
+def test_heavy_tailed_improvement_against_integration(mean: float) -> None:
+    found = heavy_tailed_improvement(np.array([mean]), np.array([0.7]), 0.5)[0]
+    exact, _ = quad(lambda y: (y - 0.5) * student.pdf(y, 4, mean, 0.7), 0.5, np.inf)
+    assert found == pytest.approx(exact, rel=1e-6)
+
+
+def test_where_little_is_left_to_gain_the_less_known_comes_first() -> None:
+    mean, deviation = np.array([0.5, -1.0]), np.array([0.3, 0.8])
+    normal, heavy = (gain(mean, deviation, 1.0) for gain in (expected_improvement, heavy_tailed_improvement))
+    assert normal.argmax() == 0
+    assert heavy.argmax() == 1
 
 
 def test_staircase_keeps_the_best_at_each_cost() -> None:
