@@ -101,8 +101,11 @@ def workers(search: Search) -> list[int]:
 
 
 def left_over(search: Search) -> list[str]:
-    """Processes of the search that are still there half a minute after its end."""
-    for _ in range(60):
+    """Processes of the search that are still there long after its end.
+
+    When a driver is killed, Ray's two agents look for its dead server for a minute before they end, too.
+    """
+    for _ in range(200):
         left = [f"{number} {name}" for number, name, session, _ in processes() if session in search.sessions]
         if not left:
             break
