@@ -1,6 +1,6 @@
 """What a search loses when its processes are killed, its disk fills up and its workers hang: nothing.
 
-    python benchmarks/chaos.py --what driver [--times 30] [--backend pool] [--trials 60] [--seconds 0.5]
+    python benchmarks/chaos.py --what driver [--times 30] [--backend pool] [--trials 210] [--seconds 0.5]
 
     driver   SIGKILL at a random moment, then --resume
     worker   SIGKILL of a Ray worker at a random moment
@@ -90,6 +90,7 @@ def hang(search: Search, chance: random.Random) -> None:
     search.wait("end of what hangs", lambda: killed() > before)
 
 
+TRIALS = 7  # of the search for each disturbance: so many may end while one is made
 WORKERS = ("ray::Evaluation", "ray::Candidate")  # the pool's and Tune's
 DISTURB = {"driver": kill_driver, "worker": kill_worker, "disk": fill_disk, "memory": eat_memory, "hang": hang}
 
@@ -202,19 +203,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--what", required=True, help=",".join([*DISTURB, "node"]))
     parser.add_argument("--times", type=int, default=5)
-    parser.add_argument("--trials", type=int, default=60)
+    parser.add_argument("--trials", type=int, help=f"default: {TRIALS} for each disturbance, at least 60")
     parser.add_argument("--seconds", type=float, default=0.5)
     parser.add_argument("--backend", choices=BACKENDS, default="pool", help="of Ray: its pool or Tune")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    what = options.what.split(",")
     start = time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was made is removed all the same
     with tempfile.TemporaryDirectory() as name:
         found = chaos(
-            options.what.split(","),
+            what,
             options.times,
             Path(name),
-            options.trials,
+            options.trials or max(60, TRIALS * options.times * len(what)),
             options.seconds,
             options.backend,
             options.seed,
