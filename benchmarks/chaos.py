@@ -90,9 +90,10 @@ def hang(search: Search, chance: random.Random) -> None:
     search.wait("end of what hangs", lambda: killed() > before)
 
 
-TRIALS = 7  # of the search for each disturbance: so many may end while one is made
 WORKERS = ("ray::Evaluation", "ray::Candidate")  # the pool's and Tune's
 DISTURB = {"driver": kill_driver, "worker": kill_worker, "disk": fill_disk, "memory": eat_memory, "hang": hang}
+# trials of half a second that end around one disturbance, about; a search that ends before cannot be disturbed
+TRIALS = {"driver": 7, "worker": 7, "disk": 14, "memory": 14, "hang": 70, "node": 14}
 
 
 def workers(search: Search) -> list[int]:
@@ -201,9 +202,9 @@ def chaos(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--what", required=True, help=",".join([*DISTURB, "node"]))
+    parser.add_argument("--what", required=True, help=",".join(TRIALS))
     parser.add_argument("--times", type=int, default=5)
-    parser.add_argument("--trials", type=int, help=f"default: {TRIALS} for each disturbance, at least 60")
+    parser.add_argument("--trials", type=int, help="default: enough for what is done to the search")
     parser.add_argument("--seconds", type=float, default=0.5)
     parser.add_argument("--backend", choices=BACKENDS, default="pool", help="of Ray: its pool or Tune")
     parser.add_argument("--seed", type=int, default=0)
@@ -216,7 +217,7 @@ def main() -> None:
             what,
             options.times,
             Path(name),
-            options.trials or max(60, TRIALS * options.times * len(what)),
+            options.trials or max(60, options.times * sum(TRIALS[name] for name in what)),
             options.seconds,
             options.backend,
             options.seed,

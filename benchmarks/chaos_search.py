@@ -32,8 +32,12 @@ version: 1
 name: chaos
 input: {size: 16, channels: 1, classes: 10}
 stem: {patch: 4}
-width: {choose: [8, 12, 16, 20, 24, 28, 32]}
-stages: {count: 1, each: {depth: {choose: [1, 2, 3, 4, 5, 6]}, mixer: {choose: [token_mlp, gmlp, token_linear]}}}
+width: {choose: [8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60, 64]}
+stages:
+  count: 1
+  each:
+    depth: {choose: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]}
+    mixer: {choose: [token_mlp, gmlp, token_linear]}
 """
 
 
