@@ -77,7 +77,8 @@ def prepare(options: Options, folder: Path) -> Manifest:
         nodes = devices.nodes
         device = _device(options, nodes)
         at_once = _workers(options, nodes, _share(options, device))
-        wanted = Wanted(some, ref, recipe, device, options.trials, at_once, _sharers(options, nodes, asked))
+        sharers = _sharers(options, nodes, asked)
+        wanted = Wanted(some, ref, recipe, device, options.trials, at_once, sharers, fidelity)
         size: Size = devices.call(sizing.size, wanted)
     size = rungs.staged(size, fidelity) if fidelity else size
     share = size.share if options.gpus_per_trial is None else options.gpus_per_trial
@@ -219,7 +220,8 @@ def _scheduler(options: Options, asked: Sequence[str], size: Size) -> tuple[str,
         return "pool", []
     seconds = min(size.seconds, options.trial_seconds or inf)
     if seconds < _POOL_BELOW:
-        return "pool", [f"a trial takes about {seconds:.2g} s: a pool of workers runs them, not Ray Tune"]
+        until = " to its first stop" if options.fidelity else ""
+        return "pool", [f"a trial takes about {seconds:.2g} s{until}: a pool of workers runs them, not Ray Tune"]
     return "tune", []
 
 

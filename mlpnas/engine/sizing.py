@@ -23,6 +23,7 @@ class Wanted:
         recipe: None: to be chosen.
         workers: trials at once, as far as it is known.
         sharers: most trials that may share a GPU; 1: none does, and nothing is measured.
+        rungs: epochs after which most trainings stop, then those of a whole one; none: every one is whole.
     """
 
     specs: Sequence[ArchSpec]
@@ -32,6 +33,7 @@ class Wanted:
     trials: int
     workers: int
     sharers: int = 1
+    rungs: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def size(wanted: Wanted) -> Size:
     data, notes = datasets.load(wanted.data), list[str]()
     recipe = wanted.recipe
     if recipe is None:
-        recipe, notes = auto.choose(wanted.specs, data, wanted.device, wanted.workers, wanted.trials)
+        recipe, notes = auto.choose(wanted.specs, data, wanted.device, wanted.workers, wanted.trials, wanted.rungs)
     share = 0.0
     if torch.device(wanted.device).type == "cuda":
         count, why = _sharers(wanted, recipe, data)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import ceil, log2
 from statistics import mean
 
@@ -45,12 +46,15 @@ _AIMS = {
 
 
 def choose(
-    specs: Sequence[ArchSpec], data: Dataset, device: str, workers: int, trials: int
+    specs: Sequence[ArchSpec], data: Dataset, device: str, workers: int, trials: int, rungs: Sequence[int] = ()
 ) -> tuple[Recipe, list[str]]:
     """A recipe for searching among architectures like `specs`, and the lines that explain it.
 
     Full width and input come first; then fewer images, a smaller input, narrower networks, in this order, until the
     mean training of `specs` is predicted to end in a share of the time that a search should take.
+
+    Args:
+        rungs: epochs after which most trainings stop, rising, then those of a whole one; none: every one is whole.
 
     Raises:
         ShapeError: an architecture that fits no input size.
@@ -61,12 +65,22 @@ def choose(
     for fidelity in _fidelities(specs, data, aim):
         recipe = _fastest(fidelity, specs, data, measured)
         seconds = _seconds(replace(recipe, epochs=1), specs, data, measured)
-        if mean(seconds) * aim.epochs[0] <= wanted:
+        if mean(seconds) * (_spent(rungs) if rungs else aim.epochs[0]) <= wanted:
             break
     most = max(aim.epochs[1], _STEPS * recipe.batch_size // len(data.train))  # small data: more epochs
-    epochs = min(max(int(wanted / mean(seconds)), 1), most)
+    epochs = rungs[-1] if rungs else min(max(int(wanted / mean(seconds)), 1), most)
     recipe = _tuned(replace(recipe, epochs=epochs), specs, data)
-    return recipe, _explained(recipe, specs, data, device, workers, trials, [epochs * each for each in seconds])
+    spent = _spent(rungs) if rungs else epochs
+    lines = _explained(recipe, specs, data, device, workers, trials, [spent * each for each in seconds])
+    if rungs:
+        stops = " or ".join(map(str, rungs[:-1]))
+        lines.append(f"early stopping: most trials end after {stops} epochs; the mean is {spent:.2g}")
+    return recipe, lines
+
+
+def _spent(rungs: Sequence[int]) -> float:
+    """Epochs of the mean candidate: 1 in (next / this) goes on from each rung to the next."""
+    return rungs[0] * (1 + sum(1 - low / high for low, high in pairwise(rungs)))
 
 
 def expected_seconds(recipe: Recipe, specs: Sequence[ArchSpec], data: Dataset, device: str) -> float:

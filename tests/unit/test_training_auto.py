@@ -81,6 +81,24 @@ def test_fewer_trials_or_more_workers_leave_more_time_for_each(digits: Dataset) 
     assert epochs[0] < epochs[-1]
 
 
+def test_early_stopping_leaves_time_for_more_images(photos: Dataset) -> None:
+    """1 epoch each, 2 more of a third, 6 more of a ninth: 1 + 2 / 3 + 6 / 9."""
+    whole, _ = auto.choose(_large(), photos, "cpu", workers=2, trials=8)
+    stopped, lines = auto.choose(_large(), photos, "cpu", workers=2, trials=8, rungs=(1, 3, 9))
+    assert stopped.epochs == 9
+    assert _work(stopped) > _work(whole)
+    assert _predicted(stopped, _large(), photos) * (7 / 3) / 9 <= 75 * 1.01
+    assert "9 epochs" in lines[0]
+    assert lines[-1] == "early stopping: most trials end after 1 or 3 epochs; the mean is 2.3"
+
+
+def _work(recipe: auto.Recipe) -> float:
+    """Of an epoch, about."""
+    assert recipe.samples
+    assert recipe.input_size
+    return recipe.samples * (recipe.input_size * recipe.width_scale) ** 2
+
+
 def test_a_fast_device_takes_more_of_everything(photos: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auto, "speeds", lambda device: FAST)
     monkeypatch.setattr(auto, "device_name", lambda device: "a GPU")
