@@ -217,7 +217,7 @@ def main() -> None:
             what,
             options.times,
             Path(name),
-            options.trials or max(60, options.times * sum(TRIALS[name] for name in what)),
+            options.trials or max(60, options.times * sum(TRIALS[each] for each in what)),
             options.seconds,
             options.backend,
             options.seed,

@@ -65,16 +65,16 @@ def choose(
     for fidelity in _fidelities(specs, data, aim):
         recipe = _fastest(fidelity, specs, data, measured)
         seconds = _seconds(replace(recipe, epochs=1), specs, data, measured)
-        if mean(seconds) * (_spent(rungs) if rungs else aim.epochs[0]) <= wanted:
+        if mean(seconds) * _spent(rungs or aim.epochs[:1]) <= wanted:
             break
     most = max(aim.epochs[1], _STEPS * recipe.batch_size // len(data.train))  # small data: more epochs
-    epochs = rungs[-1] if rungs else min(max(int(wanted / mean(seconds)), 1), most)
+    *stops, epochs = rungs or [min(max(int(wanted / mean(seconds)), 1), most)]
     recipe = _tuned(replace(recipe, epochs=epochs), specs, data)
-    spent = _spent(rungs) if rungs else epochs
+    spent = _spent([*stops, epochs])
     lines = _explained(recipe, specs, data, device, workers, trials, [spent * each for each in seconds])
-    if rungs:
-        stops = " or ".join(map(str, rungs[:-1]))
-        lines.append(f"early stopping: most trials end after {stops} epochs; the mean is {spent:.2g}")
+    if stops:
+        after = " or ".join(map(str, stops))
+        lines.append(f"early stopping: most trials end after {after} epochs; the mean is {spent:.2g}")
     return recipe, lines
 
 
