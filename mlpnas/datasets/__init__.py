@@ -24,6 +24,7 @@ from mlpnas.units import Limit
 
 DEFAULT_SIZE = 224
 _ENOUGH_FOR_STATISTICS = 5_000
+_STATISTICS_BLOCK = 1 << 22  # pixels
 
 
 @dataclass(frozen=True)
@@ -207,8 +208,13 @@ def _checked(content: Content, ref: DataRef) -> Content:
 
 
 def _statistics(pixels: NDArray[np.uint8], train: NDArray[np.int64]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    some = pixels[np.sort(train[:_ENOUGH_FOR_STATISTICS])]
-    counts = np.stack([np.bincount(some[:, channel].ravel(), minlength=256) for channel in range(some.shape[1])])
+    some = np.sort(train[:_ENOUGH_FOR_STATISTICS])
+    counts = np.zeros((pixels.shape[1], 256), np.int64)
+    block = max(1, _STATISTICS_BLOCK // pixels[0].size)  # counting takes 8 bytes a pixel: few images at a time
+    for start in range(0, len(some), block):
+        images = pixels[some[start : start + block]]
+        for channel, seen in enumerate(counts):
+            seen += np.bincount(images[:, channel].ravel(), minlength=256)
     shares, levels = counts / counts.sum(1, keepdims=True), np.arange(256) / 255
     mean = shares @ levels
     std = np.sqrt(np.maximum(shares @ levels**2 - mean**2, (1 / 255) ** 2))

