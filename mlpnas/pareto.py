@@ -23,7 +23,7 @@ def on_front(points: Points, directions: Sequence[str]) -> NDArray[np.bool_]:
 
 
 def hypervolume(points: Points, directions: Sequence[str], reference: Sequence[float]) -> float:
-    """Volume between the points and the reference; each minimised objective counts in units of its reference.
+    """Volume between the points and the reference; a minimised objective counts in units of a positive reference.
 
     With top1 (reference 0) and macs (reference: the budget) it is the share of the box [0, 1] x [0, budget] that the
     front dominates, between 0 and 1, and comparable between runs of one budget.
@@ -31,13 +31,23 @@ def hypervolume(points: Points, directions: Sequence[str], reference: Sequence[f
     import moocore
 
     maximize = np.array([d == "maximize" for d in directions])
-    scale = np.where(maximize, 1.0, np.asarray(reference, float))
-    corner = np.asarray(reference, float) / scale
+    corner = np.asarray(reference, float)
+    scale = np.where(maximize | (corner <= 0), 1.0, corner)
+    corner = corner / scale
     scaled = np.asarray(points, float).reshape(-1, len(directions)) / scale
     better = np.where(maximize, scaled > corner, scaled < corner).all(axis=1)
     if not better.any():
         return 0.0
     return float(moocore.hypervolume(scaled[better], ref=corner, maximise=maximize.tolist()))
+
+
+def worse(value: float, direction: str) -> float:
+    """Return a reference for an objective without a natural worst value: `value`, made worse by its own size.
+
+    That is twice a positive cost, and 0 for a positive score; a reference is never equal to `value`.
+    """
+    margin = abs(value) or 1.0
+    return value - margin if direction == "maximize" else value + margin
 
 
 def knee(points: Points, directions: Sequence[str]) -> int:

@@ -45,7 +45,7 @@ QUICK = Manifest(
     budget=("3MMACs",),
     limits={"macs": BUDGET},
     reference={"top1": 0.0, "macs": BUDGET},
-    recipe=Recipe(epochs=3, batch_size=64, precision="bf16", flip=False).to_json(),
+    recipe=Recipe(epochs=3, batch_size=64, precision="bf16", flip="no").to_json(),
     data={"source": "mnist5k", "path": "", "seed": 1},
     data_facts={
         "name": "mnist5k",

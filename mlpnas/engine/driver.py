@@ -20,6 +20,7 @@ from mlpnas.engine.rungs import Rungs
 from mlpnas.engine.watch import Watch
 from mlpnas.files import until_there_is_room
 from mlpnas.job import Job, Outcome, Waiting
+from mlpnas.pareto import worse
 from mlpnas.plugins import find
 from mlpnas.record import EpochRow, Record
 from mlpnas.run import Manifest, Run
@@ -268,10 +269,11 @@ class Driver:
             self.note("there is room again: the search goes on")
 
     def _settle_reference(self, record: Record) -> None:
-        """An objective without a natural worst value is measured against twice the first one seen."""
-        missing = [name for name in self.run.manifest.objectives if name not in self.run.manifest.reference]
+        """An objective without a natural worst value is measured against one that is worse than the first one seen."""
+        manifest = self.run.manifest
+        missing = {name: way for name, way in manifest.objectives.items() if name not in manifest.reference}
         if missing and record.is_done:
-            found = {name: 2 * record.values[name] for name in missing if name in record.values}
+            found = {name: worse(record.values[name], way) for name, way in missing.items() if name in record.values}
             self.run.manifest = replace(self.run.manifest, reference={**self.run.manifest.reference, **found})
             self._write(partial(self.run.manifest.write, self.run.path))
 

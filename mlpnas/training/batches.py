@@ -1,6 +1,6 @@
 """From a data set to the batches that a network sees."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from math import ceil
 
@@ -23,9 +23,14 @@ class Batches:
     def __init__(self, data: Dataset, recipe: Recipe, size: tuple[int, int], device: str) -> None:
         self.data, self.recipe, self.size, self.device = data, recipe, size, device
         self.pixels, self.labels = _on_device(data, size if _can_shrink(data, size) else data.image, device)
-        self.padding = ceil(recipe.crop_padding * self.pixels.shape[2] / data.image[0])
+        self.padding = _padding(recipe.crop_padding, self.pixels.shape[2:], data.image)
         self.train_indices = data.train[: recipe.samples]
         self.mean, self.std = (torch.tensor(values, device=device)[:, None, None] for values in (data.mean, data.std))
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether half of the training images are mirrored."""
+        return self.recipe.flip == "yes" or (self.recipe.flip == "auto" and self.data.flip)
 
     @property
     def steps(self) -> int:
@@ -38,7 +43,7 @@ class Batches:
         for indices in order.split(self.recipe.batch_size)[: self.steps]:
             images, labels = self._pick(indices)
             images = random_crop(images, self.padding, generator)
-            if self.recipe.flip and self.data.flip:
+            if self.mirrors:
                 images = random_flip(images, generator)
             yield self._finish(images), labels
 
@@ -59,6 +64,13 @@ class Batches:
 
     def _finish(self, images: Tensor) -> Tensor:
         return resize(normalise(images, self.mean, self.std), self.size)
+
+
+def _padding(crop_padding: float, size: Sequence[int], stored: tuple[int, int]) -> int:
+    """Return the pixels at `size` (height, width) that a crop may be off; see Recipe.crop_padding."""
+    if crop_padding >= 1:
+        return ceil(crop_padding * size[0] / stored[0])
+    return max(int(crop_padding * min(size)), 1) if crop_padding else 0
 
 
 def _can_shrink(data: Dataset, size: tuple[int, int]) -> bool:

@@ -13,6 +13,8 @@ from mlpnas.spec import ArchSpec
 from mlpnas.training.proxy import proxy
 
 PRECISIONS = ("fp32", "bf16")
+FLIPS = ("auto", "yes", "no")
+_MOST_PADDING = 1024  # pixels
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,9 @@ class Recipe:
         precision: fp32, or bf16 (autocast; weights, softmax and loss stay in fp32).
         ema_decay: evaluates and keeps an exponential moving average of the weights; None: the weights themselves.
         drop_path: stochastic depth in the last block, 0 in the first, linear between (arXiv:1603.09382).
-        crop_padding: pixels of the stored image by which a random crop may be off; 0 leaves crops out.
-        flip: mirrors half of the images, where the data set allows it.
+        crop_padding: share of the image's shorter side by which a random crop may be off, like 0.125; 0 leaves crops
+            out. An integer from 1 up counts pixels of the stored image, as recipes of earlier versions do.
+        flip: whether half of the images are mirrored: yes, no, or auto: where the data allow it.
         input_size: pixels that the proxy network sees; None: as declared.
         samples: training images in use; None: all.
         width_scale: widths of the proxy network over the declared ones.
@@ -47,8 +50,8 @@ class Recipe:
     precision: str = "fp32"
     ema_decay: float | None = None
     drop_path: float = 0.0
-    crop_padding: int = 0
-    flip: bool = True
+    crop_padding: float = 0.0
+    flip: str = "auto"
     input_size: int | None = None
     samples: int | None = None
     width_scale: float = 1.0
@@ -96,6 +99,8 @@ class Recipe:
                 near = get_close_matches(str(name), known, n=1)
                 hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
                 raise RecipeError(f"recipe.{name}: no such option; {hint}")
+        if isinstance(flip := data.get("flip"), bool):  # as earlier versions wrote it
+            data = {**data, "flip": "auto" if flip else "no"}
         return cls(**data)
 
     @classmethod
@@ -130,6 +135,14 @@ def _number(least: float, below: float = float("inf"), optional: bool = False) -
     return is_right, f"a number of at least {least:g}{upper}" + (" or null" if optional else "")
 
 
+def _is_share(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value < 1
+
+
+def _is_whole(value: Any, most: int) -> bool:
+    return type(value) is int and 0 <= value <= most
+
+
 _RULES: dict[str, Rule] = {
     "epochs": _integer(1),
     "batch_size": _integer(1),
@@ -141,8 +154,11 @@ _RULES: dict[str, Rule] = {
     "precision": (lambda value: value in PRECISIONS, " or ".join(PRECISIONS)),
     "ema_decay": _number(0, 1, optional=True),
     "drop_path": _number(0, 1),
-    "crop_padding": _integer(0),
-    "flip": (lambda value: isinstance(value, bool), "true or false"),
+    "crop_padding": (
+        lambda value: _is_share(value) or _is_whole(value, _MOST_PADDING),
+        f"a share of the image of at least 0 and below 1 (or whole pixels up to {_MOST_PADDING})",
+    ),
+    "flip": (lambda value: value in FLIPS, "auto, yes or no"),
     "input_size": _integer(1, optional=True),
     "samples": _integer(2, optional=True),
     "width_scale": _number(1 / 64, 16),

@@ -10,7 +10,7 @@ from mlpnas.training.recipe import Recipe
 RECIPES = {
     "smoke": Recipe(epochs=1, warmup_epochs=0, samples=512, learning_rate=5e-3),
     "quick": Recipe(epochs=8, batch_size=64, learning_rate=7e-3),
-    "standard": Recipe(epochs=60, learning_rate=2e-3, drop_path=0.1, crop_padding=4, ema_decay=0.999),
+    "standard": Recipe(epochs=60, learning_rate=2e-3, drop_path=0.1, crop_padding=0.125, ema_decay=0.999),
     "full": Recipe(  # DeiT's (arXiv:2012.12877, table 9) without its mixing and erasing of images
         epochs=300,
         batch_size=1024,
@@ -18,7 +18,7 @@ RECIPES = {
         warmup_epochs=5,
         precision="bf16",
         drop_path=0.1,
-        crop_padding=28,
+        crop_padding=0.125,
         ema_decay=0.9999,
     ),
 }

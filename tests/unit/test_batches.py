@@ -12,6 +12,7 @@ from mlpnas.datasets import Dataset, load, resolve
 from mlpnas.training.augmentation import normalise, random_crop, random_flip, resize
 from mlpnas.training.batches import Batches
 from mlpnas.training.recipe import Recipe
+from mlpnas.training.recipes import RECIPES
 from tests.image_files import write_folder
 
 # augmentation
@@ -86,8 +87,31 @@ def test_data_that_must_not_be_flipped_is_not(digits: Dataset) -> None:
     def images(data: Dataset, recipe: Recipe) -> Tensor:
         return next(iter(Batches(data, recipe, (8, 8), "cpu").train(torch.Generator().manual_seed(0))))[0]
 
-    assert torch.equal(images(digits, Recipe(flip=True)), images(digits, Recipe(flip=False)))
-    assert not torch.equal(images(replace(digits, flip=True), Recipe(flip=True)), images(digits, Recipe(flip=False)))
+    plain, may_flip = images(digits, Recipe(flip="no")), replace(digits, flip=True)
+    assert torch.equal(images(digits, Recipe(flip="auto")), plain)
+    assert torch.equal(images(may_flip, Recipe(flip="no")), plain)
+    assert not torch.equal(images(may_flip, Recipe(flip="auto")), plain)
+    assert not torch.equal(images(digits, Recipe(flip="yes")), plain)
+
+
+@pytest.mark.parametrize(("recipe", "side", "pixels"), [("full", 224, 28), ("standard", 32, 4), ("full", 28, 3)])
+def test_crops_of_the_named_recipes_show_most_of_each_image(
+    recipe: str, side: int, pixels: int, digits: Dataset
+) -> None:
+    white = replace(digits, pixels=torch.full((len(digits.labels), 1, side, side), 255, dtype=torch.uint8), flip=False)
+    batches = Batches(white, replace(RECIPES[recipe], samples=64, batch_size=64), (side, side), "cpu")
+    assert batches.padding == pixels
+    shown, _ = next(batches.train(torch.Generator().manual_seed(0)))
+    assert float((shown == shown.max()).float().mean()) > 0.85
+
+
+def test_crop_padding_is_a_share_of_the_shorter_side(digits: Dataset) -> None:
+    wide = replace(digits, pixels=torch.zeros(len(digits.labels), 1, 16, 64, dtype=torch.uint8))
+    assert [Batches(wide, Recipe(crop_padding=share), (16, 64), "cpu").padding for share in (0, 0.01, 0.125)] == [
+        0,
+        1,
+        2,
+    ]
 
 
 def test_large_images_shrink_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

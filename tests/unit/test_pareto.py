@@ -106,3 +106,13 @@ def test_knee_is_the_bend_and_not_an_end() -> None:
     points = np.array([[0.50, 1e6], [0.90, 2e6], [0.92, 10e6]])
     assert pareto.knee(points, ["maximize", "minimize"]) == 1
     assert pareto.knee(np.array([[0.9, 1e6]]), ["maximize", "minimize"]) == 0
+
+
+@given(st.sampled_from(WAYS), st.floats(-1e6, 1e6), st.floats(0, 1e6))
+def test_a_reference_made_from_one_value_leaves_a_volume(way: str, first: float, macs: float) -> None:
+    corner = [pareto.worse(first, way), macs + 1]
+    assert pareto.hypervolume(np.array([[first, macs]]), [way, "minimize"], corner) > 0
+
+
+def test_a_positive_cost_without_a_worst_value_counts_in_units_of_twice_the_first() -> None:
+    assert pareto.worse(0.003, "minimize") == 0.006

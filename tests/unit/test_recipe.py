@@ -34,8 +34,8 @@ def recipes(draw: st.DrawFn) -> Recipe:
         precision=draw(st.sampled_from(["fp32", "bf16"])),
         ema_decay=draw(st.none() | st.floats(0, 0.9999)),
         drop_path=draw(st.floats(0, 0.9)),
-        crop_padding=draw(st.integers(0, 40)),
-        flip=draw(st.booleans()),
+        crop_padding=draw(st.integers(0, 40) | st.floats(0, 0.99)),
+        flip=draw(st.sampled_from(["auto", "yes", "no"])),
         input_size=draw(st.none() | st.integers(1, 512)),
         samples=draw(st.none() | st.integers(2, 10**6)),
         width_scale=draw(st.floats(1 / 64, 2)),
@@ -67,7 +67,9 @@ def test_text_is_canonical() -> None:
         ({"label_smoothing": 1}, r"recipe.label_smoothing: .*at least 0 and below 1, got 1"),
         ({"precision": "fp16"}, r"recipe.precision: expected fp32 or bf16, got 'fp16'"),
         ({"ema_decay": 1.0}, r"recipe.ema_decay: .*below 1 or null"),
-        ({"flip": 1}, r"recipe.flip: expected true or false"),
+        ({"flip": 1}, r"recipe.flip: expected auto, yes or no, got 1"),
+        ({"crop_padding": 1.5}, r"recipe.crop_padding: expected a share of the image of at least 0 and below 1"),
+        ({"crop_padding": -1}, r"recipe.crop_padding: expected a share"),
         ({"samples": 1}, r"recipe.samples"),
         ({"width_scale": 0}, r"recipe.width_scale"),
         ({"epochs": 3, "warmup_epochs": 5}, r"recipe.warmup_epochs: 5 leave nothing of 3 epochs; take fewer than 3"),
@@ -79,6 +81,12 @@ def test_text_is_canonical() -> None:
 def test_mistakes_are_named(wrong: Any, says: str) -> None:
     with pytest.raises(RecipeError, match=says):
         Recipe.from_json(wrong)
+
+
+def test_a_recipe_of_an_earlier_version_reads_as_what_it_meant() -> None:
+    old = {"crop_padding": 28, "flip": True}
+    assert (Recipe.from_json(old).crop_padding, Recipe.from_json(old).flip) == (28, "auto")
+    assert Recipe.from_json({"flip": False}).flip == "no"
 
 
 def test_text_that_is_no_json() -> None:

@@ -46,7 +46,6 @@ def test_small_networks_are_trained_as_they_are(digits: Dataset) -> None:
     recipe, lines = auto.choose([_small(), _small(16)], digits, "cpu", workers=2, trials=24)
     assert (recipe.width_scale, recipe.input_size, recipe.samples) == (1, None, None)
     assert 6 <= recipe.epochs <= 15
-    assert not recipe.flip
     assert "full width" in lines[0]
     assert "as declared" in lines[0]
 
@@ -70,7 +69,6 @@ def _predicted(recipe: auto.Recipe, specs: list[ArchSpec], data: Dataset) -> flo
 def test_many_images_are_thinned_out(photos: Dataset) -> None:
     recipe, _ = auto.choose(_large(), photos, "cpu", workers=2, trials=8)
     assert 1000 <= (recipe.samples or 0) <= 10_000
-    assert recipe.flip
 
 
 def test_fewer_trials_or_more_workers_leave_more_time_for_each(digits: Dataset) -> None:
