@@ -71,7 +71,7 @@ def test_top1(run: Run) -> float:
     spec = RECIPE.network(run.spec(run.best()), data)
     network = build(spec)
     network.load_state_dict(load_file(run.path / run.best().weights))
-    return evaluate(network, Batches(data, RECIPE, spec.image, "cpu").test(), RECIPE.precision)[1]
+    return evaluate(network, Batches(data, RECIPE, spec.image, "cpu").test(), RECIPE.precision)["top1"]
 
 
 def _place(run: Run, trial: int) -> int:

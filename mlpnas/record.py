@@ -56,7 +56,11 @@ def latest(history: Iterable[Record]) -> list[Record]:
 
 @dataclass(frozen=True)
 class EpochRow:
-    """One row of the epochs table: a point of a training curve."""
+    """One row of the epochs table: a point of a training curve.
+
+    Attributes:
+        values: what else was measured on val, by the name of its objective.
+    """
 
     trial: int
     epoch: int
@@ -65,3 +69,4 @@ class EpochRow:
     top1: float
     seconds: float
     learning_rate: float
+    values: Mapping[str, float] = field(default_factory=dict)

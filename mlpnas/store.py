@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ SCHEMA_VERSION = 1
 _PART = re.compile(r"part-(\d{6})-(\d{6})\.parquet")
 _JSON = ("answers", "sampler_state")
 _TYPES: Mapping[Any, pa.DataType] = {int: pa.int64(), float: pa.float64(), str: pa.string()}
-_FIXED = tuple(f.name for f in fields(Record) if f.name != "values")
+_FIXED, _CURVE = (tuple(f.name for f in fields(row) if f.name != "values") for row in (Record, EpochRow))
 _COMPACT_AT = 64
 _METADATA = {"mlpnas_schema": str(SCHEMA_VERSION)}
 
@@ -128,7 +128,8 @@ class Store:
     def append_curve(self, curve: Sequence[EpochRow]) -> None:
         """Keep a curve whose trial is not kept yet."""
         if curve:
-            self.epochs.append(pa.Table.from_pylist([asdict(row) for row in curve], schema=_schema(EpochRow)))
+            rows = [{name: getattr(row, name) for name in _CURVE} | dict(row.values) for row in curve]
+            self.epochs.append(pa.Table.from_pylist(rows, schema=_schema(EpochRow, curve[0].values)))
 
     def history(self) -> list[Record]:
         """Every record in the order of writing; a trial has several where it stopped at a fidelity and went on.
@@ -146,8 +147,9 @@ class Store:
         """Training curves by trial."""
         curves: dict[int, dict[int, EpochRow]] = {}
         for row in self.epochs.read().to_pylist():
-            known = {f.name: row.get(f.name, math.nan) for f in fields(EpochRow)}
-            curves.setdefault(row["trial"], {})[row["epoch"]] = EpochRow(**known)
+            known = {name: row.get(name, math.nan) for name in _CURVE}
+            values = {name: value for name, value in row.items() if name not in _CURVE and value is not None}
+            curves.setdefault(row["trial"], {})[row["epoch"]] = EpochRow(**known, values=values)
         return {trial: list(curve.values()) for trial, curve in curves.items()}
 
     def compact(self) -> None:

@@ -14,6 +14,7 @@ _BYTES = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2**10, "MiB": 2**20, "
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _NUMBER = re.compile(r"\s*(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)\s*([A-Za-z]*)\s*")
 
+SHARES = ("top1", "top5", "balanced_accuracy", "macro_f1")  # between 0 and 1, shown in percent
 EXAMPLES = "15GFLOPs, 15GMACs, 800MMACs, 30Mparams, 2GiB, 12ms"
 
 
@@ -96,6 +97,8 @@ def show(value: float, quantity: str) -> str:
     """A value for people: show(15.126e9, "macs") == "15.13 GMACs"."""
     if quantity == "latency":
         return f"{value * 1e3:.3g} ms"
+    if quantity in SHARES:
+        return f"{100 * value:.1f} %"
     if quantity.endswith("bytes"):
         return _scaled(value, (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)), "B")
     unit = {"macs": "MACs", "params": "params"}.get(quantity, quantity)

@@ -11,7 +11,7 @@ from statistics import mean
 from typing import Any, TextIO
 
 from mlpnas.record import FAILURES
-from mlpnas.units import duration, show
+from mlpnas.units import SHARES, duration, show
 
 Event = Mapping[str, Any]
 _NEVER = float("-inf")
@@ -89,8 +89,8 @@ class State:
 
 
 def describe(trial: Event) -> str:
-    """97.1 % top1, 1.2 MMACs, 34 kparams - whatever of it is known."""
-    parts = [f"{trial['top1']:.1%} top1"] if "top1" in trial else []
+    """97.1% top1, 1.2 MMACs, 34 kparams - whatever of it is known."""
+    parts = [f"{trial[name]:.1%} {name}" for name in SHARES if name in trial]
     return ", ".join(parts + [show(trial[name], name) for name in ("macs", "params", "latency") if name in trial])
 
 

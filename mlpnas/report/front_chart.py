@@ -15,6 +15,7 @@ from mlpnas.report.style import ACCENT, INK, LINE, MUTED, OTHER, axis, colours, 
 from mlpnas.report.wording import cell, mixers, stages, text
 from mlpnas.run import Run
 from mlpnas.spec import ArchSpec
+from mlpnas.units import SHARES
 
 STRIP = 0.27  # share of the height for the published models
 
@@ -49,7 +50,7 @@ def front_chart(run: Run, published: Sequence[Neighbour]) -> go.Figure | None:
 
 def hover(record: Record, *, front: bool = False) -> str:
     """What the pointer shows of a trial."""
-    known = [name for name in ("top1", "loss", "macs", "params", "latency") if name in record.values]
+    known = [name for name in (*SHARES, "loss", "macs", "params", "latency") if name in record.values]
     head = f"<b>trial {record.trial}</b>" + (" · on the front" if front else "")
     lines = [head, " · ".join(text(name, record.values[name]) for name in known)]
     return "<br>".join([*lines, *map(str, map(escape, stages(ArchSpec.loads(record.spec))))])

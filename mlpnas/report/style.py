@@ -6,6 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from mlpnas.report.wording import label
+from mlpnas.units import SHARES
 
 INK, MUTED, EDGE, LINE, ACCENT = "#1b2330", "#5a6475", "#b8c0cc", "#e4e8ee", "#2457a6"
 # at least 3:1 against white, and apart from each other for colour-blind readers; grey is for the rest
@@ -13,7 +14,7 @@ _MARKS = ("#2a6fb8", "#c8553d", "#2b8a66", "#8458b3", "#a97a12", "#c2457e", "#3b
 OTHER = "#7c8696"
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 
-_TICKS = {"top1": ".1~%", "macs": "~s", "params": "~s", "latency": "~g"}
+_TICKS = {**dict.fromkeys(SHARES, ".1~%"), "macs": "~s", "params": "~s", "latency": "~g"}
 _UNITS = {"latency": "ms", "peak_bytes": "MiB", "activation_bytes": "MiB"}
 _SCALE = {"latency": 1e3, "peak_bytes": 2**-20, "activation_bytes": 2**-20}
 
@@ -40,7 +41,7 @@ def scale(name: str) -> float:
 def axis(name: str, **more: Any) -> dict[str, Any]:
     """A plotly axis for one objective or cost."""
     title = label(name) + (f" ({_UNITS[name]})" if name in _UNITS else "")
-    shares = {"autorangeoptions": {"clipmin": 0, "clipmax": 1.02}} if name == "top1" else {}
+    shares = {"autorangeoptions": {"clipmin": 0, "clipmax": 1.02}} if name in SHARES else {}
     return {"title": {"text": title}, "tickformat": _TICKS.get(name, "~g")} | shares | more
 
 

@@ -8,9 +8,16 @@ from mlpnas.errors import UnknownName
 from mlpnas.record import FAILURES
 from mlpnas.run import Run
 from mlpnas.spec import ArchSpec, Grid, Layer, Scalar, Stage
-from mlpnas.units import duration, show
+from mlpnas.units import SHARES, duration, show
 
-_LABELS = {"top1": "top-1", "macs": "MACs", "peak_bytes": "peak memory", "activation_bytes": "training memory"}
+_LABELS = {
+    "top1": "top-1",
+    "top5": "top-5",
+    "macro_f1": "macro F1",
+    "macs": "MACs",
+    "peak_bytes": "peak memory",
+    "activation_bytes": "training memory",
+}
 
 
 def label(name: str) -> str:
@@ -23,7 +30,7 @@ def text(name: str, value: float | None) -> str:
     short = cell(name, value)
     if name == "macs" and value is not None:
         return show(value, "macs")
-    if name in ("top1", "params"):
+    if name in (*SHARES, "params"):
         return f"{short} {label(name)}"
     return short if name == "latency" or name.endswith("bytes") else f"{label(name)} {short}"
 
@@ -32,9 +39,7 @@ def cell(name: str, value: float | None) -> str:
     """The same under a heading that names the quantity: cell("macs", 1.32e6) == "1.32 M"."""
     if value is None:
         return "-"
-    if name == "top1":
-        return f"{100 * value:.1f} %"
-    if name in ("macs", "params", "latency") or name.endswith("bytes"):
+    if name in (*SHARES, "macs", "params", "latency") or name.endswith("bytes"):
         return show(value, name).removesuffix("MACs").removesuffix("params").strip()
     return f"{value:.4g}"
 
@@ -87,7 +92,7 @@ def answer(run: Run) -> str:
     best, data = run.best(), data_name(run)
     name, *others = run.manifest.objectives
     costs = dict.fromkeys(n for n in (*others, "macs", "params") if n in best.values and n != name)
-    where = f" on {data} val" if data and name in ("top1", "loss") else ""
+    where = f" on {data} val" if data and name in (*SHARES, "loss") else ""
     at = ", ".join(text(cost, best.values[cost]) for cost in costs)
     return f"Best: trial {best.trial}, {text(name, best.values[name])}{where}" + (f" at {at}" if at else "")
 

@@ -13,6 +13,7 @@ from mlpnas.datasets import Dataset
 from mlpnas.record import EpochRow
 from mlpnas.training.average import Average
 from mlpnas.training.batches import Batches
+from mlpnas.training.metrics import concatenated, guesses, metrics
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.schedule import factor
 
@@ -79,10 +80,11 @@ class Training:
             if self.average and self.epoch == last:
                 self.average.swap()
             with self.average.applied() if self.average and self.epoch < last else nullcontext():
-                val_loss, top1 = evaluate(self.network, self.batches.val(), self.recipe.precision)
+                found = dict(evaluate(self.network, self.batches.val(), self.recipe.precision))
+            val_loss, top1 = found.pop("loss"), found.pop("top1")
             _check(val_loss, self.epoch)
             rate = self.optimizer.param_groups[0]["lr"]
-            yield EpochRow(self.trial, self.epoch, train_loss, val_loss, top1, monotonic() - start, rate)
+            yield EpochRow(self.trial, self.epoch, train_loss, val_loss, top1, monotonic() - start, rate, found)
 
     def state(self) -> dict[str, Any]:
         """All that the next epochs depend on, besides the arguments."""
@@ -162,14 +164,16 @@ def autocast(device: str, precision: str) -> torch.autocast:
 
 
 @torch.inference_mode()
-def evaluate(network: nn.Module, batches: Iterator[tuple[Tensor, Tensor]], precision: str) -> tuple[float, float]:
-    """(mean cross-entropy, share of images whose class has the highest logit)."""
+def evaluate(network: nn.Module, batches: Iterator[tuple[Tensor, Tensor]], precision: str) -> Mapping[str, float]:
+    """Return the mean cross-entropy as `loss`, and the shares of metrics.py."""
     network.eval()
-    loss, right, count = 0.0, 0, 0
+    loss, classes = 0.0, 0
+    seen: list[tuple[Tensor, Tensor]] = []
     for images, labels in batches:
         with autocast(images.device.type, precision):
             logits = network(images).float()
         loss += F.cross_entropy(logits, labels, reduction="sum").item()
-        right += int((logits.argmax(1) == labels).sum())
-        count += len(labels)
-    return loss / count, right / count
+        seen.append((guesses(logits), labels))
+        classes = logits.shape[1]
+    guessed, labels = concatenated(seen)
+    return {"loss": loss / len(labels), **metrics(guessed, labels, classes)}

@@ -73,7 +73,8 @@ def test_weights_are_those_that_were_evaluated(tmp_path: Path) -> None:
         assert Recipe.loads(content.metadata()["recipe"]).ema_decay == 0.9
     network, data = build(proxy), load(resolve("digits"))
     network.load_state_dict(tensors)
-    loss, top1 = evaluate(network, Batches(data, RECIPE, proxy.image, "cpu").val(), "fp32")
+    found = evaluate(network, Batches(data, RECIPE, proxy.image, "cpu").val(), "fp32")
+    loss, top1 = found["loss"], found["top1"]
     assert top1 == rows[-1].top1
     assert loss == pytest.approx(rows[-1].val_loss, rel=1e-5)
 

@@ -136,7 +136,8 @@ def test_loss_and_accuracy_are_what_they_say(digits: Dataset) -> None:
             return torch.tensor([0.0, 2.0, 1.0]).repeat(len(images), 1)
 
     labels = torch.tensor([1, 1, 2, 0])
-    loss, top1 = evaluate(Fixed(), iter([(torch.zeros(4, 1, 8, 8), labels)]), "fp32")
+    found = evaluate(Fixed(), iter([(torch.zeros(4, 1, 8, 8), labels)]), "fp32")
+    loss, top1 = found["loss"], found["top1"]
     logits = np.array([0.0, 2.0, 1.0])
     log_shares = logits - np.log(np.exp(logits).sum())
     assert loss == pytest.approx(-log_shares[[1, 1, 2, 0]].mean())
@@ -196,7 +197,8 @@ def test_average_follows_the_weights() -> None:
 def test_the_average_is_what_is_evaluated_and_kept(digits: Dataset) -> None:
     network = _network()
     *_, last = _train(network, digits, replace(SHORT, ema_decay=0.99))
-    loss, top1 = evaluate(network, Batches(digits, SHORT, (8, 8), "cpu").val(), "fp32")
+    found = evaluate(network, Batches(digits, SHORT, (8, 8), "cpu").val(), "fp32")
+    loss, top1 = found["loss"], found["top1"]
     assert (loss, top1) == (last.val_loss, last.top1)
     plain = _network()
     _train(plain, digits, SHORT)

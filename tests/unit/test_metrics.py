@@ -1,0 +1,53 @@
+"""What an evaluation counts, against scikit-learn, and how it is kept."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import balanced_accuracy_score, f1_score, top_k_accuracy_score
+
+from mlpnas.plugins import find, names
+from mlpnas.record import EpochRow
+from mlpnas.store import Store
+from mlpnas.training.metrics import guesses, metrics
+from mlpnas.units import SHARES
+
+
+@given(st.integers(2, 12), st.integers(1, 40), st.integers(0, 2**20))
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of classes that are not there
+def test_metrics_are_scikit_learn_s(classes: int, count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    logits, labels = rng.normal(size=(count, classes)), rng.integers(classes, size=count)
+    found = metrics(guesses(torch.from_numpy(logits)), torch.from_numpy(labels), classes)
+    first = logits.argmax(1)
+    assert found["top1"] == pytest.approx((first == labels).mean())
+    assert found["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(labels, first))
+    assert found["macro_f1"] == pytest.approx(f1_score(labels, first, average="macro"))
+    k = min(5, classes)
+    top = 1.0 if k == classes else top_k_accuracy_score(labels, logits, k=k, labels=np.arange(classes))
+    assert found["top5"] == pytest.approx(top)
+
+
+def test_guessing_the_frequent_class_is_seen_through() -> None:
+    labels = torch.tensor([0] * 297 + [1] * 3)
+    always = torch.tensor([[1.0, 0.0]]).repeat(300, 1)
+    found = metrics(guesses(always), labels, 2)
+    assert found["top1"] == 0.99
+    assert found["balanced_accuracy"] == 0.5
+    assert found["macro_f1"] < 0.5
+
+
+def test_shares_are_the_objectives_that_say_so() -> None:
+    assert set(SHARES) == {name for name in names("objectives") if find("objectives", name).unit == "share"}
+
+
+def test_curves_keep_every_metric(tmp_path: Path) -> None:
+    row = EpochRow(0, 1, 1.0, 1.0, 0.5, 0.1, 1e-3, {"top5": 0.9, "macro_f1": 0.4})
+    older = EpochRow(1, 1, 1.0, 1.0, 0.5, 0.1, 1e-3)
+    store = Store(tmp_path)
+    for curve in (row, older):
+        store.append_curve([curve])
+    assert store.curves() == {0: [row], 1: [older]}
