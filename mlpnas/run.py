@@ -47,6 +47,7 @@ class Manifest:
         fill: share of the budget to use at least.
         recipe: as JSON; data: source, path, seed; data_facts: name, fingerprint, classes, images per part.
         notes: what `auto` decided, line by line.
+        asked: the options that the user gave, by name; what is left out was left to its default.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Manifest:
     versions: Mapping[str, str] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    asked: Mapping[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         write_text(folder / "run.json", json.dumps(asdict(self), indent=2) + "\n")

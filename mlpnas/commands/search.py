@@ -1,7 +1,7 @@
 """mlpnas search: the main job."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ Every trial is kept on disk as it ends. Ctrl-C ends the search cleanly; --resume
 
 
 def search(
+    context: typer.Context,
     space: Annotated[
         str | None, typer.Option(help="A space file, or a shipped space: asmlp, isotropic, quick.")
     ] = None,
@@ -25,6 +26,12 @@ def search(
     time: Annotated[str | None, typer.Option(help="Start no trial after this time: 30m, 2h.")] = None,
     trial_time: Annotated[str | None, typer.Option(help="End a trial, as a failure, after this time: 10m.")] = None,
     data: Annotated[str | None, typer.Option(help="A source (mnist5k, digits, cifar10, ...) or a path.")] = None,
+    image_column: Annotated[str, typer.Option(help="Of a table of images, where it cannot be guessed.")] = "",
+    label_column: Annotated[str, typer.Option(help="Of a table of images, where it cannot be guessed.")] = "",
+    skip_bad_images: Annotated[
+        bool, typer.Option("--skip-bad-images", help="Go on without images that cannot be read.")
+    ] = False,
+    flip: Annotated[str, typer.Option(help="Mirror half of the training images: auto, yes or no.")] = "auto",
     objectives: Annotated[str, typer.Option(help="By name; the first decides what is best.")] = "top1,macs",
     sampler: Annotated[str, typer.Option(help="known_cost, tpe, nsga2, evolution, local or random.")] = "known_cost",
     stratify: Annotated[bool, typer.Option("--stratify", help="Spread the random sampler over cost.")] = False,
@@ -37,13 +44,16 @@ def search(
     ] = "",
     backend: Annotated[str, typer.Option(help="ray, or local: one trial at a time without Ray.")] = "ray",
     workers: Annotated[int | None, typer.Option(help="Trials at once; one per core or GPU unless given.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; GPUs wherever there are any unless given.")] = None,
     gpus_per_trial: Annotated[float | None, typer.Option(help="Share of a GPU per trial, like 0.25.")] = None,
     address: Annotated[str, typer.Option(help="An existing Ray cluster: auto, or HOST:PORT.")] = "",
     seed: Annotated[int, typer.Option(min=0, help="Same seed and machine, same search with one worker.")] = 0,
     run: Annotated[
         str | None, typer.Option(help="Name under runs/, a path, or s3://BUCKET/PATH; a new name unless given.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with --run.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with --run; options that decide what results mean stay.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One event a line.")] = False,
 ) -> None:
     from mlpnas.commands._progress import progress
@@ -54,30 +64,7 @@ def search(
 
     with progress(as_json) as view:
         try:
-            run_search(
-                space,
-                budget or (),
-                trials=trials,
-                time=time,
-                trial_time=trial_time,
-                sampler=sampler,
-                stratify=stratify,
-                scores=scores,
-                objectives=[name.strip() for name in objectives.split(",")],
-                data=data,
-                recipe=recipe,
-                fidelity=fidelity,
-                backend=backend,
-                workers=workers,
-                gpus_per_trial=gpus_per_trial,
-                address=address,
-                seed=seed,
-                fill=fill,
-                run=run,
-                resume=resume,
-                listener=view,
-                command=_command(),
-            )
+            run_search(**_given(context), listener=view, command=_command())
         except KeyboardInterrupt:
             view.interrupted()
             raise typer.Exit(130) from None
@@ -87,6 +74,12 @@ def search(
                     view.reported(write_report(Run(view.state.run)))
                 except (OSError, MlpnasError) as error:  # a full disk must not hide how the search ended
                     view.write(f"no report: {error}; `mlpnas report {view.state.run}` writes it")
+
+
+def _given(context: typer.Context) -> dict[str, Any]:
+    """The options that stand on the command line; a resume treats them otherwise than defaults."""
+    sources = {name: context.get_parameter_source(name) for name in context.params if name != "as_json"}
+    return {name: context.params[name] for name, source in sources.items() if source and source.name != "DEFAULT"}
 
 
 def _command() -> str:

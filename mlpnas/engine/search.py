@@ -1,7 +1,7 @@
 """search: the whole job, from a space and a budget to a run folder with a front."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -12,39 +12,44 @@ from mlpnas.engine.driver import Backend, Driver
 from mlpnas.engine.events import Listener, summary
 from mlpnas.engine.interrupt import interruptible
 from mlpnas.engine.lock import writing
-from mlpnas.engine.prepare import Options, prepare
+from mlpnas.engine.options import Options, given, to_json
+from mlpnas.engine.prepare import prepare
 from mlpnas.engine.publish import where_it_is_kept
+from mlpnas.engine.resume import resumed
 from mlpnas.errors import RunError
 from mlpnas.files import clear_leftovers, write_text
-from mlpnas.objectives import scores as named_scores
 from mlpnas.record import FAILURES
 from mlpnas.run import Manifest, Run, locate, place_of, runs_folder
 from mlpnas.space.space import SearchSpace
 from mlpnas.training.recipe import Recipe
-from mlpnas.units import seconds
 
 
 @where_it_is_kept
 def search(
     space: SearchSpace | str | Path | None = None,
-    budget: str | Sequence[str] = (),
+    budget: str | Sequence[str] | None = None,
     *,
     trials: int | str | None = None,
     time: str | None = None,
     trial_time: str | None = None,
-    sampler: str = "known_cost",
-    stratify: bool = False,
-    scores: str = "",
-    objectives: Sequence[str] = ("top1", "macs"),
+    sampler: str | None = None,
+    stratify: bool | None = None,
+    scores: str | Sequence[str] | None = None,
+    objectives: str | Sequence[str] | None = None,
     data: str | None = None,
-    recipe: str | Recipe = "auto",
-    fidelity: str = "",
-    backend: str = "ray",
+    image_column: str | None = None,
+    label_column: str | None = None,
+    skip_bad_images: bool | None = None,
+    flip: str | None = None,
+    recipe: str | Recipe | None = None,
+    fidelity: str | None = None,
+    backend: str | None = None,
     workers: int | None = None,
+    device: str | None = None,
     gpus_per_trial: float | None = None,
-    address: str = "",
-    seed: int = 0,
-    fill: float = 0.5,
+    address: str | None = None,
+    seed: int | None = None,
+    fill: float | None = None,
     run: str | Path | None = None,
     resume: bool = False,
     listener: Listener = lambda event: None,
@@ -52,21 +57,34 @@ def search(
 ) -> Run:
     """Search `space` for the best architectures within `budget`; returns the run, which is on disk as it goes.
 
+    Every option that is None, or left out, takes its default; with `resume` what the run was searched with. There, an
+    option that decides what the results mean may be given only as it was; `trials`, `time`, `trial_time`, `backend`,
+    `workers`, `device`, `gpus_per_trial`, `address` and the place of the same `data` may change.
+
     Args:
         space: a SearchSpace, a path, or the name of a shipped space; with `resume` it may be left out.
         budget: upper bounds with units, "15GFLOPs", "60Mparams"; none: the space's own constraints alone.
-        trials: to train, repeats not counted; None: 24. With `resume` the number in all, or "+20" more.
-        time: wall time after which no trial is started, "30m".
-        trial_time: wall time that ends a trial, as a failure; with `resume`, None: as before.
-        sampler: who proposes, a file of mlpnas/samplers; docs/search.md says when to take which.
+        trials: to train, repeats not counted; default: 24. With `resume` the number in all, or "+20" more.
+        time: wall time after which no trial is started, "30m"; with `resume` it counts anew.
+        trial_time: wall time that ends a trial, as a failure.
+        sampler: who proposes, a file of mlpnas/samplers, default: known_cost; docs/search.md says when to take which.
         stratify: spread the random sampler over cost.
         scores: zero-cost scores to measure beside the objectives, "snip,naswot" or "all"; for `mlpnas audit`.
-        objectives: the first decides what is best; each knows its direction.
-        data: a source or a path; None: the embedded digits.
-        recipe: auto, a Recipe, the name of one, or a JSON or YAML file.
+        objectives: "top1,macs" (the default) or a list; the first decides what is best; each knows its direction.
+        data: a source or a path; default: the embedded digits.
+        image_column, label_column: of a table, where they cannot be guessed.
+        skip_bad_images: go on without images that cannot be read; default: refuse them, naming all.
+        flip: whether half of the training images are mirrored: auto (the default), yes or no.
+        recipe: auto (the default), a Recipe, the name of one, or a JSON or YAML file.
         fidelity: "epochs=1,3,9" trains every candidate for 1 epoch, the best third of equal cost for 3, the best third
-            of those for 9; trainings go on from where they stopped. "": all are trained to the end.
-        fill: share of the budget that every proposal uses at least.
+            of those for 9; trainings go on from where they stopped. Default: all are trained to the end.
+        backend: ray (the default), or local: one trial at a time in this process.
+        workers: trials at once; default: one per core or GPU.
+        device: cpu or cuda; default: GPUs wherever there are any.
+        gpus_per_trial: share of a GPU; default: as many trials share one as fit.
+        address: of an existing Ray cluster.
+        seed: of everything that is drawn; default: 0.
+        fill: share of the budget that every proposal uses at least; default: 0.5.
         run: a name under runs/, a path, or a URI like s3://BUCKET/PATH; None: a new name.
         listener: told every event, a JSON object with the key `event`.
 
@@ -82,36 +100,41 @@ def search(
         RunError: the same crash three times in a row; everything was kept, and `resume` goes on.
         KeyboardInterrupt: after everything was kept; `resume` goes on.
     """
+    asked: dict[str, Any] = {
+        "space": space,
+        "budget": budget,
+        "fill": fill,
+        "trials": trials,
+        "time": time,
+        "trial_time": trial_time,
+        "data": data,
+        "image_column": image_column,
+        "label_column": label_column,
+        "skip_bad_images": skip_bad_images,
+        "flip": flip,
+        "objectives": objectives,
+        "sampler": sampler,
+        "stratify": stratify,
+        "scores": scores,
+        "recipe": recipe,
+        "fidelity": fidelity,
+        "seed": seed,
+        "backend": backend,
+        "workers": workers,
+        "device": device,
+        "gpus_per_trial": gpus_per_trial,
+        "address": address,
+    }
     if resume:
-        folder, manifest, loaded = _resumed(run, space, trials, time, trial_time)
+        folder, manifest, loaded = _resumed(run, asked)
     else:
         if space is None:
             raise RunError("a search needs a space: --space quick, or the path of a space file")
-        loaded = space if isinstance(space, SearchSpace) else SearchSpace.load(space)
+        options = given(asked)
+        loaded = options["space"]
         folder = _new_folder(run, loaded.name)
-        asked = (budget,) if isinstance(budget, str) else tuple(budget)
-        options = Options(
-            space=loaded,
-            budget=asked,
-            trials=_count(trials or 24, 0),
-            seconds=seconds(time) if time else None,
-            trial_seconds=seconds(trial_time) if trial_time else None,
-            sampler=sampler,
-            sampler_options={"stratify": True} if stratify else {},
-            scores=named_scores(scores),
-            objectives=tuple(objectives),
-            data=data,
-            recipe=recipe,
-            fidelity=fidelity,
-            backend=backend,
-            workers=workers,
-            gpus_per_trial=gpus_per_trial,
-            address=address,
-            seed=seed,
-            fill=fill,
-            command=command or f"mlpnas.search({loaded.name!r}, {asked!r}, seed={seed})",
-        )
-        manifest = prepare(options, folder)
+        manifest = prepare(Options(**options), folder, command or f"mlpnas.search({loaded.name!r}, {budget!r})")
+        manifest = replace(manifest, asked=to_json(options))
     chosen = _backend(manifest.backend)
     with chosen.ready(manifest), writing(folder):
         return _run(folder, manifest, loaded, chosen, listener)
@@ -152,36 +175,15 @@ def _backend(name: str) -> Backend:
     return Local()
 
 
-def _resumed(
-    run: str | Path | None,
-    space: SearchSpace | str | Path | None,
-    trials: int | str | None,
-    time: str | None,
-    trial_time: str | None,
-) -> tuple[Path, Manifest, SearchSpace]:
+def _resumed(run: str | Path | None, asked: Mapping[str, Any]) -> tuple[Path, Manifest, SearchSpace]:
     if run is None:
         raise RunError("--resume needs --run: the run to go on with; `mlpnas runs` lists them")
     existing = Run(run)
-    manifest = existing.manifest
-    loaded = SearchSpace(manifest.space_text, f"{existing.place}/space.yaml")
-    if space is not None:
-        given = space if isinstance(space, SearchSpace) else SearchSpace.load(space)
-        if given.hash != loaded.hash:
-            raise RunError(f"{existing.place}: was searched in another space; leave --space out to go on with its own")
-    done = sum(record.origin != "duplicate" for record in existing.records)
-    wanted = _count(trials, done) if trials else manifest.trials
-    manifest = replace(manifest, trials=wanted, seconds=seconds(time) if time else None)
-    if trial_time:
-        manifest = replace(manifest, trial_seconds=seconds(trial_time))
-    return existing.path, manifest, loaded
-
-
-def _count(trials: int | str, done: int) -> int:
-    """24 -> 24 in all; "+8" -> 8 more than are done."""
-    text = str(trials)
-    if not text.removeprefix("+").isdigit():
-        raise RunError(f"--trials {trials}: expected a number like 24, or +24 for so many more")
-    return int(text) + (done if text.startswith("+") else 0)
+    return (
+        existing.path,
+        resumed(existing, asked),
+        SearchSpace(existing.manifest.space_text, f"{existing.place}/space.yaml"),
+    )
 
 
 def _new_folder(run: str | Path | None, space: str) -> Path:

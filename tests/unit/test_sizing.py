@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from mlpnas.engine import prepare as prepare_module
-from mlpnas.engine import sizing
+from mlpnas.engine import placement, sizing
 from mlpnas.engine.devices import Node, slots
-from mlpnas.engine.prepare import Options, prepare
+from mlpnas.engine.options import Options
+from mlpnas.engine.prepare import prepare
 from mlpnas.errors import RunError
 from mlpnas.run import Manifest
 from mlpnas.space import SearchSpace
@@ -80,27 +80,14 @@ def _prepared(monkeypatch: pytest.MonkeyPatch, nodes: Sequence[Node], **asked: A
     def devices(options: Options) -> Iterator[Fake]:
         yield Fake(*nodes)
 
-    monkeypatch.setattr(prepare_module, "_devices", devices)
+    monkeypatch.setattr(placement, "machines", devices)
     plain = Options(
         space=SearchSpace(TINY),
-        budget=(),
-        trials=8,
-        seconds=None,
-        trial_seconds=None,
         sampler="random",
-        sampler_options={},
-        scores=(),
-        objectives=("top1", "macs"),
+        trials=8,
         data="digits",
         recipe=Recipe(epochs=2),
-        fidelity="",
-        backend="ray",
-        workers=None,
-        gpus_per_trial=None,
-        address="",
-        seed=0,
         fill=0,
-        command="",
     )
     return prepare(replace(plain, **asked), Path("run"))
 
@@ -170,7 +157,7 @@ def test_more_gpus_than_a_machine_has(
     [
         (3, {}, "pool"),
         (10, {}, "tune"),
-        (60, {"trial_seconds": 5}, "pool"),
+        (60, {"trial_time": 5}, "pool"),
         (60, {"objectives": ("naswot", "macs")}, "pool"),
         (3, {"backend": "local"}, ""),
     ],

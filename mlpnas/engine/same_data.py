@@ -1,0 +1,45 @@
+"""Whether the data of a run that goes on are still those that its trials were trained on."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mlpnas import datasets
+from mlpnas.datasets import DataRef, Dataset
+from mlpnas.errors import DataError, RunError
+from mlpnas.run import Manifest
+
+_NAMED = 3  # classes in a message
+
+
+def check(manifest: Manifest) -> None:
+    """Raises DataError where the data are gone, RunError where they differ from those that the run began with."""
+    facts = manifest.data_facts
+    if not manifest.data or "fingerprint" not in facts:
+        return
+    ref = DataRef.from_json(manifest.data)
+    try:
+        data = datasets.load(ref)
+    except DataError as error:
+        raise DataError(f"{error}; if the data have moved, give their new place by --data") from None
+    if data.fingerprint != facts["fingerprint"]:
+        changes = "; ".join(_changes(facts, data)) or "as many images of the same classes, but others, or other labels"
+        raise RunError(
+            f"{ref}: not the data that this run's trials were trained on ({changes}); restore them, give the place of "
+            "the same data by --data, or start another --run"
+        )
+
+
+def _changes(facts: Mapping[str, Any], data: Dataset) -> Iterator[str]:
+    before, now = list(facts.get("classes", ())), list(data.classes)
+    if new := [name for name in now if name not in before]:
+        yield f"new classes: {_listed(new)}"
+    if gone := [name for name in before if name not in now]:
+        yield f"classes that are gone: {_listed(gone)}"
+    for part, count in facts.get("images", {}).items():
+        if count != (there := len(getattr(data, part))):
+            yield f"{part}: {there} images, not {count}"
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
