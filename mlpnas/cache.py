@@ -9,18 +9,23 @@ from mlpnas.errors import DataError
 from mlpnas.files import write_text
 
 
+def path(*parts: str) -> Path:
+    """Return the path of something in the cache folder, `$MLPNAS_CACHE` (default ~/.cache/mlpnas)."""
+    return Path(os.environ.get("MLPNAS_CACHE") or "~/.cache/mlpnas").expanduser().joinpath(*parts)
+
+
 def folder(*parts: str) -> Path:
-    """A folder under `$MLPNAS_CACHE` (default ~/.cache/mlpnas), made if missing.
+    """Return the path of a folder in the cache folder, made if missing.
 
     Raises:
         DataError: it cannot be made.
     """
-    path = Path(os.environ.get("MLPNAS_CACHE") or "~/.cache/mlpnas").expanduser().joinpath(*parts)
+    place = path(*parts)
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"{path}: cannot be made ({error.strerror}); set MLPNAS_CACHE to a folder of yours") from None
-    return path
+        raise DataError(f"{place}: cannot be made ({error.strerror}); set MLPNAS_CACHE to a folder of yours") from None
+    return place
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

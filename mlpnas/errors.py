@@ -20,9 +20,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from mlpnas.plain_text import masked, visible
+
 
 class MlpnasError(Exception):
-    """Something the user can mend: says where, what, and what to write instead."""
+    """Something the user can mend: says where, what, and what to write instead.
+
+    As text it obeys and shows nothing that a name or a URI of others may hold: no escape sequence, no credentials.
+    """
+
+    def __str__(self) -> str:
+        return visible(masked(super().__str__()), keep="\n\t")
 
 
 def did_you_mean(name: object, known: Sequence[str]) -> str:

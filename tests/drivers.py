@@ -5,8 +5,9 @@ from typing import Any
 
 from mlpnas.engine.driver import Driver
 from mlpnas.job import Job, Outcome
+from mlpnas.manifest import Manifest
 from mlpnas.record import EpochRow
-from mlpnas.run import Manifest, Run
+from mlpnas.run import Run
 from mlpnas.space import SearchSpace
 from mlpnas.spec import ArchSpec
 

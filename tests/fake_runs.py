@@ -9,9 +9,10 @@ from random import Random
 
 from mlpnas.costs import cost
 from mlpnas.errors import ShapeError
+from mlpnas.manifest import Manifest
 from mlpnas.published import find
 from mlpnas.record import EpochRow, Record
-from mlpnas.run import Manifest, Run
+from mlpnas.run import Run
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 from mlpnas.store import Store
 from mlpnas.training.recipe import Recipe

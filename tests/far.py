@@ -5,9 +5,9 @@ from pathlib import Path
 
 from mlpnas import remote
 from mlpnas.engine import lease as lease_module
+from mlpnas.manifest import Manifest
 from mlpnas.mirror import Mirror
 from mlpnas.record import EpochRow, Record
-from mlpnas.run import Manifest
 from mlpnas.store import Store
 from mlpnas.training.recipe import Recipe
 

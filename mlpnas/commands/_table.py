@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Sequence
 
+from mlpnas.plain_text import visible
+
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str] = ()) -> None:
     """`right` names the columns that are set flush right."""
@@ -17,13 +19,13 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Coll
     for head in heads:
         table.add_column(head, justify="right" if head in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))  # no markup: names are the user's
+        table.add_row(*(Text(visible(cell, keep="\n")) for cell in row))  # no markup: names are the user's
     console.print(table)
 
 
 def plain(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str] = ()) -> str:
     """The same as text without colours, never wrapped."""
-    lines = [heads, *([" ".join(cell.split()) for cell in row] for row in rows)]
+    lines = [heads, *([visible(" ".join(cell.split())) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     set_flush = [str.rjust if head in right else str.ljust for head in heads]
     return "\n".join(

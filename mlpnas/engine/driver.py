@@ -20,10 +20,11 @@ from mlpnas.engine.rungs import Rungs
 from mlpnas.engine.watch import Watch
 from mlpnas.files import until_there_is_room
 from mlpnas.job import Job, Outcome, Waiting
+from mlpnas.manifest import Manifest
 from mlpnas.pareto import worse
 from mlpnas.plugins import find
 from mlpnas.record import EpochRow, Record
-from mlpnas.run import Manifest, Run
+from mlpnas.run import Run
 from mlpnas.samplers import Proposal
 from mlpnas.space.space import SearchSpace
 from mlpnas.space.tables import QUANTITIES

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from mlpnas.engine.driver import Driver
 from mlpnas.evaluators.proxy_training import ProxyTraining
 from mlpnas.job import Outcome, Waiting
-from mlpnas.run import Manifest
+from mlpnas.manifest import Manifest
 
 
 class Local:

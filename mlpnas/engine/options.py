@@ -13,7 +13,7 @@ from mlpnas.errors import RunError
 from mlpnas.units import seconds
 
 if TYPE_CHECKING:
-    from mlpnas.run import Manifest
+    from mlpnas.manifest import Manifest
     from mlpnas.space.space import SearchSpace
     from mlpnas.training.recipe import Recipe
 

@@ -16,9 +16,9 @@ from mlpnas.engine import placement, rungs, sizing
 from mlpnas.engine.options import Options
 from mlpnas.engine.sizing import Size, Wanted
 from mlpnas.errors import RunError
+from mlpnas.manifest import Manifest
 from mlpnas.plugins import find
 from mlpnas.plugins import options as plugin_options
-from mlpnas.run import Manifest
 from mlpnas.space.space import SearchSpace
 from mlpnas.space.tables import QUANTITIES
 from mlpnas.training.recipe import Recipe

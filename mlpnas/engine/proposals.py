@@ -10,9 +10,9 @@ import numpy as np
 from mlpnas.engine.scorer import Scorer
 from mlpnas.engine.seeds import published_seeds
 from mlpnas.errors import BudgetError
+from mlpnas.manifest import Manifest
 from mlpnas.plugins import find, options
 from mlpnas.record import Record
-from mlpnas.run import Manifest
 from mlpnas.samplers import Proposal, Sampler
 from mlpnas.space.space import SearchSpace
 

@@ -30,8 +30,8 @@ from mlpnas.engine.evaluation import Evaluation  # noqa: E402
 from mlpnas.engine.pool import Pool  # noqa: E402
 from mlpnas.errors import MlpnasError, RunError  # noqa: E402
 from mlpnas.job import Job  # noqa: E402
+from mlpnas.manifest import Manifest  # noqa: E402
 from mlpnas.plugins import find  # noqa: E402
-from mlpnas.run import Manifest  # noqa: E402
 from mlpnas.training import memory  # noqa: E402
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")

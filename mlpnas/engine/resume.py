@@ -9,7 +9,8 @@ from mlpnas.engine import options, placement, same_data
 from mlpnas.engine.driver import measured
 from mlpnas.engine.options import Options
 from mlpnas.errors import RunError
-from mlpnas.run import Manifest, Run
+from mlpnas.manifest import Manifest
+from mlpnas.run import Run
 
 _PLACEMENT = ("backend", "workers", "device", "gpus_per_trial", "address")
 

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 from mlpnas.engine.sizing import Size
 from mlpnas.errors import RunError
+from mlpnas.manifest import Manifest
 from mlpnas.plugins import find
 from mlpnas.record import Record
-from mlpnas.run import Manifest
 from mlpnas.samplers._halving import Halving
 from mlpnas.space.tables import QUANTITIES
 

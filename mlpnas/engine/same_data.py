@@ -6,7 +6,7 @@ from typing import Any
 from mlpnas import datasets
 from mlpnas.datasets import DataRef, Dataset
 from mlpnas.errors import DataError, RunError
-from mlpnas.run import Manifest
+from mlpnas.manifest import Manifest
 
 _NAMED = 3  # classes in a message
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpnas.datasets import DataRef, load
+from mlpnas.manifest import Manifest
 from mlpnas.objectives import Candidate, measure
-from mlpnas.run import Manifest
 from mlpnas.space.codes import Codes, decode
 from mlpnas.space.space import SearchSpace
 from mlpnas.training.recipe import Recipe

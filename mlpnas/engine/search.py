@@ -18,8 +18,9 @@ from mlpnas.engine.publish import where_it_is_kept
 from mlpnas.engine.resume import resumed
 from mlpnas.errors import RunError
 from mlpnas.files import clear_leftovers, write_text
+from mlpnas.manifest import Manifest
 from mlpnas.record import FAILURES
-from mlpnas.run import Manifest, Run, locate, place_of, runs_folder
+from mlpnas.run import Run, locate, place_of, runs_folder
 from mlpnas.space.space import SearchSpace
 from mlpnas.training.recipe import Recipe
 

@@ -15,7 +15,8 @@ from mlpnas.commands import search as command
 from mlpnas.engine.options import CHANGEABLE, DECLARATIONS, FIXED, Options
 from mlpnas.engine.resume import resumed
 from mlpnas.errors import RunError
-from mlpnas.run import Manifest, Run
+from mlpnas.manifest import Manifest
+from mlpnas.run import Run
 from mlpnas.training.recipe import Recipe
 
 RECIPE = Recipe(epochs=1, samples=100, warmup_epochs=0)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from mlpnas.manifest import Manifest
 from mlpnas.record import Record
 from mlpnas.report import wording, write_report
-from mlpnas.run import Manifest, Run
+from mlpnas.run import Run
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 from tests import fake_runs
 from tests.fake_runs import QUICK, write

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from mlpnas.errors import RunError
+from mlpnas.manifest import Manifest
 from mlpnas.record import Record
-from mlpnas.run import Manifest, Run, locate
+from mlpnas.run import Run, locate
 from mlpnas.spec import ArchSpec, Layer, Stage
 from mlpnas.store import Store
 

@@ -14,7 +14,7 @@ from mlpnas.engine.devices import Node, slots
 from mlpnas.engine.options import Options
 from mlpnas.engine.prepare import prepare
 from mlpnas.errors import RunError
-from mlpnas.run import Manifest
+from mlpnas.manifest import Manifest
 from mlpnas.space import SearchSpace
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 from mlpnas.training import memory
