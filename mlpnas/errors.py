@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from mlpnas.plain_text import masked, visible
+from mlpnas.plain_text import masked, quoted, shortened, visible
 
 
 class MlpnasError(Exception):
@@ -33,15 +33,19 @@ class MlpnasError(Exception):
         return visible(masked(super().__str__()), keep="\n\t")
 
 
+_LONGEST_NAME = 60  # what is longer resembles no name of ours, and comparing it takes long
+
+
 def did_you_mean(name: object, known: Sequence[str]) -> str:
     """ " - did you mean ...?" with the nearest of the known names, or nothing."""
-    near = get_close_matches(str(name), known, n=1)
+    is_short = isinstance(name, str) and len(name) <= _LONGEST_NAME
+    near = get_close_matches(str(name), known, n=1) if is_short else []
     return f" - did you mean {near[0]}?" if near else ""
 
 
 class UnknownName(MlpnasError):
     def __init__(self, kind: str, name: object, known: Sequence[str]) -> None:
-        super().__init__(f"no {kind} is called {name!r}{did_you_mean(name, known)} (known: {', '.join(known)})")
+        super().__init__(f"no {kind} is called {quoted(name)}{did_you_mean(name, known)} (known: {', '.join(known)})")
 
 
 class UnitError(MlpnasError):
@@ -56,6 +60,9 @@ class ShapeError(SpecError):
     pass
 
 
+_SHOWN = 20  # problems of one file in a message
+
+
 @dataclass(frozen=True, order=True)
 class Problem:
     """One mistake in a file: where it stands, what is wrong and the remedy."""
@@ -66,13 +73,14 @@ class Problem:
 
 
 class SpaceError(MlpnasError):
-    """All problems of a space file at once, in the order of its lines."""
+    """All problems of a space file at once, in the order of its lines; of very many, the first are shown."""
 
     def __init__(self, source: str, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(problems))
         count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
-        rows = [f"  line {p.line}: {p.path or '(top)'}: {p.text}" for p in self.problems]
-        super().__init__("\n".join([f"{source}: {count}", *rows]))
+        rows = [f"  line {p.line}: {shortened(p.path) or '(top)'}: {p.text}" for p in self.problems[:_SHOWN]]
+        more = [f"  and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
+        super().__init__("\n".join([f"{shortened(source)}: {count}", *rows, *more]))
 
 
 class BudgetError(MlpnasError):

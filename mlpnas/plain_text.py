@@ -1,6 +1,7 @@
 """Text of others, made fit for where it is shown: terminals, messages, spreadsheets."""
 
 import re
+from reprlib import Repr
 
 MOST = 200  # characters of an input that a message quotes
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`]+")
@@ -34,9 +35,30 @@ def visible(text: str, keep: str = "") -> str:
 
 def shortened(value: object, most: int = MOST) -> str:
     """Return `value` as a message quotes it: visible, on one line, not longer than `most` characters."""
-    text = value if isinstance(value, str) else repr(value)
+    text = value if isinstance(value, str) else _REPR.repr(value)
     text = visible(text[: most + 1])
     return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def quoted(value: object, most: int = MOST) -> str:
+    """Return Python's notation of `value`, not longer than `most` characters: 'text', 3, [1, 2, ...]."""
+    return shortened(_REPR.repr(value), most)
+
+
+class _Bounded(Repr):
+    """Never writes more than a message could quote, whatever it is given: nested, endless, or with 5,000 digits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxstring, self.maxother = 4, MOST, MOST
+        self.maxlist = self.maxtuple = self.maxdict = self.maxset = 20
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Python refuses to write numbers of more than some thousand digits
+        return repr(x) if x.bit_length() <= 128 else f"a number of about {int(x.bit_length() * 0.30103) + 1} digits"
+
+
+_REPR = _Bounded()
 
 
 def masked(text: str) -> str:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlpnas.errors import RunError
-from mlpnas.plain_text import masked, shortened, spreadsheet_cell, visible
+from mlpnas.plain_text import masked, quoted, shortened, spreadsheet_cell, visible
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,44 @@ def test_what_is_visible_can_be_printed_anywhere(text: str) -> None:
     assert visible(text).isprintable()
     assert visible(visible(text)) == visible(text)
     assert len(shortened(text)) <= 200
+
+
+_nested: list[object] = []
+_nested.append(_nested)
+_dozens: object = 1
+for _ in range(40):
+    _dozens = [_dozens] * 12
+
+
+UNWIELDY = {
+    "long": "x" * 10_000,
+    "nul": "\0" * 500,
+    "digits": 10**5000,
+    "negative": -(7**9000),
+    "endless": _nested,
+    "aliases": _dozens,
+    "many": {number: number for number in range(999)},
+    "bytes": b"\0" * 999,
+}
+
+
+@pytest.mark.parametrize("name", UNWIELDY)
+def test_a_message_quotes_at_most_200_characters_of_anything(name: str) -> None:
+    value = UNWIELDY[name]
+    assert 0 < len(quoted(value)) <= 200
+    assert quoted(value).isprintable()
+    assert len(shortened(value)) <= 200
+
+
+def test_what_is_short_is_quoted_as_it_is() -> None:
+    assert [quoted(v) for v in ("a", 3, 0.5, None, [1, "b"], {"c": True})] == [
+        "'a'",
+        "3",
+        "0.5",
+        "None",
+        "[1, 'b']",
+        "{'c': True}",
+    ]
 
 
 def test_lines_of_a_message_stay_lines() -> None:
