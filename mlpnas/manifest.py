@@ -4,10 +4,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from mlpnas.errors import RunError
 from mlpnas.files import write_text
+
+if TYPE_CHECKING:
+    from mlpnas.space.space import SearchSpace
+
+
+_IMAGE, _MOST = ("channels", "classes"), 10**6
 
 
 @dataclass(frozen=True)
@@ -15,6 +21,7 @@ class Manifest:
     """What a run was asked to do, and on what.
 
     Attributes:
+        image: channels and classes that the space is counted with where it leaves them out; none: ImageNet's.
         objectives: name -> "maximize" | "minimize"; the first one decides what is best.
         scores: zero-cost scores that are measured beside the objectives.
         budget: as the user wrote it; limits: with the space's, by cost name (macs, params, latency in seconds, ...).
@@ -47,6 +54,7 @@ class Manifest:
     seconds: float | None = None
     trial_seconds: float | None = None
     fill: float = 0.0
+    image: Mapping[str, int] = field(default_factory=dict)
     objectives: Mapping[str, str] = field(default_factory=dict)
     scores: tuple[str, ...] = ()
     fidelity: tuple[int, ...] = ()
@@ -60,6 +68,12 @@ class Manifest:
     machine: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     asked: Mapping[str, Any] = field(default_factory=dict)
+
+    def search_space(self, source: str = "space.yaml") -> "SearchSpace":
+        """Return the space as it was searched; `source` names it in messages. Raises SpaceError where it is none."""
+        from mlpnas.space.space import SearchSpace
+
+        return SearchSpace(self.space_text, source, **self.image)
 
     def write(self, folder: Path) -> None:
         write_text(folder / "run.json", json.dumps(asdict(self), indent=2) + "\n")
@@ -84,6 +98,8 @@ class Manifest:
             value = getattr(self, f.name)
             if f.default_factory is dict and not isinstance(value, Mapping):
                 raise TypeError(f"{f.name}: expected a mapping, got {value!r}")
+        if any(name not in _IMAGE or type(n) is not int or not 0 < n <= _MOST for name, n in self.image.items()):
+            raise ValueError("image: expected whole numbers of channels and classes")
         if not self.objectives:
             raise ValueError("objectives: needs at least one")
         if unknown := set(self.objectives.values()) - {"maximize", "minimize"}:

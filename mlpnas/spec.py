@@ -5,6 +5,7 @@ changes no key of an architecture that does not use it.
 """
 
 import json
+import re
 from dataclasses import MISSING, dataclass, fields, replace
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple, Self, get_args
@@ -193,6 +194,19 @@ class ArchSpec:
         except ValueError as error:
             raise SpecError(f"not JSON: {error}") from None
         return cls.from_json(data)
+
+
+def read_size(text: str) -> int | tuple[int, int]:
+    """Return an input size as ArchSpec holds it: "224" -> 224, "192x320" (height x width) -> (192, 320).
+
+    Raises:
+        SpecError: neither.
+    """
+    sides = text.split("x")
+    if len(sides) > 2 or not all(re.fullmatch(r"0*[1-9][0-9]{0,5}", side) for side in sides):
+        raise SpecError(f"input size {text[:200]!r}: write pixels like 224, or height x width like 192x320")
+    height, width = int(sides[0]), int(sides[-1])
+    return height if height == width else (height, width)
 
 
 def halved(grid: Grid, number: int) -> Grid:

@@ -9,7 +9,7 @@ from mlpnas.errors import RunError
 from mlpnas.record import Record
 from mlpnas.remote import is_remote
 from mlpnas.run import Run, locate
-from mlpnas.spec import ArchSpec
+from mlpnas.spec import ArchSpec, read_size
 
 _TRIAL = re.compile(r"best|knee|front|\d+")
 
@@ -29,13 +29,13 @@ class Model:
     data: str = ""
 
 
-def find(text: str, size: int | None = None) -> list[Model]:
+def find(text: str, size: str | None = None) -> list[Model]:
     """One network; all of a front for RUN:front.
 
     Args:
         text: a published name, the path of a spec's JSON file, or RUN:TRIAL, where TRIAL is a number, best, knee or
             front.
-        size: the input size in pixels, instead of the spec's own.
+        size: the input size in pixels, like 224 or 192x320, instead of the spec's own.
 
     Raises:
         UnknownName: no such published model. SpecError: a file that cannot be read. RunError: no such run or trial, or
@@ -49,23 +49,25 @@ def find(text: str, size: int | None = None) -> list[Model]:
     if text not in published.names() and (locate(text) / "run.json").is_file():
         raise RunError(f"{text} is a run; write {text}:best, {text}:TRIAL with its number, or {text}:front")
     spec = published.find_spec(text)
-    sized = spec.at(size) if size else spec
+    sized = spec.at(read_size(size)) if size else spec
     top1 = published.find(text).top1 if text in published.names() and sized == spec else None
     return [Model(text, sized, top1)]
 
 
-def _trials(run: Run, pick: str, size: int | None) -> list[Model]:
+def _trials(run: Run, pick: str, size: str | None) -> list[Model]:
     from mlpnas.report.wording import data_name
 
     def model(record: Record) -> Model:
         spec = run.spec(record)
         top1 = record.values.get("top1")
-        return Model(f"{run.path.name}:{record.trial}", spec.at(size) if size else spec, None, top1, data_name(run))
+        return Model(
+            f"{run.path.name}:{record.trial}", spec.at(read_size(size)) if size else spec, None, top1, data_name(run)
+        )
 
     return list(map(model, run.front() if pick == "front" else [run.pick(pick)]))
 
 
-def find_one(text: str, size: int | None = None) -> Model:
+def find_one(text: str, size: str | None = None) -> Model:
     """As `find`, for commands that take one network.
 
     Raises:

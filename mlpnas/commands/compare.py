@@ -13,7 +13,7 @@ def compare(
     by: Annotated[
         list[str], typer.Option(metavar="FIELD", help="Group the run's trials by this answer. Repeat to cross several.")
     ] = [],  # noqa: B006
-    size: Annotated[int | None, typer.Option(min=1, metavar="N", help="Input size in pixels; each one's own.")] = None,
+    size: Annotated[str | None, typer.Option(metavar="N|HxW", help="Input size in pixels; each one's own.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON list; with --by, one JSON object.")] = False,
 ) -> None:
     """Print networks side by side: costs, accuracies, mixers and resolution, then part by part.
@@ -27,7 +27,7 @@ def compare(
         _side_by_side(networks, size, as_json)
 
 
-def _side_by_side(networks: list[str], size: int | None, as_json: bool) -> None:
+def _side_by_side(networks: list[str], size: str | None, as_json: bool) -> None:
     import json
 
     from mlpnas.commands._models import find
@@ -45,7 +45,7 @@ def _side_by_side(networks: list[str], size: int | None, as_json: bool) -> None:
         print_table(*side_by_side(models))
 
 
-def _by_answer(networks: list[str], by: list[str], size: int | None, as_json: bool) -> None:
+def _by_answer(networks: list[str], by: list[str], size: str | None, as_json: bool) -> None:
     import json
     from dataclasses import asdict
     from textwrap import fill

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def cost(
     model: Annotated[str, typer.Argument(metavar="NAME|SPEC.json", help="A published name or a spec's JSON file.")],
-    size: Annotated[int | None, typer.Option(min=1, metavar="N", help="Input size in pixels; the spec's own.")] = None,
+    size: Annotated[str | None, typer.Option(metavar="N|HxW", help="Input size in pixels; the spec's own.")] = None,
     table: Annotated[bool, typer.Option("--table", help="One row per stem, downsample, stage and head.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
@@ -25,10 +25,11 @@ def cost(
     from mlpnas.costs import cost as measure
     from mlpnas.costs import cost_table
     from mlpnas.published import find_spec
+    from mlpnas.spec import read_size
 
     spec = find_spec(model)
     if size:
-        spec = spec.at(size)
+        spec = spec.at(read_size(size))
     total = measure(spec)
     if as_json:
         parts = [{"part": row.part, "output": row.output, **asdict(row.cost)} for row in cost_table(spec)]

@@ -25,7 +25,7 @@ def show(
     name: Annotated[
         str, typer.Argument(metavar="NAME|SPEC.json|RUN:TRIAL", help="A published name, a spec's file, or a trial.")
     ],
-    size: Annotated[int | None, typer.Option(min=1, metavar="N", help="Input size in pixels; the spec's own.")] = None,
+    size: Annotated[str | None, typer.Option(metavar="N|HxW", help="Input size in pixels; the spec's own.")] = None,
     png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the receptive fields into a PNG file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:

@@ -78,9 +78,7 @@ def _space(value: Any) -> "SearchSpace":
 
 
 def _space_before(manifest: "Manifest") -> "SearchSpace":
-    from mlpnas.space.space import SearchSpace
-
-    return SearchSpace(manifest.space_text, f"{manifest.name}/space.yaml")
+    return manifest.search_space(f"{manifest.name}/space.yaml")
 
 
 def _scores(value: str | Sequence[str]) -> tuple[str, ...]:

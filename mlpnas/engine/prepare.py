@@ -30,16 +30,16 @@ _LOOKED_AT = 16  # architectures that the proxy is chosen by
 
 def prepare(options: Options, folder: Path, command: str = "") -> Manifest:
     """Raises MlpnasError for the first thing that cannot be done as asked."""
-    space = options.space
     _check(options)
     placement.check(options)
     objectives = directions(options.objectives)
     fidelity = rungs.parse(options.fidelity, objectives)
-    limits = space.limits(options.budget)
-    window = space.window(options.budget, options.fill)
     recipe = _recipe(options)
     ref = datasets.resolve(options.data or default_data(), options.seed)
     data = datasets.load(ref)
+    space = options.space.for_data(data.channels, len(data.classes))
+    limits = space.limits(options.budget)
+    window = space.window(options.budget, options.fill)
     rng = np.random.default_rng(options.seed)
     some = [space.draw(rng, window).spec for _ in range(_LOOKED_AT)]
     asked = [*objectives, *limits, *options.scores]
@@ -60,6 +60,7 @@ def prepare(options: Options, folder: Path, command: str = "") -> Manifest:
         space=space.name,
         space_text=space.text,
         space_hash=space.hash,
+        image=space.image,
         seed=options.seed,
         sampler=options.sampler,
         sampler_options=_sampler_options(options),
@@ -89,6 +90,7 @@ def prepare(options: Options, folder: Path, command: str = "") -> Manifest:
 
 
 def _check(options: Options) -> None:
+    options.space.limits(options.budget)
     known = plugin_options(find("samplers", options.sampler), skip=4)
     if unknown := [name for name in _sampler_options(options) if name not in known]:
         raise RunError(f"--{unknown[0]}: {options.sampler} has no such option; --sampler random has")

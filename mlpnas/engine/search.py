@@ -136,6 +136,7 @@ def search(
         folder = _new_folder(run, loaded.name)
         manifest = prepare(Options(**options), folder, command or f"mlpnas.search({loaded.name!r}, {budget!r})")
         manifest = replace(manifest, asked=to_json(options))
+        loaded = loaded.for_data(**manifest.image) if manifest.image else loaded
     chosen = _backend(manifest.backend)
     with chosen.ready(manifest), writing(folder):
         return _run(folder, manifest, loaded, chosen, listener)
@@ -183,7 +184,7 @@ def _resumed(run: str | Path | None, asked: Mapping[str, Any]) -> tuple[Path, Ma
     return (
         existing.path,
         resumed(existing, asked),
-        SearchSpace(existing.manifest.space_text, f"{existing.place}/space.yaml"),
+        existing.manifest.search_space(f"{existing.place}/space.yaml"),
     )
 
 

@@ -12,7 +12,10 @@ _JUST_ABOVE = 1.05
 
 
 def published_seeds(space: SearchSpace, window: Window, known: Container[str]) -> tuple[list[Draw], list[str]]:
-    """The space's seeds that keep the upper limits and were not tried yet, and notes for people."""
+    """The space's seeds that keep the upper limits and were not tried yet, and notes for people.
+
+    All are taken, and counted, with the channels and classes of the space.
+    """
     limits = {name: (0.0, high) for name, (_, high) in window.items()}
     seeds, notes = [], []
     for name in space.seeds:
@@ -25,7 +28,7 @@ def published_seeds(space: SearchSpace, window: Window, known: Container[str]) -
 
 
 def _draw(space: SearchSpace, name: str) -> Draw:
-    spec = published.find(name).spec
+    spec = space.with_head(published.find(name).spec)
     costs = cost(spec)
     return Draw(space.find(spec) or {}, spec, {quantity: float(getattr(costs, quantity)) for quantity in QUANTITIES})
 
@@ -34,7 +37,7 @@ def _near_misses(space: SearchSpace, limits: Window) -> list[str]:
     """Published models of this space that cost less than 5 % too much."""
     notes = []
     for name in published.names():
-        spec = published.find(name).spec
+        spec = space.with_head(published.find(name).spec)
         if len(spec.stages) != len(space.stages) or space.find(spec) is None:
             continue
         costs = cost(spec)

@@ -58,7 +58,7 @@ def _contents(run: Run) -> dict[str, Any]:
     import mlpnas
     from mlpnas.report import audit, tables, wording
     from mlpnas.report.front_chart import axes_of
-    from mlpnas.report.published import neighbours
+    from mlpnas.report.published import counted_as, neighbours
     from mlpnas.report.receptive_field import RAMP, drawings
 
     audits = audit.audited(run, run.done())
@@ -79,6 +79,7 @@ def _contents(run: Run) -> dict[str, Any]:
         "audit_headings": audit.HEADINGS,
         "about_scores": audit.explained(audits),
         "unfinished": tables.unfinished(run),
+        "published_as": counted_as(run),
         "published": tables.published_rows(neighbours(run)),
         "settings": tables.settings(run),
         "version": mlpnas.__version__,

@@ -24,19 +24,34 @@ class Neighbour:
 
 
 def neighbours(run: Run) -> list[Neighbour]:
-    """Those inside the range of MACs that the run's trials and budget span, cheapest first."""
+    """Those inside the range of MACs that the run's trials and budget span, cheapest first.
+
+    They are counted with the channels and classes of the run's own architectures.
+    """
     seen = [record.values["macs"] for record in run.records if record.values.get("macs", 0) > 0]
     if not seen:
         return []
     low, high = min(seen), max([*seen, run.manifest.limits.get("macs", 0)])
-    inside = [item for item in _all() if low <= item.macs <= 1.05 * high]
+    own = ArchSpec.loads(run.records[0].spec)
+    inside = [item for item in _all(own.channels, own.classes) if low <= item.macs <= 1.05 * high]
     return sorted(inside, key=lambda item: item.macs)
 
 
+def counted_as(run: Run) -> str:
+    """Return what differs between `neighbours` and the models as published: "; their MACs are of 10 classes ..."."""
+    if not run.records:
+        return ""
+    own, printed = ArchSpec.loads(run.records[0].spec), ArchSpec(())
+    if (own.channels, own.classes) == (printed.channels, printed.classes):
+        return ""
+    channels = f"{own.channels} channel" + "s" * (own.channels != 1)
+    return f"; their MACs are counted for {own.classes} classes and {channels}, like those of the trials"
+
+
 @cache
-def _all() -> tuple[Neighbour, ...]:
+def _all(channels: int, classes: int) -> tuple[Neighbour, ...]:
     models = [published.find(name) for name in published.names()]
-    costs = [cost(model.spec) for model in models]
+    costs = [cost(replace(model.spec, channels=channels, classes=classes)) for model in models]
     return tuple(Neighbour(m.name, c.macs, c.params, m) for m, c in zip(models, costs, strict=True))
 
 

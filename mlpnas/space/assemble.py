@@ -20,10 +20,15 @@ class State(NamedTuple):
 
 
 class Assembly:
-    """Puts stages together, given the network's values."""
+    """Puts stages together, given the network's values.
 
-    def __init__(self, network: Mapping[str, Any], count: int) -> None:
+    Args:
+        image: channels and classes, for a network that leaves them out; without them: those of ImageNet.
+    """
+
+    def __init__(self, network: Mapping[str, Any], count: int, image: Mapping[str, int]) -> None:
         self.network, self.count = network, count
+        self.image: Mapping[str, Any] = {**image, **network.get("input", {})}
 
     def stage(self, number: int, values: Mapping[str, Any]) -> Stage:
         """Raises ShapeError where width times width_factor is no whole number."""
@@ -38,11 +43,11 @@ class Assembly:
 
     def spec(self, stages: Sequence[Stage]) -> ArchSpec:
         """The architecture of these stages; the final norm is the last stage's unless the head names one."""
-        image, head, stem = (self.network.get(name, {}) for name in ("input", "head", "stem"))
+        head, stem = (self.network.get(name, {}) for name in ("head", "stem"))
         given = {
-            "input_size": image.get("size"),
-            "channels": image.get("channels"),
-            "classes": image.get("classes"),
+            "input_size": self.image.get("size"),
+            "channels": self.image.get("channels"),
+            "classes": self.image.get("classes"),
             "pool": head.get("pool"),
             "pooled_norm": head.get("pooled_norm"),
             "position_embedding": self.network.get("position_embedding"),

@@ -6,7 +6,7 @@ one value per stage. A field of a stage may stand on the network's level instead
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 from mlpnas.spec import Activation, Pool, Scalar
 
@@ -44,6 +44,23 @@ class Word:
 
 
 @dataclass(frozen=True)
+class Size:
+    """Pixels of an image: one number for a square, or a list [height, width]."""
+
+    def fits(self, value: Any) -> bool:
+        sides = value if isinstance(value, list) and len(value) == 2 else [value]
+        return all(not isinstance(side, (list, dict)) and Number().fits(side) for side in sides)
+
+    def read(self, value: Any) -> int | tuple[int, int]:
+        """Return pixels that fit as ArchSpec holds them; equal sides are one number."""
+        height, width = value if isinstance(value, list) else (value, value)
+        return int(height) if height == width else (int(height), int(width))
+
+    def __str__(self) -> str:
+        return "a whole number of at least 1, or [height, width]"
+
+
+@dataclass(frozen=True)
 class Plugin:
     """A layer by name, with or without options, out of one catalogue."""
 
@@ -57,7 +74,7 @@ class Group:
     fields: Mapping[str, "Field"]
 
 
-Field = Number | Word | Plugin | Group
+Field = Number | Word | Size | Plugin | Group
 
 STAGE: Mapping[str, Field] = {
     "width": Number(),
@@ -72,7 +89,7 @@ STAGE: Mapping[str, Field] = {
 }
 
 NETWORK: Mapping[str, Field] = {
-    "input": Group({"size": Number(), "channels": Number(), "classes": Number()}),
+    "input": Group({"size": Size(), "channels": Number(), "classes": Number()}),
     "stem": Group(
         {
             "patch": Number(),
@@ -94,10 +111,10 @@ MEANING: Mapping[str, str] = {
     "version": "of this grammar: 1",
     "name": "of the space, a word",
     "resolution": "free: only mixers whose weights fit any input size",
-    "input": "the image that costs are counted for",
-    "size": "pixels of the square input",
-    "channels": "of the image: 3 for colour, 1 for grey",
-    "classes": "of the classifier",
+    "input": "the image that the network is for",
+    "size": "pixels of the input: one number for a square, or [height, width]",
+    "channels": "of the image: 3 for colour, 1 for grey; left out: those of the data",
+    "classes": "of the classifier; left out: those of the data",
     "stem": "patch embedding",
     "patch": "pixels per token side",
     "head": "final norm and pooling",

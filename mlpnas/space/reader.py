@@ -7,7 +7,7 @@ from typing import Any
 from mlpnas.errors import Problem, did_you_mean
 from mlpnas.nets.plan import locked
 from mlpnas.space.catalogues import option_defaults, option_kinds, plugin_names
-from mlpnas.space.grammar import Field, Group, Number, Plugin, Word
+from mlpnas.space.grammar import Field, Group, Number, Plugin, Size, Word
 from mlpnas.space.tree import Choose, Fields, Fixed, LayerNode, Node, Option
 from mlpnas.space.yaml_lines import Item
 
@@ -83,7 +83,7 @@ class Reader:
     def value(self, item: Item, path: str, prefix: str, kind: Field) -> Node:
         if isinstance(kind, Group):
             return self.fields(item, self.mapping(item, path, tuple(kind.fields)), path, prefix, kind.fields)
-        if isinstance(item.value, list):
+        if isinstance(item.value, list) and not isinstance(kind, Size):
             return self.per_stage(item, path, prefix, kind)
         if isinstance(kind, Plugin):
             return self.plugin(item, path, prefix, kind.catalogue)
@@ -123,7 +123,7 @@ class Reader:
         self.lines[prefix] = item.line
         return Choose(prefix, tuple(options)) if options else Fixed(None)
 
-    def scalar(self, item: Item, path: str, prefix: str, kind: Number | Word) -> Node:
+    def scalar(self, item: Item, path: str, prefix: str, kind: Number | Word | Size) -> Node:
         choices = self.choices(item, path)
         if choices is None:
             return Fixed(self.checked(item, path, kind))
@@ -131,12 +131,14 @@ class Reader:
             return self.problem(item, path, "choose takes a list here; write {choose: [...]}")
         return self.question(item, path, prefix, [self.scalar_option(option, path, kind) for option in choices])
 
-    def scalar_option(self, item: Item, path: str, kind: Number | Word) -> Option:
+    def scalar_option(self, item: Item, path: str, kind: Number | Word | Size) -> Option:
         value = self.checked(item, path, kind)
-        return Option(value, Fixed(value))
+        return Option("x".join(map(str, value)) if isinstance(value, tuple) else value, Fixed(value))
 
-    def checked(self, item: Item, path: str, kind: Number | Word) -> Any:
+    def checked(self, item: Item, path: str, kind: Number | Word | Size) -> Any:
         value = item.plain()
+        if isinstance(kind, Size) and kind.fits(value):
+            return kind.read(value)
         if isinstance(value, (dict, list)) or not kind.fits(value):
             self.problem(item, path, f"expected {kind}; got {value!r}")
             return None

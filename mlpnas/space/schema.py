@@ -5,7 +5,7 @@ from typing import Any
 
 from mlpnas import published
 from mlpnas.space.catalogues import option_kinds, plugin_names
-from mlpnas.space.grammar import MEANING, NETWORK, RESOLUTION, STAGE, Field, Group, Number, Plugin, Word
+from mlpnas.space.grammar import MEANING, NETWORK, RESOLUTION, STAGE, Field, Group, Number, Plugin, Size, Word
 from mlpnas.space.load import LIMITED
 
 Schema = dict[str, Any]
@@ -53,7 +53,7 @@ def _field(name: str, kind: Field, per_stage: bool) -> Schema:
     return {"anyOf": forms, "description": MEANING[name]}
 
 
-def _forms(kind: Number | Word | Plugin) -> list[Schema]:
+def _forms(kind: Number | Word | Size | Plugin) -> list[Schema]:
     if not isinstance(kind, Plugin):
         value = _value(kind)
         return [value, _object({"choose": {"type": "array", "items": value, "minItems": 1}}, ["choose"])]
@@ -68,7 +68,10 @@ def _options(catalogue: str, name: str) -> Schema:
     return _object(known) | {"type": ["object", "null"]}
 
 
-def _value(kind: Number | Word) -> Schema:
+def _value(kind: Number | Word | Size) -> Schema:
+    if isinstance(kind, Size):
+        side = _value(Number())
+        return {"anyOf": [side, {"type": "array", "items": side, "minItems": 2, "maxItems": 2}]}
     if isinstance(kind, Word):
         return {"enum": list(kind.words)}
     number: Schema = {"type": "integer" if kind.whole else "number", "minimum": kind.least}

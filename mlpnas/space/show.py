@@ -25,11 +25,18 @@ def lines(space: SearchSpace, budget: Budget = None) -> Iterator[str]:
         low, high = space.tables.range(quantity)
         yield f"  {quantity:<7} {show(low, quantity)} to {show(high, quantity)}"
     yield from _inside(space, limits)
+    if space.left_out:
+        yield f"  {' and '.join(space.left_out)} are the data's in a search; counted here: {_counted(space)}"
     yield ""
     yield "cost of its architectures (macs)"
     yield from _histogram(space)
     yield ""
     yield from _tree(space)
+
+
+def _counted(space: SearchSpace) -> str:
+    shown = space.with_head(space.tables.draw("macs", 0.0, np.inf, np.random.default_rng(0)).draw().spec)
+    return " and ".join(f"{getattr(shown, name):,} {name}" for name in space.left_out)
 
 
 def _inside(space: SearchSpace, limits: Window) -> Iterator[str]:
@@ -83,6 +90,8 @@ def _node(node: Node, depth: int) -> Iterator[str]:
 
 
 def _label(value: object) -> str:
+    if isinstance(value, tuple):
+        return "x".join(map(str, value))
     return (
         {True: "true", False: "false", None: "null"}[value]
         if value is None or value is True or value is False

@@ -1,7 +1,8 @@
 """SearchSpace: a declared design space, loaded and checked; walked, counted, drawn from and fitted into a budget."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache, cached_property
+from dataclasses import replace
+from functools import cache, cached_property, lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
@@ -27,6 +28,13 @@ _TRIES = 10_000
 class SearchSpace:
     """A tree of questions whose answers give an ArchSpec.
 
+    Args:
+        text: of a space file. source: its name, for messages.
+        channels, classes: of the images, where the file leaves them out; None: 3 and 1000, as in ImageNet.
+
+    Attributes:
+        image: `channels` and `classes` as they were given.
+
     Example:
         >>> import numpy as np, mlpnas
         >>> space = mlpnas.SearchSpace.load("quick")
@@ -38,13 +46,17 @@ class SearchSpace:
         SpaceError: the text is no space; with every problem, its line and the remedy.
     """
 
-    def __init__(self, text: str, source: str = "space") -> None:
+    def __init__(
+        self, text: str, source: str = "space", *, channels: int | None = None, classes: int | None = None
+    ) -> None:
         self.text, self.source = text, source
         document = read(text, source)
         self.name, self.seeds = document.name, document.seeds
         self.constraints = document.limits
         self.network, self.stages = document.network, document.stages
-        self.tables = SpaceTables(self.network, self.stages)
+        given = {"channels": channels, "classes": classes}
+        self.image = {name: value for name, value in given.items() if value is not None}
+        self.tables = SpaceTables(self.network, self.stages, self.image)
         self._tightest = cache(self._look_for_tightest)
         self._refuse_unusable(document.lines)
 
@@ -60,6 +72,21 @@ class SearchSpace:
             return cls(file.read_text(encoding="utf-8"), file.name)
         except (OSError, UnicodeDecodeError) as error:
             raise SpaceError(str(path), [Problem(1, "", f"cannot be read as text ({error})")]) from None
+
+    @cached_property
+    def left_out(self) -> tuple[str, ...]:
+        """Those of channels and classes that the file does not state: they are the data's."""
+        stated = [table.assembly.network.get("input", {}) for table in self.tables.networks]
+        return tuple(name for name in ("channels", "classes") if any(name not in image for image in stated))
+
+    def for_data(self, channels: int, classes: int) -> "SearchSpace":
+        """The same space for images of `channels` and `classes`, where the file leaves them out."""
+        return _for_data(self.text, self.source, channels, classes) if self.left_out else self
+
+    def with_head(self, spec: ArchSpec) -> ArchSpec:
+        """`spec` with the channels and classes that the architectures of this space have."""
+        own = self.tables.networks[0].assembly.image
+        return replace(spec, channels=own.get("channels", spec.channels), classes=own.get("classes", spec.classes))
 
     def _refuse_unusable(self, lines: Mapping[str, int]) -> None:
         """An option that no architecture can have is a mistake in the file."""
@@ -124,7 +151,7 @@ class SearchSpace:
     def spec(self, answers: Answers) -> ArchSpec:
         """The architecture of a whole set of answers; raises as `walk` does."""
         network, *stages = (resolve(level, lambda q: answers[q.path]) for level in (self.network, *self.stages))
-        assembly = Assembly(network, len(stages))
+        assembly = Assembly(network, len(stages), self.image)
         return assembly.spec([assembly.stage(number, values) for number, values in enumerate(stages)])
 
     def limits(self, budget: Budget = None) -> dict[str, float]:
@@ -236,6 +263,11 @@ class SearchSpace:
     def find(self, spec: ArchSpec) -> Answers | None:
         """The answers that lead to `spec`, or None where the space does not hold it."""
         return self.tables.find(spec)
+
+
+@lru_cache(maxsize=8)
+def _for_data(text: str, source: str, channels: int, classes: int) -> SearchSpace:
+    return SearchSpace(text, source, channels=channels, classes=classes)
 
 
 def _parsed(budget: Budget) -> list[Limit]:

@@ -106,10 +106,9 @@ class Chain:
 class NetworkTable:
     """All architectures that share one set of answers on the network's level."""
 
-    def __init__(self, answers: Answers, codes: Codes, network: Mapping[str, Any], stages: Sequence[Fields]) -> None:
-        self.answers, self.codes = answers, codes
+    def __init__(self, answers: Answers, codes: Codes, assembly: Assembly, stages: Sequence[Fields]) -> None:
+        self.answers, self.codes, self.assembly = answers, codes, assembly
         self._questions = [tuple(questions(stage)) for stage in stages]
-        self.assembly = Assembly(network, len(stages))
         self.stages = stages
         self._outcomes: dict[tuple[int, State | None], StageOutcomes] = {}
         self._ranges: dict[tuple[str, int, State | None], tuple[float, float]] = {}
@@ -232,10 +231,10 @@ def _each(histogram: Histogram) -> Floats:
 
 
 class SpaceTables:
-    """The tables of a whole space, one per set of answers on the network's level."""
+    """The tables of a whole space, one per set of answers on the network's level; `image` is an Assembly's."""
 
-    def __init__(self, network: Fields, stages: Sequence[Fields]) -> None:
-        self._network, self._stages = network, stages
+    def __init__(self, network: Fields, stages: Sequence[Fields], image: Mapping[str, int]) -> None:
+        self._network, self._stages, self._image = network, stages, image
         self._weights_of: dict[tuple[str, float, float], Floats] = {}
 
     @cached_property
@@ -243,7 +242,8 @@ class SpaceTables:
         found, asked = [], tuple(questions(self._network))
         for answers, values in outcomes(self._network):
             with suppress(ShapeError):
-                found.append(NetworkTable(answers, encode(asked, [answers])[0], values, self._stages))
+                assembly = Assembly(values, len(self._stages), self._image)
+                found.append(NetworkTable(answers, encode(asked, [answers])[0], assembly, self._stages))
         return tuple(found)
 
     @cached_property

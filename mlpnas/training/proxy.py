@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from math import gcd, lcm, log
+from math import ceil, gcd, lcm, log
 from typing import Any
 
 from mlpnas.costs import cost
@@ -17,9 +17,9 @@ _LARGEST_GAP = 256
 def proxy(spec: ArchSpec, *, channels: int, classes: int, input_size: int | None, width_scale: float) -> ArchSpec:
     """The network that is trained in place of `spec`.
 
-    The input is the smallest size from `input_size` (None: the declared one) up that the grids allow. All widths shrink
-    by one factor, the one nearest to `width_scale` that keeps them whole and proportional, keeps the number of heads,
-    and can be built.
+    The longer side of the input is the smallest from `input_size` (None: the declared one) up that the grids allow,
+    the other one the nearest to its proportion. All widths shrink by one factor, the one nearest to `width_scale` that
+    keeps them whole and proportional, keeps the number of heads, and can be built.
 
     Raises:
         ShapeError: no size fits.
@@ -39,7 +39,7 @@ def proxy(spec: ArchSpec, *, channels: int, classes: int, input_size: int | None
 def _resized(spec: ArchSpec, input_size: int | None) -> ArchSpec:
     if input_size is None:
         return spec
-    for size in range(input_size, input_size + _LARGEST_GAP):
+    for size in _sizes(spec, input_size):
         try:
             grids = spec.at(size).grids()
             stages = tuple(_fitted(stage, grid) for stage, grid in zip(spec.stages, grids, strict=True))
@@ -48,8 +48,17 @@ def _resized(spec: ArchSpec, input_size: int | None) -> ArchSpec:
         except ShapeError:
             continue
         return resized
-    cost(spec.at(input_size))
+    cost(spec.at(next(_sizes(spec, input_size))))
     raise ShapeError(f"no input of {input_size} to {input_size + _LARGEST_GAP} pixels fits this architecture")
+
+
+def _sizes(spec: ArchSpec, longer: int) -> Iterator[int | tuple[int, int]]:
+    """Inputs in the proportion of the declared one, whose longer side is `longer` or a little more."""
+    step = spec.stem.patch * 2 ** sum(stage.downsample.name != "none" for stage in spec.stages[1:])
+    height, width = spec.image
+    for side in range(ceil(longer / step) * step, longer + max(_LARGEST_GAP, step), step):
+        sides = [max(round(side * own / max(height, width) / step), 1) * step for own in (height, width)]
+        yield side if height == width else (sides[0], sides[1])
 
 
 def _fitted(stage: Stage, grid: Grid) -> Stage:
