@@ -1,147 +1,122 @@
 """Encoded images -> one uint8 array, decoded once per machine and kept in the cache folder."""
 
-import json
-import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
-from io import BytesIO
-from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from mlpnas import cache
-from mlpnas.datasets import digest_of, memory_limit
+from mlpnas.datasets import _open
+from mlpnas.datasets._listing import Encoded
+from mlpnas.datasets._memory import memory_limit
+from mlpnas.datasets._open import Layout, Unreadable
+from mlpnas.datasets._scan import VERSION, Size, for_each
 from mlpnas.errors import DataError
 from mlpnas.files import replacing
 from mlpnas.units import show
 
-_VERSION = 1  # raise when decoding changes
-_THREADS = min(os.cpu_count() or 1, 8)
-_PER_TASK = 64
+DEFAULT_SIZE = 224
 
 Pixels = NDArray[np.uint8]
 
 
-class Encoded(NamedTuple):
-    """One image before decoding: `where` is for messages; `data` its bytes or the file that holds them."""
+def used_size(stored: Mapping[Size, int], wanted: Size | None) -> Size:
+    """(height, width) that images of these stored sizes are decoded to.
 
-    where: str
-    data: bytes | Path | None
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What all images are brought to."""
-
-    channels: int
-    height: int
-    width: int
-
-    @property
-    def mode(self) -> str:
-        return "L" if self.channels == 1 else "RGB"
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        return self.channels, self.height, self.width
+    As wanted, but no larger than the largest image that fills it: blowing up adds no information. Without `wanted`:
+    one square size up to 224 stays, all others become 224 square.
+    """
+    if wanted is None:
+        (height, width), *others = stored
+        return (height, width) if not others and height == width <= DEFAULT_SIZE else (DEFAULT_SIZE, DEFAULT_SIZE)
+    height, width = wanted
+    # shares of the wanted size as fractions of integers, so that 100 of 100 pixels are 100
+    over, under = max(
+        (min((h, height), (w, width), key=lambda pair: pair[0] / pair[1]) for h, w in stored),
+        key=lambda pair: pair[0] / pair[1],
+    )
+    if over >= under:
+        return wanted
+    return max(1, round(height * over / under)), max(1, round(width * over / under))
 
 
 def decoded(
-    images: Callable[[], Iterable[Encoded]], count: int, image_size: int, source: str, files: Sequence[Path]
-) -> tuple[Pixels, str]:
-    """Pixels (N, C, H, W) of `count` images, and their hash.
+    images: Callable[[], Iterator[tuple[int, Encoded]]], count: int, layout: Layout, key: str
+) -> tuple[Pixels, dict[int, str]]:
+    """Pixels (N, C, H, W) of `count` images.
 
     Args:
-        images: starts reading them, in order; called twice where the cache has none yet.
-        image_size: side to which images are brought, unless all are of one square size up to it.
-        files: that the images come from; with `source` and `image_size` they are the key of the cache.
+        images: starts reading them, each with its number in the listing, in order.
+        key: of what is read, in the cache.
+
+    Returns:
+        And why an image cannot be used, by its number; then nothing is kept.
 
     Raises:
-        DataError: names the image that cannot be read, or the cache folder when it is too small.
+        DataError: the cache folder is too small.
     """
-    if not count:
-        raise DataError(f"{files[0].parent}: holds no images")
-    home = cache.folder("images")
-    key = _key(source, image_size, files)
-    about, pixels = home / f"{key}.json", home / f"{key}.npy"
-    if not (known := cache.read_json(about)) or not pixels.exists():
-        layout = _layout(images(), image_size)
-        with replacing(pixels) as part:
-            _decode(images(), (count, *layout.shape), layout, part)
-        digest = digest_of(np.load(pixels, mmap_mode="r"))
-        known = {"source": source, "count": count, **asdict(layout), "digest": digest}
-        cache.write_json(about, known)
+    shape = (count, *layout.shape)
+    name = sha256(f"{VERSION} {key} {shape}".encode()).hexdigest()[:20]
+    file = cache.folder("images") / f"{name}.npy"
+    if not _holds(file, shape):
+        try:
+            with replacing(file) as part:
+                _decode(images(), shape, layout, part)
+        except _Unusable as found:
+            return np.empty((0, *layout.shape), np.uint8), found.bad
     # "c" lets torch share the pages without a warning; nothing writes to them
-    in_memory = pixels.stat().st_size <= memory_limit()
-    return np.load(pixels, mmap_mode=None if in_memory else "c"), known["digest"]
+    is_small = file.stat().st_size <= memory_limit()
+    return np.load(file, mmap_mode=None if is_small else "c"), {}
 
 
-def _key(source: str, image_size: int, files: Sequence[Path]) -> str:
-    stats = [(str(file), file.stat()) for file in files]
-    text = json.dumps([_VERSION, source, image_size, [(name, s.st_size, s.st_mtime_ns) for name, s in stats]])
-    return sha256(text.encode()).hexdigest()[:20]
+def resized(pixels: Pixels, size: Size) -> Pixels:
+    """Decoded images, brought to a smaller size as encoded ones are."""
+
+    def fit(number: int, image: Pixels) -> Pixels:
+        channels_last = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+        array = np.asarray(ImageOps.fit(Image.fromarray(channels_last), size[::-1], Image.Resampling.BICUBIC))
+        return array[None] if len(image) == 1 else array.transpose(2, 0, 1)
+
+    if pixels.shape[2:] == size:
+        return pixels
+    out = np.empty((*pixels.shape[:2], *size), np.uint8)
+    for number, image in enumerate(for_each(pixels, fit)):
+        out[number] = image
+    return out
 
 
-def _layout(images: Iterable[Encoded], image_size: int) -> Layout:
-    """What all images can be brought to, read from their headers alone."""
-    sizes: set[tuple[int, int]] = set()
-    modes: set[str] = set()
-    for where, data in images:
-        with _opened(where, data) as image:
-            sizes.add(image.size)
-            modes.add(image.mode)
-            if image.mode.startswith(("I", "F")):
-                raise DataError(f"{where}: pixels of more than 8 bits (mode {image.mode}); convert them to 8 bits")
-    (width, height), *others = sizes
-    if others or width != height or width > image_size:
-        width = height = image_size
-    return Layout(1 if modes <= {"1", "L"} else 3, height, width)
-
-
-def _opened(where: str, data: bytes | Path | None) -> Image.Image:
-    if data is None:
-        raise DataError(f"{where}: has no image bytes")
+def _holds(file: Path, shape: tuple[int, ...]) -> bool:
+    """Whether an array of this shape is there whole."""
     try:
-        return Image.open(BytesIO(data) if isinstance(data, bytes) else data)
-    except Exception as error:  # Pillow's plug-ins raise whatever a broken file leads them to
-        raise DataError(f"{where}: not a readable image ({_reason(error)})") from None
+        return bool(np.load(file, mmap_mode="r").shape == shape)
+    except (OSError, ValueError):
+        return False
 
 
-def _reason(error: Exception) -> str:
-    text = str(error).split("<_io")[0].split(" '/")[0].strip()
-    return text or type(error).__name__
+class _Unusable(Exception):
+    def __init__(self, bad: dict[int, str]) -> None:
+        self.bad = bad
 
 
-def _decode(images: Iterable[Encoded], shape: tuple[int, ...], layout: Layout, path: Path) -> None:
+def _decode(images: Iterator[tuple[int, Encoded]], shape: tuple[int, ...], layout: Layout, path: Path) -> None:
     _check_space(path, int(np.prod(shape)))
     out = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
 
-    def work(task: tuple[int, list[Encoded]]) -> None:
-        start, some = task
-        for number, (where, data) in enumerate(some, start):
-            out[number] = _pixels(where, data, layout)
+    def decode(row: int, item: tuple[int, Encoded]) -> tuple[int, str]:
+        number, image = item
+        try:
+            out[row] = _open.pixels(_open.read_bytes(image), layout)
+        except Unreadable as error:
+            return number, str(error)
+        return number, ""
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        tasks = ((number * _PER_TASK, some) for number, some in enumerate(_batched(images, _PER_TASK)))
-        while some := list(islice(tasks, 2 * _THREADS)):  # a few at a time: the encoded images may not fit in memory
-            list(pool.map(work, some))
+    if bad := {number: reason for number, reason in for_each(images, decode) if reason}:
+        raise _Unusable(bad)
     out.flush()
-
-
-Item = TypeVar("Item")
-
-
-def _batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    iterator = iter(items)
-    while some := list(islice(iterator, size)):
-        yield some
 
 
 def _check_space(path: Path, needed: int) -> None:
@@ -149,18 +124,3 @@ def _check_space(path: Path, needed: int) -> None:
     if needed > free:
         sizes = f"needs {show(needed, 'peak_bytes')}, {show(free, 'peak_bytes')} are free"
         raise DataError(f"{path.parent}: decoded images: {sizes}; take a smaller image size or set MLPNAS_CACHE")
-
-
-def _pixels(where: str, data: bytes | Path | None, layout: Layout) -> Pixels:
-    size = (layout.width, layout.height)
-    with _opened(where, data) as opened:
-        try:
-            if opened.size != size:
-                opened.draft(layout.mode, size)  # JPEG decodes at a fraction of its size, not below `size`
-            image: Image.Image = opened.convert(layout.mode)
-        except Exception as error:
-            raise DataError(f"{where}: not a readable image ({_reason(error)})") from None
-    if image.size != size:
-        image = ImageOps.fit(image, size, Image.Resampling.BICUBIC)
-    pixels = np.asarray(image)
-    return pixels[None] if layout.channels == 1 else pixels.transpose(2, 0, 1)

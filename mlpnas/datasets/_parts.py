@@ -1,26 +1,25 @@
-"""Which part of a data set a folder or file holds."""
+"""Which split a folder or a file holds, by its name."""
 
+import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TypeVar
 
-from mlpnas.errors import DataError
+SPLITS = ("train", "val", "test")
+
+_WORDS = {
+    "train": re.compile(r"train(ing)?(?![a-z])", re.IGNORECASE),
+    "val": re.compile(r"(val(id(ation)?)?|dev)(?![a-z])", re.IGNORECASE),
+    "test": re.compile(r"test(ing)?(?![a-z])", re.IGNORECASE),
+}
 
 Held = TypeVar("Held")
 
 
-def parts_of(found: Mapping[str, Held], path: Path) -> dict[str, Held]:
-    """train, val, test as found (empty ones left out), in this order.
+def split_of(name: str) -> str:
+    """`valid`, `val2017` or `Validation-00000-of-00001.parquet` -> "val"; "" for a name that is none of a split."""
+    return next((split for split, word in _WORDS.items() if word.match(name)), "")
 
-    A single held-out part is the test part, whatever its name: ImageNet's `val` is what its papers report, and a search
-    must not look at it.
 
-    Raises:
-        DataError: no train part.
-    """
-    held = {name: found[name] for name in ("train", "val", "test") if found.get(name)}
-    if "train" not in held:
-        raise DataError(f"{path}: has no train part")
-    if "val" in held and "test" not in held:
-        held["test"] = held.pop("val")
-    return held
+def in_order(found: Mapping[str, Held]) -> dict[str, Held]:
+    """train, val, test as found, in this order."""
+    return {split: found[split] for split in SPLITS if split in found}

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from mlpnas import cache
-from mlpnas.datasets import Content
+from mlpnas.datasets._listing import Listing, in_memory
 from mlpnas.errors import DataError
 
 
-def content_of(loader: Any, name: str, path: str) -> Content:
+def listing_of(loader: Any, name: str, path: str) -> Listing:
     """Both parts of a set that torchvision holds in memory; `path` or the cache folder is where its files are.
 
     Raises:
@@ -20,7 +20,7 @@ def content_of(loader: Any, name: str, path: str) -> Content:
     train, test = (part(loader, name, root, train=train, download=True) for train in (True, False))
     pixels = np.concatenate([_channels_first(train.data), _channels_first(test.data)])
     labels = np.concatenate([np.asarray(train.targets), np.asarray(test.targets)]).astype(np.int64)
-    return Content(pixels, labels, tuple(train.classes), {"train": len(train.targets), "test": len(test.targets)})
+    return in_memory(pixels, labels, train.classes, {"train": len(train.targets), "test": len(test.targets)})
 
 
 def part(loader: Any, name: str, root: Path, remedy: str = "", **options: Any) -> Any:

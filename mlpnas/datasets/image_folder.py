@@ -2,55 +2,46 @@
 
 from pathlib import Path
 
-from mlpnas.datasets import Content
-from mlpnas.datasets._image_files import Labelled, content_of
-from mlpnas.datasets._parts import parts_of
+from mlpnas.datasets import DataRef
+from mlpnas.datasets._listing import Listing
+from mlpnas.datasets._parts import split_of
+from mlpnas.datasets._tree import Tree
+from mlpnas.datasets._walk import has_image, visible, walk
 from mlpnas.errors import DataError
-
-_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
 
 
 class ImageFolder:
     needs_path = True
     flip = True
 
-    def __init__(self, path: str) -> None:
-        self.path = Path(path)
+    def __init__(self, ref: DataRef) -> None:
+        self.path = Path(ref.path)
 
     @classmethod
-    def recognises(cls, path: Path) -> bool:
-        top = path / "train" if (path / "train").is_dir() else path
-        return top.is_dir() and any(_images(folder) for folder in _folders(top))
+    def recognises(cls, path: Path) -> int:
+        """2: at least two folders with images, or train/ with such; 1: one."""
+        folders = [folder for folder in visible(path) if folder.is_dir() and has_image(folder)]
+        if any(split_of(folder.name) == "train" and cls.recognises(folder) for folder in folders):
+            return 2
+        if len(folders) == 1:
+            return max(1, cls.recognises(folders[0]))
+        return 2 if any(not split_of(folder.name) for folder in folders) or _all_hold_classes(folders) else 0
 
-    def read(self, image_size: int) -> Content:
+    def listing(self) -> Listing:
         if not self.path.is_dir():
             raise DataError(f"{self.path}: no such folder")
-        if (self.path / "train").is_dir():
-            tops = {part: self.path / part for part in ("train", "val", "test") if (self.path / part).is_dir()}
-        else:
-            tops = {"train": self.path}
-        classes = tuple(folder.name for folder in _folders(tops["train"]))
-        parts = {part: _labelled(top, classes) for part, top in tops.items()}
-        return content_of(parts_of(parts, self.path), classes, self.path, image_size)
+        found = walk(self.path)
+        images = sorted(found.images, key=lambda image: image[0].split("/"))
+        return Tree(
+            name=self.path.name,
+            images=images,
+            others=found.others,
+            empty=found.empty,
+            skipped=found.skipped,
+            read=lambda names: (f"{self.path}/{name}" for name in names),
+            stamp=str(found.stamp),
+        ).listing()
 
 
-def _folders(top: Path) -> list[Path]:
-    return sorted(folder for folder in top.iterdir() if folder.is_dir() and not folder.name.startswith("."))
-
-
-def _images(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in _ENDINGS)
-
-
-def _labelled(top: Path, classes: tuple[str, ...]) -> Labelled:
-    """The images under `top` with their class number; every folder must be a class of train, and hold images."""
-    labelled: list[tuple[Path, int]] = []
-    for folder in _folders(top):
-        if folder.name not in classes:
-            raise DataError(f"{folder}: train has no class {folder.name!r} (it has {', '.join(classes[:10])})")
-        images = _images(folder)
-        if not images:
-            raise DataError(f"{folder}: an empty folder; put the images of this class there, or remove it")
-        number = classes.index(folder.name)
-        labelled += [(image, number) for image in images]
-    return labelled
+def _all_hold_classes(folders: list[Path]) -> bool:
+    return bool(folders) and all(any(has_image(inner) for inner in visible(folder)) for folder in folders)

@@ -3,12 +3,16 @@
 Its val part is the test part here, as in the papers; val is split from train.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mlpnas.datasets import Content
-from mlpnas.datasets._image_files import Labelled, content_of
+import numpy as np
+
+from mlpnas.datasets import DataRef
+from mlpnas.datasets._listing import Listing, Part, Stamp, shown
 from mlpnas.datasets._torchvision import part
+from mlpnas.errors import DataError
 
 _REMEDY = (
     "ImageNet asks for your registration: put ILSVRC2012_img_train.tar, ILSVRC2012_img_val.tar and "
@@ -20,16 +24,24 @@ class Imagenet:
     needs_path = True
     flip = True
 
-    def __init__(self, path: str) -> None:
-        self.path = Path(path)
+    def __init__(self, ref: DataRef) -> None:
+        self.path = Path(ref.path)
 
-    def read(self, image_size: int) -> Content:
+    def listing(self) -> Listing:
         from torchvision.datasets import ImageNet
 
         train, test = (part(ImageNet, "imagenet", self.path, _REMEDY, split=name) for name in ("train", "val"))
-        parts = {"train": _labelled(train), "test": _labelled(test)}
-        return content_of(parts, tuple(names[0] for names in train.classes), self.path, image_size)
+        stamp = Stamp()
+        try:
+            for file, _ in (*train.samples, *test.samples):
+                stamp.add(file, Path(file).stat())
+        except OSError as error:
+            raise DataError(f"{shown(error.filename)}: cannot be read ({error.strerror})") from None
+        parts = {"train": _part(train.samples, "train"), "test": _part(test.samples, "val, as the papers do")}
+        return Listing(tuple(names[0] for names in train.classes), parts, str(stamp))
 
 
-def _labelled(images: Any) -> Labelled:
-    return [(Path(file), label) for file, label in images.samples]
+def _part(samples: Sequence[Any], origin: str) -> Part:
+    files = [str(file) for file, _ in samples]
+    labels = np.array([label for _, label in samples], np.int64)
+    return Part(labels, lambda: files, lambda row: shown(files[row]), origin)

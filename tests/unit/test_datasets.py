@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -82,11 +83,13 @@ def test_parquet_class_names_of_hugging_face(tmp_path: Path) -> None:
     assert load(resolve(str(tmp_path))).classes == ("no", "yes")
 
 
-def test_a_single_held_out_part_is_the_test_part(tmp_path: Path) -> None:
+def test_what_is_called_validation_validates(tmp_path: Path) -> None:
     write_folder(tmp_path / "train", 10)
-    write_folder(tmp_path / "val", 2)
-    assert len(load(resolve(str(tmp_path))).test) == 6
-    write_folder(tmp_path / "test", 3)
+    write_folder(tmp_path / "valid", 2)
+    data = load(resolve(str(tmp_path)))
+    assert data.val.tolist() == list(range(30, 36)), "the user's val/, whole"
+    assert (len(data.train), len(data.test)) == (24, 6), "test is split off train"
+    write_folder(tmp_path / "testing", 3)
     load.cache_clear()
     data = load(resolve(str(tmp_path)))
     assert (len(data.train), len(data.val), len(data.test)) == (30, 6, 9)
@@ -95,7 +98,7 @@ def test_a_single_held_out_part_is_the_test_part(tmp_path: Path) -> None:
 def test_images_of_one_square_size_stay_as_they_are(tmp_path: Path) -> None:
     write_folder(tmp_path, size=(20, 20))
     assert load(resolve(str(tmp_path))).image == (20, 20)
-    assert load(resolve(str(tmp_path)), image_size=16).image == (16, 16)
+    assert load(replace(resolve(str(tmp_path)), size=(16, 16))).image == (16, 16)
 
 
 def test_images_of_different_sizes_are_fitted(tmp_path: Path) -> None:
@@ -103,7 +106,7 @@ def test_images_of_different_sizes_are_fitted(tmp_path: Path) -> None:
     stripes = np.zeros((20, 60, 3), np.uint8)
     stripes[:, 20:40] = 255
     Image.fromarray(stripes).save(tmp_path / "cat" / "wide.png")
-    data = load(resolve(str(tmp_path)), image_size=16)
+    data = load(replace(resolve(str(tmp_path)), size=(16, 16)))
     assert data.image == (16, 16)
     for label, colour in enumerate(COLOURS):
         mean = data.pixels[data.labels == label].float().mean((0, 2, 3))
@@ -121,11 +124,11 @@ def test_grey_images_stay_grey_unless_one_has_colour(tmp_path: Path) -> None:
 
 
 def test_decodes_once_and_again_when_a_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mlpnas.datasets import _decode
+    from mlpnas.datasets import _open
 
-    opened: list[str] = []
-    original = _decode._pixels
-    monkeypatch.setattr(_decode, "_pixels", lambda where, *rest: opened.append(where) or original(where, *rest))
+    opened: list[bytes] = []
+    original = _open.pixels
+    monkeypatch.setattr(_open, "pixels", lambda data, layout: opened.append(data) or original(data, layout))
     write_folder(tmp_path, 4)
     for _ in range(2):
         load(resolve(str(tmp_path)))
@@ -148,12 +151,12 @@ def test_damaged_cache_is_made_anew(tmp_path: Path, cache: Path) -> None:
 
 
 def test_failed_decoding_leaves_nothing_behind(tmp_path: Path, cache: Path) -> None:
-    before = set((cache / "images").iterdir()) if (cache / "images").exists() else set()
+    before = set((cache / "images").rglob("*.npy*"))
     write_folder(tmp_path, 4)
     (tmp_path / "dog" / "1.png").write_bytes(encoded(1)[:-60])
     with pytest.raises(DataError):
         load(resolve(str(tmp_path)))
-    assert set((cache / "images").iterdir()) == before
+    assert set((cache / "images").rglob("*.npy*")) == before
 
 
 def test_large_sets_are_memory_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,197 @@
+"""One encoded image -> what its header says, or its pixels. Never more than is stated here, whatever the bytes say."""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError, features
+
+from mlpnas.datasets._listing import Encoded, shown
+
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM", *(("AVIF",) if features.check("avif") else ()))
+MOST_PIXELS = 100_000_000
+MOST_BYTES = 512 << 20
+
+_GREY = {"1", "L", "LA", "La", "I", "F"}  # and I;16 with its byte orders
+_TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange height and width
+_OPENING = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO that takes the place of a file must not block
+
+
+class Unreadable(Exception):
+    """An image that cannot be used, and why."""
+
+
+class Header(NamedTuple):
+    """(height, width) as the image is meant to be seen, and what it is made of."""
+
+    height: int
+    width: int
+    is_grey: bool
+    is_transparent: bool
+    is_deep: bool
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What all images are brought to."""
+
+    channels: int
+    height: int
+    width: int
+
+    @property
+    def mode(self) -> str:
+        return "L" if self.channels == 1 else "RGB"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.channels, self.height, self.width
+
+
+def read_bytes(data: Encoded) -> bytes:
+    """Raises Unreadable."""
+    if data is None:
+        raise Unreadable("has no image bytes")
+    if isinstance(data, bytes):
+        return data
+    try:
+        return _file_bytes(data) if isinstance(data, str) else data()
+    except OSError as error:
+        raise Unreadable(f"not a readable image ({error.strerror or shown(error, 100)})") from None
+
+
+def _file_bytes(path: str) -> bytes:
+    with os.fdopen(os.open(path, _OPENING), "rb") as file:
+        about = os.fstat(file.fileno())
+        if not stat.S_ISREG(about.st_mode):
+            raise Unreadable("not a regular file")
+        if about.st_size > MOST_BYTES:
+            raise Unreadable(f"larger than {MOST_BYTES >> 20} MiB")
+        return file.read(MOST_BYTES)
+
+
+def header(data: bytes) -> Header:
+    """Raises Unreadable."""
+    with _opened(data) as image:
+        width, height = image.size
+        if _orientation(image, data) in _TURNED:
+            width, height = height, width
+        is_grey = image.mode in _GREY or image.mode.startswith("I;16")
+        return Header(height, width, is_grey, image.has_transparency_data, image.mode.startswith(("I", "F")))
+
+
+def check(data: bytes) -> None:
+    """Decode all of it. Raises Unreadable."""
+    with _opened(data) as image:
+        image.load()
+
+
+def pixels(data: bytes, layout: Layout) -> NDArray[np.uint8]:
+    """(C, H, W) in this layout: upright, transparent parts white, the shorter side resized, the longer one cropped.
+
+    Raises:
+        Unreadable: says why.
+    """
+    size = (layout.width, layout.height)
+    with _opened(data) as image:
+        orientation = _orientation(image, data)
+        stored = size[::-1] if orientation in _TURNED else size
+        if image.size != stored:
+            image.draft(layout.mode, stored)  # JPEG decodes at a fraction of its size, not below `stored`
+        plain = _plain(image, layout.mode)
+        if orientation in _TRANSPOSED:
+            plain = plain.transpose(_TRANSPOSED[orientation])
+        if plain.size != size:
+            plain = ImageOps.fit(plain, size, Image.Resampling.BICUBIC)
+        array = np.asarray(plain)
+    return array[None] if layout.channels == 1 else array.transpose(2, 0, 1)
+
+
+_TRANSPOSED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Image.Image]:
+    """The image, opened; whatever goes wrong with it inside the block is Unreadable."""
+    try:
+        with Image.open(BytesIO(data), formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > MOST_PIXELS:
+                raise Unreadable(_too_large(f"{width}x{height} pixels"))
+            yield image
+    except Unreadable:
+        raise
+    except Image.DecompressionBombError:
+        raise Unreadable(_too_large("too many pixels")) from None
+    except UnidentifiedImageError:
+        raise Unreadable(f"not a readable image ({_kind(data)})") from None
+    except Exception as error:  # Pillow's plug-ins raise whatever a broken file leads them to
+        raise Unreadable(f"not a readable image ({_reason(error)})") from None
+
+
+def _too_large(what: str) -> str:
+    return f"{what}; no image above {MOST_PIXELS // 1_000_000} million pixels is decoded"
+
+
+def _kind(data: bytes) -> str:
+    """What the bytes are instead of an image of the formats that are read."""
+    if not data:
+        return "an empty file"
+    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"heif", b"mif1", b"msf1", b"hevc"):
+        return "HEIC; convert it to JPEG or PNG"
+    if data[:4] in (b"%!PS", b"%PDF", b"8BPS"):
+        return "a document, not an image; convert it to JPEG or PNG"
+    return f"no {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, or damaged"
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).split("<_io")[0].split(" '/")[0].strip()
+    return shown(text, 100) or type(error).__name__
+
+
+def _orientation(image: Image.Image, data: bytes) -> int:
+    """The EXIF orientation, 1 where there is none or it is damaged."""
+    if image.format == "PNG" and b"eXIf" not in data and b"exif" not in data and b"Orientation" not in data:
+        return 1  # Pillow would decode the whole image to look for what stands after the pixels
+    try:
+        orientation = image.getexif().get(0x0112, 1)
+    except Exception:  # damaged metadata, not a damaged image
+        return 1
+    return orientation if orientation in _TRANSPOSED else 1
+
+
+def _plain(image: Image.Image, mode: str) -> Image.Image:
+    """8 bits, opaque, in `mode`."""
+    if image.mode.startswith(("I", "F")):
+        return Image.fromarray(_eight_bits(image)).convert(mode)
+    if image.has_transparency_data:
+        over = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", over.size, "white"), over).convert(mode)
+    return image.convert(mode)
+
+
+def _eight_bits(image: Image.Image) -> NDArray[np.uint8]:
+    """The upper 8 of 16 bits, as Pillow reads colour images of 16 bits; floats from 0 to 1, or to 255."""
+    values = np.asarray(image)
+    least, most = float(values.min()), float(values.max())
+    if values.dtype.kind == "f":
+        if least < 0 or not most <= 255:
+            raise Unreadable(f"floats from {least:g} to {most:g}; write them from 0 to 1, or as 8 or 16 bits")
+        return np.round(values * (255 if most <= 1 else 1)).astype(np.uint8)
+    if least < 0 or most > 0xFFFF:
+        raise Unreadable(f"integers of 32 bits from {least:.0f} to {most:.0f}; write them as 8 or 16 bits")
+    return (values >> 8).astype(np.uint8)

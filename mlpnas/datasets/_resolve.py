@@ -1,0 +1,86 @@
+"""What a user wrote for data -> a source and its path."""
+
+from pathlib import Path
+
+from mlpnas import plugins
+from mlpnas.datasets._listing import shown
+from mlpnas.datasets._ref import DataRef
+from mlpnas.errors import DataError, did_you_mean
+
+
+def resolve(
+    text: str, seed: int = 0, *, image_column: str = "", label_column: str = "", skip_bad: bool = False
+) -> DataRef:
+    """`mnist5k`, `cifar10:FOLDER`, a folder or a file -> DataRef with an absolute path.
+
+    A path that exists wins against a source of that name; `digits:` is the source in any case.
+
+    Raises:
+        DataError: neither a source nor a path that one of them recognises.
+    """
+    source, path = _named(text)
+    ref = DataRef(source, path, seed, image_column, label_column, skip_bad)
+    for option, value in (("--image-column", image_column), ("--label-column", label_column)):
+        if value and not getattr(plugins.find("datasets", source), "has_columns", False):
+            raise DataError(f"{option} {shown(value)}: {source} has no columns; leave it out")
+    return ref
+
+
+def _named(text: str) -> tuple[str, str]:
+    """(source, absolute path or "")."""
+    name, colon, rest = text.partition(":")
+    path = _path(text)
+    is_source = name in plugins.names("datasets")
+    if is_source and (colon or not path.exists()):
+        if plugins.find("datasets", name).needs_path and not rest:
+            raise DataError(f"data set {name}: needs a path; write {name}:FOLDER")
+        return name, str(_path(rest)) if rest else ""
+    if not path.exists():
+        near = did_you_mean(text, sources_without_path())
+        raise DataError(f"{shown(text)}: no such data set or path{near}; {_possible()}")
+    return _recognised(text, path, is_source), str(path)
+
+
+def _recognised(text: str, path: Path, is_source: bool) -> str:
+    sure = {
+        name: recognises(path)
+        for name in plugins.names("datasets")
+        if (recognises := getattr(plugins.find("datasets", name), "recognises", None))
+    }
+    found = [name for name, degree in sure.items() if degree and degree == max(sure.values())]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        forms = " or ".join(f"{name}:{shown(text)}" for name in found)
+        raise DataError(f"{shown(text)}: holds data in {len(found)} forms; say which: {forms}")
+    if is_source:
+        raise DataError(f"{text}: a folder here that holds no data set; write {text}: for the data set of that name")
+    raise DataError(f"{shown(text)}: {'an empty folder' if _is_empty(path) else 'holds no data set'}; {_possible()}")
+
+
+def _path(text: str) -> Path:
+    try:
+        path = Path(text).expanduser().resolve()
+        path.exists()
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"{shown(text)}: not a path that can be read ({shown(reason, 100)})") from None
+    return path
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.is_dir() and next(path.iterdir(), None) is None
+    except OSError as error:
+        raise DataError(f"{shown(path)}: cannot be read ({error.strerror})") from None
+
+
+def sources_without_path() -> list[str]:
+    return [name for name in plugins.names("datasets") if not plugins.find("datasets", name).needs_path]
+
+
+def _possible() -> str:
+    return (
+        f"it can be {', '.join(sources_without_path())}, a Parquet file or folder, "
+        "or a folder with one folder of images per class (in train/, or at its top)"
+    )

@@ -1,0 +1,170 @@
+"""Names of image files in folders -> splits and classes, for a folder on disk and one inside an archive alike."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from os.path import splitext
+
+import numpy as np
+
+from mlpnas.datasets._listing import Encoded, Listing, Part, shown
+from mlpnas.datasets._parts import in_order, split_of
+from mlpnas.errors import DataError
+
+Named = tuple[str, str]  # a file's name, with "/", and what is wrong with it, or ""
+_EMPTY = "an empty folder; put the images of this class there, or remove it"
+_NO_IMAGE = "holds no image; put the images of this class there, or remove it"
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Files below a folder, or in an archive.
+
+    Attributes:
+        name: of the folder or archive, for messages.
+        images: in the order in which they are read. others, empty: what else stands there.
+        read: starts reading the images of these names.
+    """
+
+    name: str
+    images: Sequence[Named]
+    others: Sequence[str]
+    empty: Sequence[str]
+    skipped: Sequence[tuple[str, str]]
+    read: Callable[[Sequence[str]], Iterable[Encoded]]
+    stamp: str
+
+    def listing(self) -> Listing:
+        """Raises DataError: no classes, or no train part."""
+        names = [name for name, problem in self.images if not problem]
+        top = _single_top(names)
+        sorter = _Sorter(top, names)
+        found: dict[str, list[tuple[str, str, str]]] = {}
+        outside: dict[str, list[str]] = {}
+        for name, problem in self.images:
+            split, label, why = sorter.place(name)
+            if why and not problem:
+                outside.setdefault(why, []).append(name)
+            else:
+                found.setdefault(split or "train", []).append((label, name, problem))
+        if not any(not problem for images in found.values() for *_, problem in images):
+            raise DataError(f"{self.name}: {_without_classes(outside)}")
+        found.setdefault("train", []).extend(self._without_images(sorter, found))
+        if sorter.has_splits and not found["train"]:
+            raise DataError(f"{self.name}: has no train part, only {' and '.join(sorter.origins())}")
+        classes = sorted({label for label, _, problem in found["train"] if label})
+        known = {label: number for number, label in enumerate(classes)}
+        strange = sorted({label for images in found.values() for label, *_ in images} - set(classes))
+        known |= {label: len(classes) + number for number, label in enumerate(strange)}
+        origins = sorter.origins()
+        parts = {split: self._part(images, known, origins.get(split, "all images")) for split, images in found.items()}
+        notes = [f"{shown(top)}/ is taken for the data set: nothing else here holds images"] if top else []
+        notes += [f"{why}: {len(names):,} images are left out" for why, names in outside.items()]
+        skipped = [*self.skipped, *((shown(name), f"no image ({_ending(name)})") for name in self.others)]
+        return Listing((*classes, *strange), in_order(parts), self.stamp, notes=tuple(notes), skipped=tuple(skipped))
+
+    def _part(self, images: Sequence[tuple[str, str, str]], known: Mapping[str, int], origin: str) -> Part:
+        labels = np.array([known[label] for label, *_ in images], np.int64)
+        names = [name for _, name, _ in images]
+        problems = {number: problem for number, (*_, problem) in enumerate(images) if problem}
+        return Part(labels, lambda: self.read(names), lambda row: shown(f"{self.name}/{names[row]}"), origin, problems)
+
+    def _without_images(
+        self, sorter: "_Sorter", found: Mapping[str, Sequence[tuple[str, str, str]]]
+    ) -> Iterator[tuple[str, str, str]]:
+        """Folders that would be classes of train, and hold no image."""
+        classes = {label for label, *_ in found.get("train", ())}
+        for name in self.empty:
+            if (label := sorter.class_of_train(f"{name}/")) and label not in classes:
+                classes.add(label)
+                yield label, name, _EMPTY
+        for name in self.others:
+            if (label := sorter.class_of_train(name)) and label not in classes:
+                classes.add(label)
+                yield label, name.rsplit("/", 1)[0], _NO_IMAGE
+
+
+class _Sorter:
+    """Says of a file's name which split and class it belongs to."""
+
+    def __init__(self, top: str, names: Sequence[str]) -> None:
+        self._start = len(top) + 1 if top else 0
+        rows = [self._folders(name) for name in names]
+        self._splits = _leading_splits(rows)
+        self._inner = not self._splits and _has_inner_splits(rows)
+        self.has_splits = bool(self._splits or self._inner)
+
+    def _folders(self, name: str) -> list[str]:
+        return name[self._start :].split("/")[:-1]
+
+    def place(self, name: str) -> tuple[str, str, str]:
+        """(split, class, "") or ("", "", why it belongs to none)."""
+        folders = self._folders(name)
+        if self._inner:
+            return split_of(folders[1]), folders[0], ""
+        if not self._splits:
+            return ("train", folders[0], "") if folders else ("", "", "outside of class folders")
+        if not folders:
+            return "", "", f"outside of {', '.join(f'{folder}/' for folder in self._splits)}"
+        if folders[0] not in self._splits:
+            return "", "", f"{shown(folders[0])}/ is not called train, val or test"
+        if len(folders) < 2:
+            return (
+                "",
+                "",
+                f"{shown(folders[0])}/ has images that are in no class folder, so that their class is unknown",
+            )
+        return self._splits[folders[0]], folders[1], ""
+
+    def class_of_train(self, name: str) -> str:
+        """The class of train in whose folder a file stands, or ""."""
+        if self._inner or name[: self._start].rstrip("/") != name[: max(self._start - 1, 0)]:
+            return ""
+        split, label, _ = self.place(name)
+        return label if split == "train" else ""
+
+    def origins(self) -> dict[str, str]:
+        if self._inner:
+            return {split: f"CLASS/{split}/" for split in ("train", "val", "test")}
+        of: dict[str, list[str]] = {}
+        for folder, split in self._splits.items():
+            of.setdefault(split, []).append(f"{shown(folder)}/")
+        return {split: " and ".join(folders) for split, folders in of.items()}
+
+
+def _single_top(names: Iterable[str]) -> str:
+    """The folder that holds all class or split folders, where it is not the top one: "pets" of pets/cat/1.png."""
+    rows = [name.split("/")[:-1] for name in names]
+    depth = 0
+    while rows:
+        firsts = {tuple(row[: depth + 1]) for row in rows}
+        seconds = {tuple(row[: depth + 2]) for row in rows}
+        if len(firsts) > 1 or len(seconds) < 2 or min(map(len, seconds)) < depth + 2 or split_of(rows[0][depth]):
+            break
+        depth += 1
+    return "/".join(rows[0][:depth]) if rows else ""
+
+
+def _leading_splits(rows: Sequence[Sequence[str]]) -> dict[str, str]:
+    """Top folder -> split, where one of them is train with class folders in it, or all of them are splits."""
+    holding_folders = {row[0] for row in rows if len(row) > 1}
+    splits = {folder: split for folder in {row[0] for row in rows if row} if (split := split_of(folder))}
+    has_train = any(splits.get(folder) == "train" for folder in holding_folders)
+    are_all = bool(splits) and holding_folders == set(splits) == {row[0] for row in rows if row}
+    return dict(sorted(splits.items())) if has_train or are_all else {}
+
+
+def _has_inner_splits(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether it is CLASS/train/ and CLASS/test/."""
+    words = {split_of(row[1]) if len(row) > 1 else "" for row in rows}
+    return "" not in words and "train" in words and len(words) > 1
+
+
+def _without_classes(outside: Mapping[str, Sequence[str]]) -> str:
+    if not outside:
+        return "holds no images"
+    why, names = next(iter(outside.items()))
+    return f"{why} ({len(names):,} images); make one folder per class, or write their classes into labels.csv"
+
+
+def _ending(name: str) -> str:
+    return shown(splitext(name)[1] or "no ending", 20)
