@@ -3,6 +3,7 @@
 MlpnasError              the command line prints it without a traceback and exits with 2
 ├── UnknownName          no plug-in answers to this name
 ├── UnitError            a quantity without a unit, or with one we do not know
+├── TextError            a file that people write and that is no YAML or JSON
 ├── SpecError            an architecture that cannot be read
 │   └── ShapeError       layers that do not fit together (grid, width, heads, windows)
 ├── SpaceError           a space file that cannot be read; lists all its problems
@@ -65,11 +66,15 @@ _SHOWN = 20  # problems of one file in a message
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One mistake in a file: where it stands, what is wrong and the remedy."""
+    """One mistake in a file: where it stands (line 0: nowhere in particular), what is wrong and the remedy."""
 
     line: int
     path: str
     text: str
+
+    def __str__(self) -> str:
+        line = f"line {self.line}: " if self.line else ""
+        return f"{line}{f'{shortened(self.path)}: ' if self.path else ''}{self.text}"
 
 
 class SpaceError(MlpnasError):
@@ -78,9 +83,17 @@ class SpaceError(MlpnasError):
     def __init__(self, source: str, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(problems))
         count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
-        rows = [f"  line {p.line}: {shortened(p.path) or '(top)'}: {p.text}" for p in self.problems[:_SHOWN]]
+        rows = [f"  {problem}" for problem in self.problems[:_SHOWN]]
         more = [f"  and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
         super().__init__("\n".join([f"{shortened(source)}: {count}", *rows, *more]))
+
+
+class TextError(MlpnasError):
+    """Text that cannot be read as YAML or JSON, with every problem."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        super().__init__("; ".join(map(str, self.problems[:_SHOWN])))
 
 
 class BudgetError(MlpnasError):

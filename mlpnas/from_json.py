@@ -3,31 +3,29 @@
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from functools import cache
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
-from mlpnas.errors import SpecError
+from mlpnas.errors import SpecError, did_you_mean
+from mlpnas.kinds import Kind, Number, Size, of_annotation, refusal
+from mlpnas.plain_text import quoted
+
+_MOST_ITEMS = 64  # of a list, like the stages of a network
 
 
-def read(kind: Any, data: Any, path: str) -> Any:
-    """`data`, found at `path`, as a value of the annotation `kind`.
-
-    Integers must be positive and numbers at least 0. A class with a function `from_json` reads itself.
+def read(annotation: Any, data: Any, path: str) -> Any:
+    """`data`, found at `path`, as a value of an annotation; see `kinds`. A class with `from_json` reads itself.
 
     Raises:
         SpecError: it is none.
     """
-    if data is None and type(None) in get_args(kind):
-        return None
-    if kind in _READERS:
-        return _READERS[kind](data, path)
-    if get_origin(kind) is Literal:
-        return _word(get_args(kind), data, path)
-    if get_origin(kind) is tuple:
-        return _many(get_args(kind)[0], data, path)
-    if not hasattr(kind, "from_json"):
-        return read_fields(kind, data, path)
+    if kind := of_annotation(annotation):
+        return _checked(kind, data, path)
+    if get_origin(annotation) is tuple:
+        return _many(get_args(annotation)[0], data, path)
+    if not hasattr(annotation, "from_json"):
+        return read_fields(annotation, data, path)
     try:
-        return kind.from_json(data)
+        return annotation.from_json(data)
     except SpecError as error:
         raise SpecError(f"{path}: {error}") from None
 
@@ -35,62 +33,41 @@ def read(kind: Any, data: Any, path: str) -> Any:
 def read_fields(cls: Any, data: Any, path: str) -> Any:
     """A mapping as the frozen dataclass `cls`; raises as `read` does."""
     if not isinstance(data, Mapping):
-        raise SpecError(f"{path}: expected a mapping, got {data!r}")
+        raise SpecError(f"{path}: expected a mapping, got {quoted(data)}")
     known = {field.name: field for field in fields(cls)}
     if extra := set(data) - set(known):
-        raise SpecError(f"{path}: has no field {sorted(map(str, extra))[0]!r}; it has {', '.join(known)}")
+        name = min(map(str, extra))
+        hint = did_you_mean(name, tuple(known))
+        raise SpecError(f"{path}: has no field {quoted(name)}{hint}; it has {', '.join(known)}")
     if missing := [name for name, field in known.items() if field.default is MISSING and name not in data]:
         raise SpecError(f"{path}: {missing[0]!r} is missing")
-    kinds = _kinds(cls)
-    return cls(**{name: read(kinds[name], item, f"{path}.{name}") for name, item in data.items()})
+    annotations = _annotations(cls)
+    return cls(**{name: read(annotations[name], item, f"{path}.{name}") for name, item in data.items()})
 
 
 @cache
-def _kinds(cls: type) -> Mapping[str, Any]:
-    return get_type_hints(cls)
+def _annotations(cls: type) -> Mapping[str, Any]:
+    return get_type_hints(cls, include_extras=True)
 
 
-def _word(words: tuple[str, ...], data: Any, path: str) -> str:
-    if data not in words:
-        raise SpecError(f"{path}: {data!r} is not one of {', '.join(words)}")
-    return str(data)
+def kind_of(cls: type, name: str) -> Kind:
+    """Return the kind of a dataclass's field, as it is declared there."""
+    kind = of_annotation(_annotations(cls)[name])
+    assert kind is not None, f"{cls.__name__}.{name} declares no kind"
+    return kind
 
 
-def _many(kind: Any, data: Any, path: str) -> tuple[Any, ...]:
+def _checked(kind: Kind, data: Any, path: str) -> Any:
+    if not kind.fits(data):
+        raise SpecError(f"{path}: {refusal(kind, data)}")
+    if isinstance(kind, Size):
+        return kind.read(data)
+    return int(data) if isinstance(kind, Number) and kind.whole and data is not None else data
+
+
+def _many(annotation: Any, data: Any, path: str) -> tuple[Any, ...]:
     if not isinstance(data, (list, tuple)):
-        raise SpecError(f"{path}: expected a list, got {data!r}")
-    return tuple(read(kind, item, f"{path}[{number}]") for number, item in enumerate(data))
-
-
-def _integer(data: Any, path: str) -> int:
-    if isinstance(data, bool) or not isinstance(data, (int, float)) or data != int(data) or data < 1:
-        raise SpecError(f"{path}: expected a positive integer, got {data!r}")
-    return int(data)
-
-
-def _number(data: Any, path: str) -> float:
-    if isinstance(data, bool) or not isinstance(data, (int, float)) or not 0 <= data < 1e6:
-        raise SpecError(f"{path}: expected a number of at least 0, got {data!r}")
-    return data
-
-
-def _flag(data: Any, path: str) -> bool:
-    if not isinstance(data, bool):
-        raise SpecError(f"{path}: expected true or false, got {data!r}")
-    return data
-
-
-def _size(data: Any, path: str) -> int | tuple[int, int]:
-    if isinstance(data, (list, tuple)) and len(data) == 2:
-        return _integer(data[0], path), _integer(data[1], path)
-    return _integer(data, path)
-
-
-_READERS: Mapping[Any, Any] = {
-    int: _integer,
-    int | None: _integer,
-    float: _number,
-    float | None: _number,
-    bool: _flag,
-    int | tuple[int, int]: _size,
-}
+        raise SpecError(f"{path}: expected a list, got {quoted(data)}")
+    if len(data) > _MOST_ITEMS:
+        raise SpecError(f"{path}: {len(data)} are given; the most is {_MOST_ITEMS}")
+    return tuple(read(annotation, item, f"{path}[{number}]") for number, item in enumerate(data))

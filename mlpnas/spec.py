@@ -8,14 +8,19 @@ import json
 import re
 from dataclasses import MISSING, dataclass, fields, replace
 from hashlib import sha256
-from typing import Any, Literal, NamedTuple, Self, get_args
+from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
-from mlpnas.errors import ShapeError, SpecError
+from mlpnas.documents import parse_json
+from mlpnas.errors import ShapeError, SpecError, TextError
 from mlpnas.from_json import read_fields
+from mlpnas.kinds import Number, Size, Text
+from mlpnas.plain_text import quoted
 
 Scalar = str | int | float | bool | None
 Activation = Literal["none", "relu", "gelu"]
 Pool = Literal["avg", "cls", "distilled"]
+Channels = Annotated[int, Number(most=65_536)]
+Side = Annotated[int, Number(most=8192)]  # in pixels
 
 
 class Grid(NamedTuple):
@@ -43,7 +48,7 @@ class Layer:
     options: tuple[tuple[str, Scalar], ...] = ()
 
     @classmethod
-    def of(cls, name: str, **options: Scalar) -> Self:
+    def of(cls, name: str, /, **options: Scalar) -> Self:
         return cls(name, tuple(sorted(options.items())))
 
     @classmethod
@@ -55,8 +60,8 @@ class Layer:
             case dict() if len(data) == 1:
                 ((name, options),) = data.items()
                 if isinstance(name, str) and _is_options(options):
-                    return cls.of(name, **(options or {}))
-        raise SpecError(f'expected "name" or {{"name": {{option: value}}}}, got {data!r}')
+                    return cls(name, tuple(sorted((options or {}).items())))
+        raise SpecError(f'expected "name" or {{"name": {{option: value}}}}, got {quoted(data)}')
 
     def to_json(self) -> Any:
         return {self.name: dict(self.options)} if self.options else self.name
@@ -67,12 +72,17 @@ class Layer:
 
 
 def _is_options(data: Any) -> bool:
-    return data is None or (
-        isinstance(data, dict)
-        and all(isinstance(k, str) and (v is None or isinstance(v, (str, int, float, bool))) for k, v in data.items())
-    )
+    """Whether these are options at all; the layer that they are given to says which it has and what they take."""
+    if not isinstance(data, dict):
+        return data is None
+    return all(map(_WORD.fits, data)) and all(map(_is_scalar, data.values()))
 
 
+def _is_scalar(data: Any) -> bool:
+    return data is None or isinstance(data, bool) or _NUMBER.fits(data) or _WORD.fits(data)
+
+
+_WORD, _NUMBER = Text(), Number(whole=False, least=-1e18, most=1e18)
 LAYER_NORM, NO_NORM = Layer("layer"), Layer("none")
 
 
@@ -85,9 +95,9 @@ class Stem:
             input / patch.
     """
 
-    patch: int = 16
+    patch: Side = 16
     norm: Layer = NO_NORM
-    kernel: int | None = None
+    kernel: Annotated[int | None, Number(most=8192, none=True)] = None
     bias: bool = True
     activation: Activation = "none"
 
@@ -105,12 +115,12 @@ class Stage:
         channel_mlp: its kind: mlp, batch_norm_mlp (RepMLPNet), glu_mlp (gMixer).
     """
 
-    width: int
-    depth: int
+    width: Channels
+    depth: Annotated[int, Number(most=1000)]
     mixer: Layer
-    mlp_ratio: float = 4
+    mlp_ratio: Annotated[float, Number(whole=False, least=0, most=1000)] = 4
     norm: Layer = LAYER_NORM
-    layer_scale: float | None = None
+    layer_scale: Annotated[float | None, Number(whole=False, least=0, most=1000, none=True)] = None
     downsample: Layer = Layer("merge")
     channel_mlp: Layer = Layer("mlp")
 
@@ -130,9 +140,9 @@ class ArchSpec:
 
     stages: tuple[Stage, ...]
     stem: Stem = Stem()
-    input_size: int | tuple[int, int] = 224
-    channels: int = 3
-    classes: int = 1000
+    input_size: Annotated[int | tuple[int, int], Size()] = 224
+    channels: Channels = 3
+    classes: Annotated[int, Number(most=1_000_000)] = 1000
     norm: Layer = LAYER_NORM
     pool: Pool = "avg"
     position_embedding: bool = False
@@ -190,8 +200,8 @@ class ArchSpec:
     def loads(cls, text: str) -> "ArchSpec":
         """Raises SpecError where `text` is not the JSON of an architecture."""
         try:
-            data = json.loads(text)
-        except ValueError as error:
+            data = parse_json(text)
+        except TextError as error:
             raise SpecError(f"not JSON: {error}") from None
         return cls.from_json(data)
 

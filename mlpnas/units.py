@@ -7,12 +7,16 @@ import re
 from dataclasses import dataclass
 
 from mlpnas.errors import UnitError
+from mlpnas.plain_text import quoted
 
 _PREFIX = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 _COUNTS = {"MACs": "macs", "FLOPs": "macs", "params": "params"}
 _BYTES = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_NUMBER = re.compile(r"\s*(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)\s*([A-Za-z]*)\s*")
+_NUMBER = re.compile(r"([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+)\s*([A-Za-z]*)")
+_MOST = 1e18  # of anything that is counted
+_LONGEST = 100 * 365 * 86400.0  # in seconds
+_MOST_CHARACTERS = 100
 
 SHARES = ("top1", "top5", "balanced_accuracy", "macro_f1")  # between 0 and 1, shown in percent
 EXAMPLES = "15GFLOPs, 15GMACs, 800MMACs, 30Mparams, 2GiB, 12ms"
@@ -35,24 +39,27 @@ class Limit:
         number, unit = _split(text, f"write it like {EXAMPLES}")
         scale, quantity = _unit(unit)
         if quantity is None:
-            what = f"{unit!r} is no unit of a budget" if unit else f"{text!r} has no unit"
-            raise UnitError(f"budget {text!r}: {what}; write it like {EXAMPLES}")
-        if number == 0:
-            raise UnitError(f"budget {text!r}: must be above zero; write it like {EXAMPLES}")
-        return cls(quantity, number * scale)
+            what = f"{unit!r} is no unit of a budget" if unit else f"{quoted(text)} has no unit"
+            raise UnitError(f"budget {quoted(text)}: {what}; write it like {EXAMPLES}")
+        most = _LONGEST if quantity == "latency" else _MOST
+        return cls(quantity, _bounded(text, number * scale, most, f"write it like {EXAMPLES}"))
 
     def __str__(self) -> str:
         return f"{show(self.value, self.quantity)}"
 
 
 def _split(text: object, remedy: str) -> tuple[float, str]:
-    match = _NUMBER.fullmatch(str(text))
+    written = str(text).strip() if isinstance(text, (str, int, float)) and not isinstance(text, bool) else ""
+    match = _NUMBER.fullmatch(written) if len(written) <= _MOST_CHARACTERS else None
     if not match:
-        raise UnitError(f"{text!r} is not a positive number with a unit; {remedy}")
-    number = float(match[1])
-    if number == float("inf"):
-        raise UnitError(f"{text!r} is too large; {remedy}")
-    return number, match[2]
+        raise UnitError(f"{quoted(text)} is not a positive number with a unit; {remedy}")
+    return float(match[1]), match[2]
+
+
+def _bounded(text: object, value: float, most: float, remedy: str) -> float:
+    if not 0 < value <= most:
+        raise UnitError(f"{quoted(text)} is too {'large' if value else 'small: it must be above zero'}; {remedy}")
+    return value
 
 
 def _unit(unit: str) -> tuple[float, str | None]:
@@ -76,8 +83,8 @@ def seconds(text: object) -> float:
     remedy = "write a duration like 90s, 30m or 2h"
     number, unit = _split(text, remedy)
     if unit not in _SECONDS:
-        raise UnitError(f"{text!r} has no unit of time; {remedy}")
-    return number * _SECONDS[unit]
+        raise UnitError(f"{quoted(text)} has no unit of time; {remedy}")
+    return _bounded(text, number * _SECONDS[unit], _LONGEST, remedy)
 
 
 def count(text: object) -> float:
@@ -89,8 +96,8 @@ def count(text: object) -> float:
     remedy = "write a count like 100M or 4.5G"
     number, unit = _split(text, remedy)
     if unit not in _PREFIX:
-        raise UnitError(f"{text!r} has the unknown prefix {unit!r}; {remedy}")
-    return number * _PREFIX[unit]
+        raise UnitError(f"{quoted(text)} has the unknown prefix {unit!r}; {remedy}")
+    return _bounded(text, number * _PREFIX[unit], _MOST, remedy)
 
 
 def show(value: float, quantity: str) -> str:

@@ -1,13 +1,15 @@
 """From a Layer (a name with options) to the module it names."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 from torch import nn
 
 from mlpnas.errors import SpecError, UnknownName
+from mlpnas.kinds import Number, of_option, refusal
+from mlpnas.plain_text import quoted
 from mlpnas.plugins import find, options
-from mlpnas.spec import Grid, Layer, Scalar
+from mlpnas.spec import Grid, Layer
 
 
 def create(kind: str, catalogue: Mapping[str, Callable[..., nn.Module]], layer: Layer, *shape: Any) -> nn.Module:
@@ -33,19 +35,8 @@ def _call(factory: Callable[..., nn.Module], layer: Layer, shape: tuple[Any, ...
     for name, value in layer.options:
         if name not in known:
             has = f"it has {', '.join(known)}" if known else "it has none"
-            raise SpecError(f"{layer.name} has no option {name!r}; {has}")
-        if not _is_a(value, known[name].annotation):
-            raise SpecError(f"{layer.name}: {name} must be {_said(known[name].annotation)}, got {value!r}")
+            raise SpecError(f"{layer.name} has no option {quoted(name)}; {has}")
+        kind = of_option(known[name])
+        if not kind.fits(value) or (isinstance(kind, Number) and kind.whole and not isinstance(value, int)):
+            raise SpecError(f"{layer.name}: {name}: {refusal(kind, value)}")
     return factory(*shape, **dict(layer.options))
-
-
-def _is_a(value: Scalar, kind: Any) -> bool:
-    if get_origin(kind) is Literal:
-        return value in get_args(kind)
-    if kind is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-
-
-def _said(kind: Any) -> str:
-    return "one of " + ", ".join(get_args(kind)) if get_origin(kind) is Literal else str(kind.__name__)

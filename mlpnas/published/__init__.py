@@ -12,7 +12,8 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Literal
 
-from mlpnas.errors import SpecError, UnknownName
+from mlpnas.documents import read_text
+from mlpnas.errors import SpecError, TextError, UnknownName
 from mlpnas.spec import ArchSpec
 
 
@@ -101,10 +102,8 @@ def find_spec(text: str) -> ArchSpec:
     if text in _all() or not (path.suffix or path.exists()):
         return find(text).spec
     try:
-        return ArchSpec.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SpecError(f"{path}: {error.strerror}; give a published name or the path of a spec's JSON file") from None
-    except UnicodeDecodeError:
-        raise SpecError(f"{path}: not a text file; give the path of a spec's JSON file") from None
+        return ArchSpec.loads(read_text(path))
+    except TextError as error:
+        raise SpecError(f"{path}: {error}; give a published name or the path of a spec's JSON file") from None
     except SpecError as error:
         raise SpecError(f"{path}: {error}") from None

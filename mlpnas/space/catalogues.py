@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from functools import cache
 from inspect import Parameter
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
+from mlpnas.kinds import Kind, of_option
 from mlpnas.nets.channel_mlps import CHANNEL_MLPS
 from mlpnas.nets.downsamples import DOWNSAMPLES
 from mlpnas.nets.norms import NORMS
 from mlpnas.plugins import find, names, options
-from mlpnas.space.grammar import Number, Word
 from mlpnas.spec import Scalar
 
 # positional arguments before the options: Mixer(dim, grid), Norm(dim), Downsample(source, target, norm), ...
@@ -22,9 +22,9 @@ def plugin_names(catalogue: str) -> tuple[str, ...]:
 
 
 @cache
-def option_kinds(catalogue: str, name: str) -> dict[str, Number | Word]:
+def option_kinds(catalogue: str, name: str) -> dict[str, Kind]:
     """Option -> what it takes, read from the constructor's annotations."""
-    return {option: _kind(parameter) for option, parameter in _options(catalogue, name).items()}
+    return {option: of_option(parameter) for option, parameter in _options(catalogue, name).items()}
 
 
 @cache
@@ -36,11 +36,3 @@ def option_defaults(catalogue: str, name: str) -> dict[str, Scalar]:
 def _options(catalogue: str, name: str) -> Mapping[str, Parameter]:
     plugin: Any = _TABLES[catalogue][name] if catalogue in _TABLES else find(catalogue, name)
     return options(plugin, _SHAPE[catalogue])
-
-
-def _kind(parameter: Parameter) -> Number | Word:
-    if get_origin(parameter.annotation) is Literal:
-        return Word(get_args(parameter.annotation))
-    if parameter.annotation is bool:
-        return Word((True, False))
-    return Number(whole=parameter.annotation is int, least=1 if parameter.annotation is int else 0)

@@ -30,7 +30,9 @@ def encode(questions: Sequence[Choose], answers: Iterable[Answers]) -> Codes:
     """(rows, questions); answers to other questions are passed over."""
     numbers = [{label: code for code, label in enumerate(question.labels)} for question in questions]
     paths = [question.path for question in questions]
-    rows = [[known.get(row.get(path), -1) for path, known in zip(paths, numbers, strict=True)] for row in answers]
+    # null is an answer, too: only what a row does not hold was not asked
+    columns = list(zip(paths, numbers, strict=True))
+    rows = [[known.get(row[path], -1) if path in row else -1 for path, known in columns] for row in answers]
     return np.array(rows, np.int16).reshape(len(rows), len(paths))
 
 

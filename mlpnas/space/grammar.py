@@ -5,59 +5,11 @@ one value per stage. A field of a stage may stand on the network's level instead
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, get_args
+from dataclasses import dataclass, fields
 
-from mlpnas.spec import Activation, Pool, Scalar
-
-
-@dataclass(frozen=True)
-class Number:
-    """A number, whole or not, of at least `least`; `none` allows the word none (null)."""
-
-    whole: bool = True
-    least: float = 1
-    none: bool = False
-
-    def fits(self, value: Scalar) -> bool:
-        if value is None:
-            return self.none
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return is_number and self.least <= value < 1e6 and (not self.whole or value == int(value))  # type: ignore[operator]
-
-    def __str__(self) -> str:
-        kind = "a whole number" if self.whole else "a number"
-        return f"{kind} of at least {self.least:g}" + (", or null" if self.none else "")
-
-
-@dataclass(frozen=True)
-class Word:
-    """One of a few words, or of true and false."""
-
-    words: tuple[Scalar, ...]
-
-    def fits(self, value: Scalar) -> bool:
-        return any(value is word or (isinstance(word, str) and value == word) for word in self.words)
-
-    def __str__(self) -> str:
-        return "one of " + ", ".join(str(word).lower() for word in self.words)
-
-
-@dataclass(frozen=True)
-class Size:
-    """Pixels of an image: one number for a square, or a list [height, width]."""
-
-    def fits(self, value: Any) -> bool:
-        sides = value if isinstance(value, list) and len(value) == 2 else [value]
-        return all(not isinstance(side, (list, dict)) and Number().fits(side) for side in sides)
-
-    def read(self, value: Any) -> int | tuple[int, int]:
-        """Return pixels that fit as ArchSpec holds them; equal sides are one number."""
-        height, width = value if isinstance(value, list) else (value, value)
-        return int(height) if height == width else (int(height), int(width))
-
-    def __str__(self) -> str:
-        return "a whole number of at least 1, or [height, width]"
+from mlpnas.from_json import kind_of
+from mlpnas.kinds import Kind, Number, Word
+from mlpnas.spec import ArchSpec, Stage, Stem
 
 
 @dataclass(frozen=True)
@@ -74,36 +26,34 @@ class Group:
     fields: Mapping[str, "Field"]
 
 
-Field = Number | Word | Size | Plugin | Group
+Field = Kind | Plugin | Group
+
+_CATALOGUES = {"mixer": "mixers", "norm": "norms", "pooled_norm": "norms", "downsample": "downsamples"}
+_CATALOGUES["channel_mlp"] = "channel_mlps"
+
+
+def _fields(cls: type, *names: str) -> Mapping[str, Field]:
+    """Fields of the spec: a layer is out of its catalogue, everything else is what the spec declares."""
+    return {name: Plugin(_CATALOGUES[name]) if name in _CATALOGUES else kind_of(cls, name) for name in names}
+
 
 STAGE: Mapping[str, Field] = {
-    "width": Number(),
-    "width_factor": Number(whole=False, least=0.01),
-    "depth": Number(),
-    "mixer": Plugin("mixers"),
-    "mlp_ratio": Number(whole=False, least=0),
-    "norm": Plugin("norms"),
-    "layer_scale": Number(whole=False, least=0, none=True),
-    "downsample": Plugin("downsamples"),
-    "channel_mlp": Plugin("channel_mlps"),
+    "width": kind_of(Stage, "width"),
+    "width_factor": Number(whole=False, least=0.01, most=1000),
+    **_fields(Stage, "depth", "mixer", "mlp_ratio", "norm", "layer_scale", "downsample", "channel_mlp"),
 }
 
 NETWORK: Mapping[str, Field] = {
-    "input": Group({"size": Size(), "channels": Number(), "classes": Number()}),
-    "stem": Group(
-        {
-            "patch": Number(),
-            "norm": Plugin("norms"),
-            "kernel": Number(none=True),
-            "bias": Word((True, False)),
-            "activation": Word(get_args(Activation)),
-        }
-    ),
-    "head": Group({"norm": Plugin("norms"), "pool": Word(get_args(Pool)), "pooled_norm": Plugin("norms")}),
-    "position_embedding": Word((True, False)),
+    "input": Group({"size": kind_of(ArchSpec, "input_size"), **_fields(ArchSpec, "channels", "classes")}),
+    "stem": Group(_fields(Stem, *(field.name for field in fields(Stem)))),
+    "head": Group(_fields(ArchSpec, "norm", "pool", "pooled_norm")),
+    **_fields(ArchSpec, "position_embedding"),
 }
 
 RESOLUTION = Word(("free",))
+VERSION = Number(most=1)
+STAGES = Number(most=16)
+CONSTRAINT = Number(whole=False, most=1e18)
 
 DOCUMENT = ("version", "name", "resolution", "stages", "constraints", "seeds")
 

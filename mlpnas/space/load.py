@@ -1,16 +1,21 @@
 """Text of a space file -> tree of questions. Every option of every question is visited; all mistakes come together."""
 
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from mlpnas import published, units
-from mlpnas.errors import SpaceError, UnitError, did_you_mean
-from mlpnas.space.grammar import DOCUMENT, NETWORK, RESOLUTION, STAGE, Number, Word
-from mlpnas.space.reader import VARIANT, Reader, names
+from mlpnas.documents import Item, parse_yaml
+from mlpnas.errors import Problem, SpaceError, TextError, UnitError, did_you_mean
+from mlpnas.kinds import Word, refusal
+from mlpnas.plain_text import quoted, shortened
+from mlpnas.space.grammar import CONSTRAINT, DOCUMENT, NETWORK, RESOLUTION, STAGE, STAGES, VERSION
+from mlpnas.space.reader import VARIANT, Reader, TooManyProblems, names, without
 from mlpnas.space.tree import Fields
-from mlpnas.space.yaml_lines import Item, parse
 from mlpnas.units import Limit
 
+_NAME = re.compile(r"[^\W\d][\w-]{0,99}")
 LIMITED = ("macs", "params", "activation_bytes", "peak_bytes")
 
 
@@ -32,11 +37,18 @@ def read(text: str, source: str) -> Document:
     Raises:
         SpaceError: with every problem of the file, its line and the remedy.
     """
-    root = parse(text, source)
+    try:
+        root = parse_yaml(text)
+    except TextError as error:
+        raise SpaceError(source, error.problems) from None
+    if root.value is None:
+        text = "the file is empty; `mlpnas space show quick` shows a whole one"
+        raise SpaceError(source, [Problem(1, "", text)])
     reader = _Document()
-    document = reader.document(root)
+    with suppress(TooManyProblems):
+        document = reader.document(root)
     if reader.problems:
-        raise SpaceError(source, reader.problems)
+        raise SpaceError(source, list(reader.problems))
     return document
 
 
@@ -51,8 +63,8 @@ class _Document(Reader):
             for name in ("version", "name", "stages"):
                 if name not in items:
                     self.problem(root, name, "is missing" + ("; write version: 1" if name == "version" else ""))
-        if "version" in items and items["version"].plain() != 1:
-            self.problem(items["version"], "version", f"must be 1, got {items['version'].plain()!r}")
+        if "version" in items and not VERSION.fits(items["version"].plain()):
+            self.problem(items["version"], "version", f"must be 1, got {quoted(items['version'].plain())}")
         if "resolution" in items:
             self.free = self.checked(items["resolution"], "resolution", RESOLUTION) == "free"
         network = self.fields(root, items, "", "", {**NETWORK, **STAGE})
@@ -69,19 +81,20 @@ class _Document(Reader):
 
     def word(self, item: Item, path: str) -> str:
         text = item.plain()
-        if not isinstance(text, str) or not text.replace("-", "_").isidentifier():
-            self.problem(item, path, f"expected a word of letters, digits, - and _; got {text!r}")
+        if not isinstance(text, str) or not _NAME.fullmatch(text):
+            self.problem(item, path, f"expected a word of at most 100 letters, digits, - and _; got {quoted(text)}")
         return str(text)
 
     def stages(self, item: Item) -> tuple[Fields, ...]:
         if isinstance(item.value, list):
+            if not STAGES.fits(len(item.value)):
+                self.problem(item, "stages", f"{len(item.value)} stages are listed; wanted are 1 to {STAGES.most}")
+                return ()
             return tuple(self.one_stage(child, f"stages[{number}]", number) for number, child in enumerate(item.value))
         items = self.mapping(item, "stages", ("count", "each"))
         count = items["count"].plain() if "count" in items else 1
-        if not Number().fits(count) or count > 16:
-            self.problem(
-                items.get("count", item), "stages.count", f"expected a whole number from 1 to 16; got {count!r}"
-            )
+        if not STAGES.fits(count):
+            self.problem(items.get("count", item), "stages.count", refusal(STAGES, count))
             return ()
         self.count = int(count)
         each = items.get("each", Item({}, item.line))
@@ -109,6 +122,15 @@ class _Document(Reader):
                     self.problem(
                         root, name, "is missing: give it in stages.each, or above to ask it once for all stages"
                     )
+        for number, level in enumerate((network, *stages)):
+            path = f"stage{number}.{VARIANT}" if number else VARIANT
+            for name in ("width", "depth", "mixer"):
+                lacking = without(level, name) if name in names(level) else []
+                for alternative in lacking:
+                    text = (
+                        f"{shortened(alternative)} brings no {name}, and others do; give it in each, or beside variant"
+                    )
+                    self.problem(Item(None, self.lines.get(path, root.line)), path, text)
 
     def constraints(self, item: Item | None) -> tuple[Limit, ...]:
         if item is None:
@@ -126,13 +148,16 @@ class _Document(Reader):
             self.problem(item, path, "write {max: params, value: 100M}")
             return None
         quantity, value = items["max"].plain(), items["value"].plain()
-        if quantity not in LIMITED:
-            self.problem(items["max"], f"{path}.max", f"expected {Word(LIMITED)}; got {quantity!r}")
+        if not (words := Word(LIMITED)).fits(quantity):
+            self.problem(items["max"], f"{path}.max", refusal(words, quantity))
             return None
         try:
-            limit = Limit(quantity, units.count(value))
+            limit = Limit(str(quantity), units.count(value))
         except UnitError as error:
             self.problem(items["value"], f"{path}.value", str(error))
+            return None
+        if not CONSTRAINT.fits(limit.value):
+            self.problem(items["value"], f"{path}.value", refusal(CONSTRAINT, value))
             return None
         return limit
 
@@ -145,10 +170,10 @@ class _Document(Reader):
         known = published.names()
         for child in item.value:
             if child.plain() not in known:
-                hint = did_you_mean(str(child.plain()), known)
+                hint = did_you_mean(child.plain(), known)
                 self.problem(
                     child,
                     "seeds",
-                    f"no published model is called {child.plain()!r}{hint}; `mlpnas published` lists them",
+                    f"no published model is called {quoted(child.plain())}{hint}; `mlpnas published` lists them",
                 )
         return tuple(str(child.plain()) for child in item.value)

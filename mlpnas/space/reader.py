@@ -4,14 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlpnas.documents import Item
 from mlpnas.errors import Problem, did_you_mean
+from mlpnas.kinds import Kind, Number, Size, refusal
 from mlpnas.nets.plan import locked
+from mlpnas.plain_text import quoted
 from mlpnas.space.catalogues import option_defaults, option_kinds, plugin_names
-from mlpnas.space.grammar import Field, Group, Number, Plugin, Size, Word
+from mlpnas.space.grammar import Field, Group, Plugin
 from mlpnas.space.tree import Choose, Fields, Fixed, LayerNode, Node, Option
-from mlpnas.space.yaml_lines import Item
+from mlpnas.spec import Scalar
 
 VARIANT = "variant"
+_MOST_PROBLEMS = 100
+
+
+class TooManyProblems(Exception):
+    """A file with so many problems that nobody reads on; caught where the file is read."""
 
 
 @dataclass
@@ -24,22 +32,22 @@ class Reader:
         free: whether every network must take any input size.
     """
 
-    problems: list[Problem] = field(default_factory=list)
+    problems: dict[Problem, None] = field(default_factory=dict)  # each once, in the order of finding
     lines: dict[str, int] = field(default_factory=dict)
     stage: int | None = None
     count: int = 1
     free: bool = False
 
     def problem(self, item: Item, path: str, text: str) -> Fixed:
-        found = Problem(item.line, path, text)
-        if found not in self.problems:
-            self.problems.append(found)
+        self.problems[Problem(item.line, path, text)] = None
+        if len(self.problems) == _MOST_PROBLEMS:
+            raise TooManyProblems
         return Fixed(None)
 
     def mapping(self, item: Item, path: str, known: tuple[str, ...]) -> dict[str, Item]:
         """The fields of a mapping that are known; the others are problems."""
         if not isinstance(item.value, dict):
-            self.problem(item, path, f"expected a mapping with {', '.join(known)}; got {item.plain()!r}")
+            self.problem(item, path, f"expected a mapping with {', '.join(known)}; got {quoted(item.plain())}")
             return {}
         for name, child in item.value.items():
             if name not in known:
@@ -62,8 +70,7 @@ class Reader:
         return Fields(nodes)
 
     def overlap(self, parent: Item, path: str, nodes: Mapping[str, Node]) -> None:
-        variant = nodes.get(VARIANT)
-        for option in variant.options if isinstance(variant, Choose) else ():
+        for option in _variants(Fields(nodes)):
             for name in sorted(set(names(option.node)) & set(nodes)):
                 self.problem(
                     parent, f"{path}.{name}".lstrip("."), f"stands beside variant and in its {option.label}; keep one"
@@ -85,11 +92,14 @@ class Reader:
             return self.fields(item, self.mapping(item, path, tuple(kind.fields)), path, prefix, kind.fields)
         if isinstance(item.value, list) and not isinstance(kind, Size):
             return self.per_stage(item, path, prefix, kind)
+        return self.one_value(item, path, prefix, kind)
+
+    def one_value(self, item: Item, path: str, prefix: str, kind: Kind | Plugin) -> Node:
         if isinstance(kind, Plugin):
             return self.plugin(item, path, prefix, kind.catalogue)
         return self.scalar(item, path, prefix, kind)
 
-    def per_stage(self, item: Item, path: str, prefix: str, kind: Field) -> Node:
+    def per_stage(self, item: Item, path: str, prefix: str, kind: Kind | Plugin) -> Node:
         if self.stage is None:
             return self.problem(
                 item, path, "a plain list is one value per stage, in stages.each only; to ask write {choose: [...]}"
@@ -100,7 +110,7 @@ class Reader:
                 path,
                 f"one value per stage: {self.count} wanted, {len(item.value)} given; to ask write {{choose: [...]}}",
             )
-        return self.value(item.value[self.stage], f"{path}[{self.stage}]", prefix, kind)
+        return self.one_value(item.value[self.stage], f"{path}[{self.stage}]", prefix, kind)
 
     def choices(self, item: Item, path: str) -> dict[Any, Item] | list[Item] | None:
         """What stands under `choose`, or None where nothing is asked."""
@@ -111,19 +121,21 @@ class Reader:
             self.problem(item, path, "choose stands alone; move the other words into its options")
         if not isinstance(inner, (dict, list)) or not inner:
             self.problem(
-                item, path, f"choose needs a list, got {item.value['choose'].plain()!r}; write {{choose: [...]}}"
+                item, path, f"choose needs a list, got {quoted(item.value['choose'].plain())}; write {{choose: [...]}}"
             )
             return []
         return inner
 
     def question(self, item: Item, path: str, prefix: str, options: list[Option]) -> Node:
-        labels = [(type(option.label) is bool, option.label) for option in options]
-        for label in {label for label in labels if labels.count(label) > 1}:
-            self.problem(item, path, f"{label[1]!r} is offered twice")
+        seen: set[Scalar] = set()
+        for option in options:
+            if option.label in seen:
+                self.problem(item, path, f"{quoted(option.label)} is offered twice")
+            seen.add(option.label)
         self.lines[prefix] = item.line
         return Choose(prefix, tuple(options)) if options else Fixed(None)
 
-    def scalar(self, item: Item, path: str, prefix: str, kind: Number | Word | Size) -> Node:
+    def scalar(self, item: Item, path: str, prefix: str, kind: Kind) -> Node:
         choices = self.choices(item, path)
         if choices is None:
             return Fixed(self.checked(item, path, kind))
@@ -131,17 +143,17 @@ class Reader:
             return self.problem(item, path, "choose takes a list here; write {choose: [...]}")
         return self.question(item, path, prefix, [self.scalar_option(option, path, kind) for option in choices])
 
-    def scalar_option(self, item: Item, path: str, kind: Number | Word | Size) -> Option:
+    def scalar_option(self, item: Item, path: str, kind: Kind) -> Option:
         value = self.checked(item, path, kind)
         return Option("x".join(map(str, value)) if isinstance(value, tuple) else value, Fixed(value))
 
-    def checked(self, item: Item, path: str, kind: Number | Word | Size) -> Any:
+    def checked(self, item: Item, path: str, kind: Kind) -> Any:
         value = item.plain()
-        if isinstance(kind, Size) and kind.fits(value):
-            return kind.read(value)
-        if isinstance(value, (dict, list)) or not kind.fits(value):
-            self.problem(item, path, f"expected {kind}; got {value!r}")
+        if not kind.fits(value):
+            self.problem(item, path, refusal(kind, value))
             return None
+        if isinstance(kind, Size):
+            return kind.read(value)
         return int(value) if isinstance(kind, Number) and value is not None and value == int(value) else value
 
     def plugin(self, item: Item, path: str, prefix: str, catalogue: str) -> Node:
@@ -156,8 +168,8 @@ class Reader:
         if isinstance(label, str) and item.value == label:
             return Option(label, self.named(label, item, path, prefix, catalogue, {}))
         if not isinstance(label, str):
-            self.problem(item, path, f"expected a name of {catalogue}; got {label!r}")
-            return Option(str(label), Fixed(None))
+            self.problem(item, path, f"expected a name of {catalogue}; got {quoted(label)}")
+            return Option(quoted(label), Fixed(None))
         return Option(label, self.named(label, item, path, prefix, catalogue, self.given(item, f"{path}.{label}")))
 
     def layer(self, item: Item, path: str, prefix: str, catalogue: str) -> Node:
@@ -167,7 +179,7 @@ class Reader:
             ((name, child),) = item.value.items()
             return self.named(name, child, path, prefix, catalogue, self.given(child, f"{path}.{name}"))
         return self.problem(
-            item, path, f"expected a name, {{name: {{option: value}}}} or {{choose: ...}}; got {item.plain()!r}"
+            item, path, f"expected a name, {{name: {{option: value}}}} or {{choose: ...}}; got {quoted(item.plain())}"
         )
 
     def given(self, item: Item, path: str) -> dict[str, Item]:
@@ -175,7 +187,7 @@ class Reader:
             return {}
         if isinstance(item.value, dict):
             return item.value
-        self.problem(item, path, f"expected its options as a mapping; got {item.plain()!r}")
+        self.problem(item, path, f"expected its options as a mapping; got {quoted(item.plain())}")
         return {}
 
     def named(self, name: str, item: Item, path: str, prefix: str, catalogue: str, given: Mapping[str, Item]) -> Node:
@@ -184,7 +196,7 @@ class Reader:
             return self.problem(
                 item,
                 path,
-                f"no {catalogue.removesuffix('s')} is called {name!r}{did_you_mean(name, known)}; "
+                f"no {catalogue.removesuffix('s')} is called {quoted(name)}{did_you_mean(name, known)}; "
                 f"known: {', '.join(known)}",
             )
         if self.free and catalogue == "mixers" and locked(name):
@@ -213,8 +225,16 @@ def names(node: Node) -> set[str]:
     """The fields that a level sets, those of its variant included."""
     if not isinstance(node, Fields):
         return set()
+    return {name for option in _variants(node) for name in names(option.node)} | (set(node.nodes) - {VARIANT})
+
+
+def without(node: Fields, name: str) -> list[str]:
+    """The alternatives of a level's variant that do not bring a field which the others do."""
+    if name in node.nodes:
+        return []
+    return [str(option.label) for option in _variants(node) if name not in names(option.node)]
+
+
+def _variants(node: Fields) -> tuple[Option, ...]:
     variant = node.nodes.get(VARIANT)
-    inner = (
-        {name for option in variant.options for name in names(option.node)} if isinstance(variant, Choose) else set()
-    )
-    return (set(node.nodes) | inner) - {VARIANT}
+    return variant.options if isinstance(variant, Choose) else ()

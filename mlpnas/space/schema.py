@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlpnas import published
+from mlpnas.kinds import Kind, Number, Size, Text, Word
 from mlpnas.space.catalogues import option_kinds, plugin_names
-from mlpnas.space.grammar import MEANING, NETWORK, RESOLUTION, STAGE, Field, Group, Number, Plugin, Size, Word
+from mlpnas.space.grammar import MEANING, NETWORK, RESOLUTION, STAGE, STAGES, Field, Group, Plugin
 from mlpnas.space.load import LIMITED
 
 Schema = dict[str, Any]
@@ -53,7 +54,7 @@ def _field(name: str, kind: Field, per_stage: bool) -> Schema:
     return {"anyOf": forms, "description": MEANING[name]}
 
 
-def _forms(kind: Number | Word | Size | Plugin) -> list[Schema]:
+def _forms(kind: Kind | Plugin) -> list[Schema]:
     if not isinstance(kind, Plugin):
         value = _value(kind)
         return [value, _object({"choose": {"type": "array", "items": value, "minItems": 1}}, ["choose"])]
@@ -68,20 +69,22 @@ def _options(catalogue: str, name: str) -> Schema:
     return _object(known) | {"type": ["object", "null"]}
 
 
-def _value(kind: Number | Word | Size) -> Schema:
-    if isinstance(kind, Size):
-        side = _value(Number())
-        return {"anyOf": [side, {"type": "array", "items": side, "minItems": 2, "maxItems": 2}]}
+def _value(kind: Kind) -> Schema:
     if isinstance(kind, Word):
         return {"enum": list(kind.words)}
-    number: Schema = {"type": "integer" if kind.whole else "number", "minimum": kind.least}
+    if isinstance(kind, Text):
+        return {"type": "string", "maxLength": kind.most}
+    if isinstance(kind, Size):
+        side = _value(Number(most=kind.most))
+        return {"anyOf": [side, {"type": "array", "items": side, "minItems": 2, "maxItems": 2}]}
+    number: Schema = {"type": "integer" if kind.whole else "number", "minimum": kind.least, "maximum": kind.most}
     return {"anyOf": [number, {"type": "null"}]} if kind.none else number
 
 
 def _stages() -> Schema:
     each = _mapping(STAGE, per_stage=True)
-    counted = _object({"count": {"type": "integer", "minimum": 1, "maximum": 16}, "each": each})
-    listed = {"type": "array", "items": _mapping(STAGE)}
+    counted = _object({"count": _value(STAGES), "each": each})
+    listed = {"type": "array", "items": _mapping(STAGE), "minItems": 1, "maxItems": STAGES.most}
     return {"anyOf": [counted, listed], "description": MEANING["stages"]}
 
 

@@ -10,7 +10,8 @@ from typing import Self
 import numpy as np
 
 from mlpnas.costs import cost
-from mlpnas.errors import BudgetError, Problem, SpaceError, SpecError
+from mlpnas.documents import read_text
+from mlpnas.errors import BudgetError, Problem, SpaceError, SpecError, TextError
 from mlpnas.space import edit, fit
 from mlpnas.space.assemble import Assembly
 from mlpnas.space.codes import Candidates, Codes, encode
@@ -69,9 +70,10 @@ class SearchSpace:
         """
         file = find_file(path)
         try:
-            return cls(file.read_text(encoding="utf-8"), file.name)
-        except (OSError, UnicodeDecodeError) as error:
-            raise SpaceError(str(path), [Problem(1, "", f"cannot be read as text ({error})")]) from None
+            text = read_text(file)
+        except TextError as error:
+            raise SpaceError(str(path), error.problems) from None
+        return cls(text, file.name)
 
     @cached_property
     def left_out(self) -> tuple[str, ...]:
@@ -304,4 +306,4 @@ def find_file(path: str | Path) -> Path:
     ours = shipped_folder() / f"{given.name.removesuffix('.yaml')}.yaml"
     if given.parent == Path(".") and ours.is_file():
         return ours
-    raise SpaceError(str(path), [Problem(1, "", f"no such file; shipped spaces: {', '.join(shipped())}")])
+    raise SpaceError(str(path), [Problem(0, "", f"no such file; shipped spaces: {', '.join(shipped())}")])

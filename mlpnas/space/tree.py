@@ -8,6 +8,7 @@ Fields({name: node})           a level; its `variant` brings the fields of the a
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from math import prod
 from typing import Any
@@ -35,7 +36,7 @@ class Choose:
     path: str
     options: tuple[Option, ...]
 
-    @property
+    @cached_property
     def labels(self) -> tuple[Scalar, ...]:
         return tuple(option.label for option in self.options)
 

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from difflib import get_close_matches
-from math import isfinite
 from typing import Any
 
 from mlpnas.datasets import Dataset
-from mlpnas.errors import RecipeError
+from mlpnas.documents import parse_json
+from mlpnas.errors import RecipeError, TextError, did_you_mean
+from mlpnas.plain_text import quoted, shortened
 from mlpnas.spec import ArchSpec
 from mlpnas.training.proxy import proxy
 
@@ -60,7 +60,7 @@ class Recipe:
         for name, (is_right, wanted) in _RULES.items():
             value = getattr(self, name)
             if not is_right(value):
-                raise RecipeError(f"recipe.{name}: expected {wanted}, got {value!r}")
+                raise RecipeError(f"recipe.{name}: expected {wanted}, got {quoted(value)}")
         if self.warmup_epochs >= self.epochs and self.warmup_epochs:
             raise RecipeError(
                 f"recipe.warmup_epochs: {self.warmup_epochs:g} leave nothing of {self.epochs} epochs; "
@@ -92,13 +92,12 @@ class Recipe:
     def from_json(cls, data: Any) -> "Recipe":
         """Raises RecipeError where `data` is no recipe; fields that are left out take their defaults."""
         if not isinstance(data, Mapping):
-            raise RecipeError(f"recipe: expected a mapping of options, got {data!r}")
+            raise RecipeError(f"recipe: expected a mapping of options, got {quoted(data)}")
         known = [field.name for field in fields(cls)]
         for name in data:
             if name not in known:
-                near = get_close_matches(str(name), known, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
-                raise RecipeError(f"recipe.{name}: no such option; {hint}")
+                hint = did_you_mean(name, known).removeprefix(" - ") or f"it has {', '.join(known)}"
+                raise RecipeError(f"recipe.{shortened(name)}: no such option; {hint}")
         if isinstance(flip := data.get("flip"), bool):  # as earlier versions wrote it
             data = {**data, "flip": "auto" if flip else "no"}
         return cls(**data)
@@ -107,8 +106,8 @@ class Recipe:
     def loads(cls, text: str) -> "Recipe":
         """Raises RecipeError where `text` is not the JSON of a recipe."""
         try:
-            data = json.loads(text)
-        except ValueError as error:
+            data = parse_json(text)
+        except TextError as error:
             raise RecipeError(f"recipe: not JSON ({error})") from None
         return cls.from_json(data)
 
@@ -116,23 +115,20 @@ class Recipe:
 Rule = tuple[Callable[[Any], bool], str]
 
 
-def _integer(least: int, optional: bool = False) -> Rule:
+def _integer(least: int, most: int, optional: bool = False) -> Rule:
     def is_right(value: Any) -> bool:
-        return (value is None and optional) or (type(value) is int and value >= least)
+        return (value is None and optional) or (type(value) is int and least <= value <= most)
 
-    return is_right, f"an integer of at least {least}" + (" or null" if optional else "")
+    return is_right, f"an integer from {least} to {most}" + (" or null" if optional else "")
 
 
-def _number(least: float, below: float = float("inf"), optional: bool = False) -> Rule:
-    """A finite number, `least` <= number < `below`."""
+def _number(least: float, below: float, optional: bool = False) -> Rule:
+    """A number, `least` <= number < `below`."""
 
     def is_right(value: Any) -> bool:
-        if value is None:
-            return optional
-        return type(value) in (int, float) and isfinite(value) and least <= value < below
+        return optional if value is None else type(value) in (int, float) and least <= value < below
 
-    upper = "" if below == float("inf") else f" and below {below:g}"
-    return is_right, f"a number of at least {least:g}{upper}" + (" or null" if optional else "")
+    return is_right, f"a number of at least {least:g} and below {below:g}" + (" or null" if optional else "")
 
 
 def _is_share(value: Any) -> bool:
@@ -144,13 +140,13 @@ def _is_whole(value: Any, most: int) -> bool:
 
 
 _RULES: dict[str, Rule] = {
-    "epochs": _integer(1),
-    "batch_size": _integer(1),
+    "epochs": _integer(1, 1_000_000),
+    "batch_size": _integer(1, 1_000_000),
     "learning_rate": _number(1e-8, 100),
-    "weight_decay": _number(0),
-    "warmup_epochs": _number(0),
+    "weight_decay": _number(0, 1000),
+    "warmup_epochs": _number(0, 1_000_000),
     "label_smoothing": _number(0, 1),
-    "clip_norm": _number(1e-6, optional=True),
+    "clip_norm": _number(1e-6, 1e9, optional=True),
     "precision": (lambda value: value in PRECISIONS, " or ".join(PRECISIONS)),
     "ema_decay": _number(0, 1, optional=True),
     "drop_path": _number(0, 1),
@@ -159,7 +155,7 @@ _RULES: dict[str, Rule] = {
         f"a share of the image of at least 0 and below 1 (or whole pixels up to {_MOST_PADDING})",
     ),
     "flip": (lambda value: value in FLIPS, "auto, yes or no"),
-    "input_size": _integer(1, optional=True),
-    "samples": _integer(2, optional=True),
+    "input_size": _integer(1, 8192, optional=True),
+    "samples": _integer(2, 10**9, optional=True),
     "width_scale": _number(1 / 64, 16),
 }

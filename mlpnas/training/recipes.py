@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import yaml
-
-from mlpnas.errors import RecipeError, UnknownName
+from mlpnas.documents import parse_json, parse_yaml, read_text
+from mlpnas.errors import RecipeError, TextError, UnknownName
 from mlpnas.training.recipe import Recipe
 
 RECIPES = {
@@ -36,9 +35,10 @@ def named(text: str) -> Recipe:
     if path.suffix not in (".json", ".yaml", ".yml"):
         raise UnknownName("recipe", text, ["auto", *RECIPES, "FILE.yaml"])
     try:
-        data = yaml.safe_load(path.read_text())
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise RecipeError(f"{text}: cannot be read ({str(error).splitlines()[0]})") from None
+        written = read_text(path)
+        data = parse_json(written) if path.suffix == ".json" else parse_yaml(written).plain()
+    except TextError as error:
+        raise RecipeError(f"{text}: {error}") from None
     try:
         return Recipe.from_json(data)
     except RecipeError as error:

@@ -175,9 +175,14 @@ def test_batch_norm_on_a_grid_of_one() -> None:
         (Stage(4, 1, Layer.of("token_mlp", ratio=0.2)), Grid(8, 8), ShapeError, "must be at least 1"),
         (Stage(8, 1, SHIFT, mlp_ratio=0.1), Grid(8, 8), ShapeError, "at least 1, or the ratio 0"),
         (Stage(16, 1, Layer.of("axial_shift", shfit=3)), Grid(8, 8), SpecError, "it has shift_size, dilation"),
-        (Stage(16, 1, Layer.of("axial_shift", shift_size="3")), Grid(8, 8), SpecError, "must be int, got '3'"),
-        (Stage(16, 1, Layer.of("axial_shift", shift_size=True)), Grid(8, 8), SpecError, "must be int, got True"),
-        (Stage(16, 1, Layer.of("token_mlp", ratio=True)), Grid(8, 8), SpecError, "must be float, got True"),
+        (
+            Stage(16, 1, Layer.of("axial_shift", shift_size="3")),
+            Grid(8, 8),
+            SpecError,
+            "got '3'; write it without quotes",
+        ),
+        (Stage(16, 1, Layer.of("axial_shift", shift_size=True)), Grid(8, 8), SpecError, "from 1 to 4096; got True"),
+        (Stage(16, 1, Layer.of("token_mlp", ratio=True)), Grid(8, 8), SpecError, "from 0 to 1000; got True"),
         (Stage(16, 1, Layer.of("token_linear", size=1)), Grid(8, 8), SpecError, "it has none"),
         (Stage(16, 1, Layer("axialshift")), Grid(8, 8), UnknownName, "did you mean axial_shift"),
         (Stage(16, 1, SHIFT, norm=Layer("grop")), Grid(8, 8), UnknownName, "did you mean group"),
@@ -202,7 +207,7 @@ def test_what_cannot_be_built_says_so_every_time(stage: Stage, grid: Grid, error
         ({"stages": (Stage(16, 1, SHIFT),), "norm": Layer.of("none", eps=1)}, "head: none has no option 'eps'"),
         (
             {"stages": (Stage(16, 1, SHIFT),), "stem": Stem(4, Layer.of("layer", eps="x"))},
-            "stem: layer: eps must be float",
+            "stem: layer: eps: expected a number from 0 to 1000; got 'x'",
         ),
     ],
 )

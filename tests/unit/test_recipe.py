@@ -58,7 +58,7 @@ def test_text_is_canonical() -> None:
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"epochs": 0}, r"recipe.epochs: expected an integer of at least 1, got 0"),
+        ({"epochs": 0}, r"recipe.epochs: expected an integer from 1 to 1000000, got 0"),
         ({"epochs": 2.0}, r"recipe.epochs: expected an integer"),
         ({"epochs": True}, r"recipe.epochs: expected an integer"),
         ({"batch_size": "64"}, r"recipe.batch_size: .* got '64'"),
@@ -107,9 +107,9 @@ def test_recipe_from_a_file(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"mine.yaml: recipe.epochs: expected an integer"):
         named(str(file))
     file.write_text("epochs: [\n")
-    with pytest.raises(RecipeError, match=r"mine.yaml: cannot be read"):
+    with pytest.raises(RecipeError, match=r"mine.yaml: line 2: not valid YAML"):
         named(str(file))
-    with pytest.raises(RecipeError, match=r"none.json: cannot be read"):
+    with pytest.raises(RecipeError, match=r"none.json: no such file"):
         named(str(tmp_path / "none.json"))
     with pytest.raises(UnknownName, match="did you mean quick"):
         named("quik")

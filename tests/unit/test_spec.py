@@ -25,7 +25,7 @@ specs = st.builds(
     ArchSpec,
     stages=st.lists(stages, min_size=1, max_size=4).map(tuple),
     stem=st.builds(Stem, patch=st.sampled_from([2, 4, 16])),
-    input_size=st.one_of(st.integers(1, 512), st.tuples(st.integers(1, 512), st.integers(1, 512))),
+    input_size=st.one_of(st.integers(1, 512), st.tuples(st.integers(1, 256), st.integers(257, 512))),
     pool=st.sampled_from(["avg", "cls"]),
     position_embedding=st.booleans(),
 )
@@ -53,12 +53,21 @@ WRONG = [
     ("{}", "'stages' is missing"),
     ('{"stages": []}', "at least one stage"),
     ('{"stages": [{"width": 8, "depth": 1}]}', r"spec.stages\[0\]: 'mixer' is missing"),
-    ('{"stages": [{"width": 8, "depth": 0, "mixer": "gmlp"}]}', "depth: expected a positive integer"),
-    ('{"stages": [{"width": 8.5, "depth": 1, "mixer": "gmlp"}]}', "width: expected a positive integer"),
+    ('{"stages": [{"width": 8, "depth": 0, "mixer": "gmlp"}]}', "depth: expected a whole number from 1"),
+    (
+        '{"stages": [{"width": 8.5, "depth": 1, "mixer": "gmlp"}]}',
+        "width: expected a whole number from 1",
+    ),
     ('{"stages": [{"width": 8, "depth": 1, "mixer": {"a": 1, "b": 2}}]}', 'expected "name"'),
     ('{"stages": [{"width": 8, "depth": 1, "mixer": "gmlp", "dept": 3}]}', "no field 'dept'"),
-    ('{"stages": [{"width": 8, "depth": 1, "mixer": "gmlp"}], "pool": "max"}', "not one of avg, cls"),
-    ('{"stages": [{"width": 8, "depth": 1, "mixer": "gmlp"}], "position_embedding": 1}', "true or false"),
+    (
+        '{"stages": [{"width": 8, "depth": 1, "mixer": "gmlp"}], "pool": "max"}',
+        "expected one of avg, cls",
+    ),
+    (
+        '{"stages": [{"width": 8, "depth": 1, "mixer": "gmlp"}], "position_embedding": 1}',
+        "true, false; got 1",
+    ),
     ("{", "not JSON"),
 ]
 
