@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
 from mlpnas.documents import parse_json
 from mlpnas.errors import ShapeError, SpecError, TextError
-from mlpnas.from_json import read_fields
+from mlpnas.from_json import kind_of, read_fields
 from mlpnas.kinds import Number, Size, Text
 from mlpnas.plain_text import quoted
 
@@ -212,11 +212,12 @@ def read_size(text: str) -> int | tuple[int, int]:
     Raises:
         SpecError: neither.
     """
-    sides = text.split("x")
-    if len(sides) > 2 or not all(re.fullmatch(r"0*[1-9][0-9]{0,5}", side) for side in sides):
-        raise SpecError(f"input size {text[:200]!r}: write pixels like 224, or height x width like 192x320")
-    height, width = int(sides[0]), int(sides[-1])
-    return height if height == width else (height, width)
+    kind, sides = kind_of(ArchSpec, "input_size"), re.fullmatch(r"([0-9]{1,9})(?:x([0-9]{1,9}))?", text)
+    size = [int(side) for side in sides.groups() if side] if sides else []
+    wanted = size[0] if len(size) == 1 else size
+    if not (isinstance(kind, Size) and kind.fits(wanted)):
+        raise SpecError(f"input size {quoted(text)}: write pixels like 224, or height x width like 192x320")
+    return kind.read(wanted)
 
 
 def halved(grid: Grid, number: int) -> Grid:

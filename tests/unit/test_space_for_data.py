@@ -105,7 +105,7 @@ def test_a_space_may_ask_for_the_size_and_its_sides() -> None:
 
 @pytest.mark.parametrize("size", ["[192]", "[192, 320, 3]", "[192, 0]", "[a, b]", "192x320", "[[192], 320]", "{a: 1}"])
 def test_a_size_that_is_none_is_named(size: str) -> None:
-    with pytest.raises(SpaceError, match=r"input.size.*a whole number of at least 1, or \[height, width\]; got"):
+    with pytest.raises(SpaceError, match=r"input.size.*a whole number from 1 to 8192, or \[height, width\]; got"):
         SearchSpace(OPEN.replace("[192, 320]", size))
 
 
