@@ -53,7 +53,7 @@ class Candidate:
 
     @cached_property
     def timings(self) -> tuple[float, ...]:
-        """Seconds of repeated inference of one image."""
+        """Seconds of repeated inference of one image, in the form that is exported."""
         return seconds_per_image(self.spec, self.device)
 
     @property

@@ -1,9 +1,10 @@
-"""Seconds of inference, one image at a time."""
+"""Seconds of inference, one image at a time, in the form that is exported."""
 
 from time import perf_counter
 
 import torch
 
+from mlpnas.nets.deploy import deployed
 from mlpnas.nets.network import build
 from mlpnas.spec import ArchSpec
 
@@ -15,8 +16,11 @@ _MOST_REPEATS = 200
 
 @torch.inference_mode()
 def seconds_per_image(spec: ArchSpec, device: str) -> tuple[float, ...]:
-    """Each of at least 20 passes of one float32 image through the untrained network, after a warm-up."""
-    network = build(spec).to(device).eval()
+    """Time each of at least 20 passes of one float32 image through the untrained network, after a warm-up.
+
+    The network is the deployed form (see nets/deploy.py), as an export is.
+    """
+    network = build(deployed(spec)).to(device).eval()
     image = torch.zeros(1, spec.channels, *spec.image, device=device)
     for _ in range(_WARM_UP):
         network(image)

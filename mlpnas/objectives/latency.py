@@ -1,4 +1,4 @@
-"""Median seconds of inference of one image, declared network in float32, on the device that trains."""
+"""Median seconds of inference of one image: the declared network, deployed, in float32, on the device that trains."""
 
 from statistics import median
 

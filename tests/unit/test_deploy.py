@@ -17,6 +17,7 @@ from mlpnas.exporters import export, fresh
 from mlpnas.mixers.rep_mlp import RepMlp
 from mlpnas.nets.deploy import deploy, deployed
 from mlpnas.nets.network import build
+from mlpnas.objectives import Candidate, measure
 from mlpnas.plugins import find, names, options
 from mlpnas.published import find as find_published
 from mlpnas.published import measured
@@ -168,6 +169,26 @@ def test_costs_of_the_deployed_form_are_upstream_s(name: str) -> None:
 def test_what_does_not_fit_is_told_with_what_does(dim: int, grid: Grid, given: dict[str, int], said: str) -> None:
     with pytest.raises(ShapeError, match=said):
         RepMlp(dim, grid, **given)
+
+
+# Latency
+
+
+def test_latency_is_that_of_the_exported_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed: list[nn.Module] = []
+
+    def kept(spec: ArchSpec) -> nn.Module:
+        timed.append(build(spec))
+        return timed[-1]
+
+    monkeypatch.setattr("mlpnas.objectives._timing.build", kept)
+    measure(["latency"], Candidate(SPEC))
+    (network,) = timed
+    exported = deploy(build(SPEC)).state_dict()
+    assert {name: value.shape for name, value in network.state_dict().items()} == {
+        name: value.shape for name, value in exported.items()
+    }
+    assert not any(module.training for module in network.modules())
 
 
 # Exports
