@@ -14,7 +14,9 @@ Optional class attributes:
     locked = True                       the weights belong to one grid, so the input size cannot change
     plane = True                        needs height x width: no extra tokens
     alternating = "shifted"             the option that is True in every second block of a stage, unless it is given
+    convolutional = True                linears of its stages start as the convolutions that they are as released do
     scales_with_width = ("head_dim",)   options that a width-scaled proxy scales along
     divides_grid = ("window",)          options that must divide the grid: on a smaller one a proxy goes down
+    no_weight_decay = ("positions",)    parameters that weight decay spares, as it does all vectors; for any module
     reparameterised = "deployed"        the option that is True in the form for use; `deployed()` returns that module
 """

@@ -24,6 +24,7 @@ class AxialShift(nn.Module):
     """
 
     plane = True
+    convolutional = True
 
     def __init__(self, dim: int, grid: Grid, *, shift_size: int = 5, dilation: int = 1) -> None:
         super().__init__()
@@ -35,11 +36,6 @@ class AxialShift(nn.Module):
         self.vertical = nn.Linear(dim, dim)
         self.leave_norm = nn.GroupNorm(1, dim)
         self.leave = nn.Linear(dim, dim)
-
-    def init_weights(self) -> None:
-        """PyTorch's default, as released."""
-        for linear in (self.enter, self.horizontal, self.vertical, self.leave):
-            linear.reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.gelu(_channels_last(self.enter_norm, self.enter(x)))
@@ -66,22 +62,20 @@ def axial_shift(x: Tensor, axis: int, shift_size: int, dilation: int = 1) -> Ten
 
 
 class _Shift(torch.autograd.Function):
-    """Slice copies; the gradient is the opposite shift, so nothing is saved."""
+    """One copy per group, onto margins of zeros; the gradient is the opposite shift, so nothing is saved."""
 
     @staticmethod
     def forward(x: Tensor, axis: int, shift_size: int, dilation: int) -> Tensor:
         out = torch.empty_like(x, memory_format=torch.contiguous_format)
         if x.is_meta:
             return out  # costing is 3 times faster without the copies
-        length = x.shape[axis]
-        for start, stop, offset in _groups(x.shape[-1], shift_size, dilation):
-            source, target = x[..., start:stop], out[..., start:stop]
+        groups, length = _groups(x.shape[-1], shift_size, dilation), x.shape[axis]
+        zero_margins(out, axis, max(abs(offset) for _, _, offset in groups))
+        for start, stop, offset in groups:
             before, after = _rims(offset, length)
             kept = length - before - after
-            target.narrow(axis, before, kept).copy_(source.narrow(axis, after, kept))
-            if offset:
-                target.narrow(axis, 0, before).zero_()
-                target.narrow(axis, length - after, after).zero_()
+            source = x.narrow(-1, start, stop - start).narrow(axis, after, kept)
+            out.narrow(-1, start, stop - start).narrow(axis, before, kept).copy_(source)
         return out
 
     @staticmethod
@@ -95,6 +89,16 @@ class _Shift(torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int, None, None, None], x: Tensor, *args: int) -> tuple[Tensor, int]:
         return _Shift.apply(x.movedim(in_dims[0], 0), *args), 0
+
+
+def zero_margins(x: Tensor, axis: int, margin: int) -> None:
+    """Set `margin` positions at both ends of `axis` to zero, in place; cheaper than those of each channel group."""
+    length = x.shape[axis]
+    if 2 * margin >= length:
+        x.zero_()
+    elif margin:
+        x.narrow(axis, 0, margin).zero_()
+        x.narrow(axis, length - margin, margin).zero_()
 
 
 def _padded(x: Tensor, axis: int, shift_size: int, dilation: int) -> Tensor:

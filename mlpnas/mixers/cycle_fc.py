@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mlpnas.errors import ShapeError
 from mlpnas.mixers._reweight import Reweight
-from mlpnas.mixers.axial_shift import COLUMNS, ROWS
+from mlpnas.mixers.axial_shift import COLUMNS, ROWS, zero_margins
 from mlpnas.spec import Grid
 
 
@@ -66,12 +66,11 @@ class _Shift(torch.autograd.Function):
         out = torch.empty_like(x, memory_format=torch.contiguous_format)
         if x.is_meta:
             return out  # costing is faster without the copies
+        zero_margins(out, axis, cycle // 2)
         for first, offset in enumerate(_offsets(cycle)):
-            source, target = x[..., first::cycle], out[..., first::cycle]
             before, after, kept = _rims(sign * offset, x.shape[axis])
-            target.narrow(axis, before, kept).copy_(source.narrow(axis, after, kept))
-            target.narrow(axis, 0, before).zero_()
-            target.narrow(axis, before + kept, after).zero_()
+            source = x[..., first::cycle].narrow(axis, after, kept)
+            out[..., first::cycle].narrow(axis, before, kept).copy_(source)
         return out
 
     @staticmethod

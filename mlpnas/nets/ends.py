@@ -19,6 +19,8 @@ class Stem(nn.Module):
         ShapeError: a kernel smaller than the patch, which would leave pixels out.
     """
 
+    no_weight_decay = ("positions", "class_token", "distillation_token")
+
     def __init__(self, channels: int, dim: int, spec: StemSpec, grid: Grid, positions: bool) -> None:
         super().__init__()
         overlaps = spec.kernel not in (None, spec.patch)
@@ -76,7 +78,10 @@ class _Overlapping(nn.Conv2d):
         super().__init__(channels, dim, kernel, spec.patch, rim, bias=spec.bias)
 
     def forward(self, images: Tensor) -> Tensor:
-        return super().forward(images).movedim(1, -1)
+        # Images that are laid out channels-last make tokens that need no copy. Tokens that are not contiguous slow
+        # everything down that follows; images of one channel have no layout, so theirs are copied.
+        tokens = super().forward(images.contiguous(memory_format=torch.channels_last))
+        return tokens.movedim(1, -1).contiguous()
 
 
 class Head(nn.Module):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from mlpnas.errors import ShapeError
 from mlpnas.nets.branches import DropPath
 from mlpnas.nets.plan import Block, StagePlan, plan, within
+from mlpnas.plugins import find
 from mlpnas.spec import ArchSpec
 
 
@@ -22,7 +23,10 @@ def build(spec: ArchSpec, drop_path: float = 0.0) -> "Network":
     """
     network = Network(spec)
     _ramp(network, drop_path)
-    _initialise(network)
+    _initialise(network.stem)
+    for stage, module in zip(spec.stages, network.stages, strict=True):
+        _initialise(module, as_convolutions=getattr(find("mixers", stage.mixer.name), "convolutional", False))
+    _initialise(network.head)
     return network
 
 
@@ -102,12 +106,13 @@ def _ramp(network: Network, drop_path: float) -> None:
 
 
 @torch.no_grad()
-def _initialise(module: nn.Module) -> None:
-    if isinstance(module, nn.Linear):
+def _initialise(module: nn.Module, as_convolutions: bool = False) -> None:
+    """Initialise every linear, then what modules initialise on their own; convolutions keep PyTorch's default."""
+    if isinstance(module, nn.Linear) and not as_convolutions:
         nn.init.trunc_normal_(module.weight, std=0.02)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
     for child in module.children():
-        _initialise(child)
+        _initialise(child, as_convolutions)
     if own := getattr(module, "init_weights", None):
         own()
