@@ -29,6 +29,7 @@ class WindowAttention(nn.Module):
     alternating = "shifted"
     scales_with_width = ("head_dim",)
     divides_grid = ("window",)
+    no_weight_decay = ("position_bias",)
 
     def __init__(self, dim: int, grid: Grid, *, window: int = 7, head_dim: int = 32, shifted: bool = False) -> None:
         super().__init__()

@@ -12,6 +12,8 @@ from mlpnas.training.augmentation import normalise, random_crop, random_flip, re
 from mlpnas.training.recipe import Recipe
 
 _VAL_BATCH = 256
+_SAMPLE_SHARE = 1 / 8  # of an epoch's images: forward alone, these take 1/24 of its time
+_SAMPLE_BATCHES = 4  # at most
 
 
 class Batches:
@@ -46,6 +48,12 @@ class Batches:
             if self.mirrors:
                 images = random_flip(images, generator)
             yield self._finish(images), labels
+
+    def sample(self) -> Iterator[Tensor]:
+        """Some training images as they are, neither cropped nor mirrored, the same ones each time."""
+        count = int(len(self.train_indices) * _SAMPLE_SHARE) // _VAL_BATCH
+        for indices in self.train_indices.split(_VAL_BATCH)[: min(max(count, 1), _SAMPLE_BATCHES)]:
+            yield self._finish(self._pick(indices)[0])
 
     def val(self) -> Iterator[tuple[Tensor, Tensor]]:
         return self._plain(self.data.val)

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from mlpnas.datasets import Dataset
 from mlpnas.record import EpochRow
-from mlpnas.training.average import Average
 from mlpnas.training.batches import Batches
 from mlpnas.training.metrics import concatenated, guesses, metrics
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.schedule import factor
+from mlpnas.training.statistics import reestimate
+from mlpnas.training.step import TrainStep, autocast
 
 _STEPS_BETWEEN_CHECKS = 10  # reading the loss makes a GPU wait
 
@@ -54,10 +55,9 @@ class Training:
         trial: int = 0,
     ) -> None:
         self.network, self.recipe, self.seed, self.trial = network, recipe, seed, trial
-        self.device, self.micro_batch, self.deadline = device, micro_batch or recipe.batch_size, deadline
+        self.device, self.deadline = device, deadline
         self.batches = Batches(data, recipe, size, device)
-        self.optimizer = _optimizer(network, recipe)
-        self.average = Average(network, recipe.ema_decay) if recipe.ema_decay is not None else None
+        self.step = TrainStep(network, recipe, device, micro_batch)
         self.epoch = 0
 
     def run(self, until: int | None = None) -> Iterator[EpochRow]:
@@ -77,13 +77,15 @@ class Training:
             start = monotonic()
             train_loss = self._epoch(self.epoch + 1)
             self.epoch += 1
-            if self.average and self.epoch == last:
-                self.average.swap()
-            with self.average.applied() if self.average and self.epoch < last else nullcontext():
+            average = self.step.average
+            if average and self.epoch == last:
+                average.swap()
+            with average.applied() if average and self.epoch < last else nullcontext():
+                reestimate(self.network, self.batches.sample, self.recipe.precision)
                 found = dict(evaluate(self.network, self.batches.val(), self.recipe.precision))
             val_loss, top1 = found.pop("loss"), found.pop("top1")
             _check(val_loss, self.epoch)
-            rate = self.optimizer.param_groups[0]["lr"]
+            rate = self.step.optimizer.rate
             yield EpochRow(self.trial, self.epoch, train_loss, val_loss, top1, monotonic() - start, rate, found)
 
     def state(self) -> dict[str, Any]:
@@ -91,16 +93,16 @@ class Training:
         return {
             "epoch": self.epoch,
             "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "average": self.average.state() if self.average else None,
+            "optimizer": self.step.optimizer.state(),
+            "average": self.step.average.state() if self.step.average else None,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from `state`; on the same machine the next epochs are those that an uninterrupted training has."""
+        self.step.optimizer.restore(state["optimizer"])
         self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.average:
-            self.average.restore(state["average"])
+        if self.step.average:
+            self.step.average.restore(state["average"])
         self.epoch = state["epoch"]
 
     def _epoch(self, epoch: int) -> float:
@@ -115,52 +117,21 @@ class Training:
             if monotonic() > self.deadline:
                 raise TimeIsUp
             self._set_rate((epoch - 1) * self.batches.steps + number - 1)
-            total += self._step(images, labels)
+            total += self.step(images, labels)
             if number % _STEPS_BETWEEN_CHECKS == 0:
                 _check(total.item(), epoch)
         _check(total.item(), epoch)
         return total.item() / self.batches.steps
 
-    def _step(self, images: Tensor, labels: Tensor) -> Tensor:
-        loss = torch.zeros((), device=self.device)
-        for part, targets in zip(images.split(self.micro_batch), labels.split(self.micro_batch), strict=True):
-            with autocast(self.device, self.recipe.precision):
-                logits = self.network(part)
-            share = F.cross_entropy(
-                logits.float(), targets, label_smoothing=self.recipe.label_smoothing, reduction="sum"
-            ) / len(images)
-            share.backward()
-            loss += share.detach()
-        if self.recipe.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        if self.average:
-            self.average.update()
-        return loss
-
     def _set_rate(self, step: int) -> None:
         per_epoch = self.batches.steps
         rate = factor(step, self.recipe.epochs * per_epoch, round(self.recipe.warmup_epochs * per_epoch))
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * self.recipe.learning_rate
+        self.step.optimizer.rate = rate * self.recipe.learning_rate
 
 
 def _check(loss: float, epoch: int) -> None:
     if not abs(loss) < float("inf"):
         raise Diverged(f"loss is {loss} in epoch {epoch}")
-
-
-def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    decayed = [parameter for parameter in parameters if parameter.ndim > 1]
-    vectors = [parameter for parameter in parameters if parameter.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=recipe.learning_rate, fused=True)
-
-
-def autocast(device: str, precision: str) -> torch.autocast:
-    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16")
 
 
 @torch.inference_mode()

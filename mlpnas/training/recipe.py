@@ -19,7 +19,7 @@ _MOST_PADDING = 1024  # pixels
 
 @dataclass(frozen=True)
 class Recipe:
-    """AdamW with linear warm-up and cosine decay; weight decay spares norms, biases and other vectors.
+    """AdamW with linear warm-up and cosine decay; weight decay spares norms, biases, other vectors and position tables.
 
     Attributes:
         epochs: full passes over the training samples.
@@ -27,7 +27,7 @@ class Recipe:
         learning_rate: the highest, reached after `warmup_epochs`.
         clip_norm: largest norm of the gradient; None leaves gradients as they are.
         precision: fp32, or bf16 (autocast; weights, softmax and loss stay in fp32).
-        ema_decay: evaluates and keeps an exponential moving average of the weights; None: the weights themselves.
+        ema_decay: evaluates and keeps a moving average of weights and buffers; None: the weights themselves.
         drop_path: stochastic depth in the last block, 0 in the first, linear between (arXiv:1603.09382).
         crop_padding: share of the image's shorter side by which a random crop may be off, like 0.125; 0 leaves crops
             out. An integer from 1 up counts pixels of the stored image, as recipes of earlier versions do.

@@ -16,7 +16,7 @@ from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 from mlpnas.training import checkpoint
 from mlpnas.training.average import Average
 from mlpnas.training.batches import Batches
-from mlpnas.training.loop import Diverged, TimeIsUp, Training, _optimizer, evaluate
+from mlpnas.training.loop import Diverged, TimeIsUp, Training, evaluate
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.schedule import factor
 
@@ -142,15 +142,6 @@ def test_loss_and_accuracy_are_what_they_say(digits: Dataset) -> None:
     log_shares = logits - np.log(np.exp(logits).sum())
     assert loss == pytest.approx(-log_shares[[1, 1, 2, 0]].mean())
     assert top1 == 0.5
-
-
-def test_vectors_are_not_decayed() -> None:
-    network = _network()
-    decayed, spared = _optimizer(network, Recipe(weight_decay=0.3)).param_groups
-    assert (decayed["weight_decay"], spared["weight_decay"]) == (0.3, 0.0)
-    assert {parameter.ndim for parameter in spared["params"]} == {1}
-    assert 1 not in {parameter.ndim for parameter in decayed["params"]}
-    assert len(decayed["params"]) + len(spared["params"]) == len(list(network.parameters()))
 
 
 class _Spoilt(nn.Module):
