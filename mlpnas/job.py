@@ -59,6 +59,8 @@ class Outcome:
 
     Attributes:
         epochs: behind the training, earlier jobs' included. seconds: of this job.
+        fault: of a failure, see record.Record.
+        ends_worker: the process that it comes from can evaluate nothing more.
     """
 
     status: str
@@ -67,7 +69,9 @@ class Outcome:
     seconds: float = 0.0
     device: str = ""
     error: str = ""
+    fault: str = ""
     weights: str = ""
+    ends_worker: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,14 +81,21 @@ class Waiting:
     reason: str
 
 
-Step = EpochRow | Waiting | Outcome
+@dataclass(frozen=True)
+class Note:
+    """Something that people should know of the job."""
+
+    text: str
+
+
+Step = EpochRow | Waiting | Note | Outcome
 
 
 class Evaluator(Protocol):
     """Judges candidates, one at a time, in a worker process.
 
     `prepare` does what is needed once in a process, like loading the data; it counts for no job's time.
-    `run` yields an EpochRow after every epoch of this job, Waiting while it must, and one Outcome last. What a
+    `run` yields an EpochRow after every epoch of this job, Waiting while it must, Notes, and one Outcome last. What a
     candidate does wrong (memory, NaN, crash) is an Outcome with its status and reason, never an exception; only
     MlpnasError about data or recipe, which no other candidate would survive either, is raised. Closing the iterator
     early stops the training and frees its memory.

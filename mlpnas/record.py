@@ -6,6 +6,7 @@ from typing import Any
 
 STATUSES = ("done", "stopped", "diverged", "out_of_memory", "failed", "over_budget")
 FAILURES = ("diverged", "out_of_memory", "failed")
+MACHINE = "machine"
 ORIGINS = ("sampled", "published", "warm_start", "duplicate")
 
 
@@ -21,6 +22,8 @@ class Record:
             top1 is a share, 0 to 1.
         seconds: wall time of the evaluation. epochs: fully trained ones.
         recipe: canonical JSON of the recipe that was trained.
+        fault: whose fault a status "failed" is: MACHINE (no driver, a CUDA error, the disk, a killed worker), so that
+            nothing is known of the architecture and a resume tries it again; "": the architecture's.
         weights: file under the run folder with the trained weights, or "".
         sampler_state: what the sampler needs to rebuild itself, besides the answers and values.
     """
@@ -37,6 +40,7 @@ class Record:
     seed: int = 0
     device: str = ""
     error: str = ""
+    fault: str = ""
     recipe: str = ""
     weights: str = ""
     started: float = 0.0

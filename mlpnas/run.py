@@ -20,6 +20,7 @@ from mlpnas import pareto
 from mlpnas.errors import RunError
 from mlpnas.manifest import Manifest
 from mlpnas.mirror import Mirror
+from mlpnas.plain_text import quoted
 from mlpnas.record import Record, latest
 from mlpnas.remote import is_remote, join
 from mlpnas.spec import ArchSpec
@@ -27,6 +28,8 @@ from mlpnas.store import Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_LONGEST_NAME, _LONGEST_PATH = 255, 4000  # bytes, of what file systems take
 
 
 def runs_place() -> str:
@@ -47,8 +50,21 @@ def uri_of(name_or_path: str | Path) -> str:
     return join(runs_place(), text) if is_remote(runs_place()) and not _is_path(text) else ""
 
 
+def _path(text: str) -> Path:
+    """Raises RunError where no folder can be called so."""
+    if not text.strip() or not text.isprintable():
+        raise RunError(f"{quoted(text)}: no name for a run; write one without control characters, like quick-1")
+    longest = max(len(os.fsencode(part)) for part in Path(text).parts or [text])
+    if len(os.fsencode(text)) > _LONGEST_PATH or longest > _LONGEST_NAME:
+        raise RunError(f"{quoted(text)}: too long; the name of a folder has at most {_LONGEST_NAME} bytes")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise RunError(f"{quoted(text)}: no such user; write {quoted('./' + text)} for a folder here") from None
+
+
 def _is_path(text: str) -> bool:
-    path = Path(text).expanduser()
+    path = _path(text)
     return path.is_absolute() or os.sep in text or text in (".", "..") or (path / "run.json").is_file()
 
 
@@ -63,7 +79,7 @@ def locate(name_or_path: str | Path) -> Path:
     if uri := uri_of(name_or_path):
         return _copied(uri)
     text = os.fspath(name_or_path)
-    return Path(text).expanduser() if _is_path(text) else runs_folder() / text
+    return _path(text) if _is_path(text) else runs_folder() / text
 
 
 def _copied(uri: str) -> Path:

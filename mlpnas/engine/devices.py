@@ -21,8 +21,7 @@ class Node:
         """Trials that it holds at once, each with one core and so much of a GPU."""
         if not share:
             return self.cores
-        held = self.gpus * floor(1 / share + 1e-6) if share <= 1 else floor(self.gpus / share + 1e-6)
-        return min(self.cores, held)
+        return min(self.cores, self.gpus * floor(1 / share + 1e-6))
 
 
 class Devices(Protocol):

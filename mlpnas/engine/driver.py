@@ -5,20 +5,20 @@ All state is rebuilt from the store when it starts, so that a resumed run is an 
 
 import json
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
 from mlpnas.engine import weights
-from mlpnas.engine.crashes import Crashes
+from mlpnas.engine.crashes import Crashes, without_crashes
 from mlpnas.engine.events import Listener, beginning, summary
+from mlpnas.engine.folder import HeldFolder
 from mlpnas.engine.interrupt import Interrupt
 from mlpnas.engine.proposals import Proposals
 from mlpnas.engine.rungs import Rungs
 from mlpnas.engine.watch import Watch
-from mlpnas.files import until_there_is_room
+from mlpnas.engine.writer import Lost, Writer
 from mlpnas.job import Job, Outcome, Waiting
 from mlpnas.manifest import Manifest
 from mlpnas.pareto import worse
@@ -29,16 +29,14 @@ from mlpnas.samplers import Proposal
 from mlpnas.space.space import SearchSpace
 from mlpnas.space.tables import QUANTITIES
 
-DEATHS = 3  # of workers in one trial, after which it is held for their cause
-_LOOKS_FOR_ROOM = 3.0  # seconds between two, where the disk is full
-
 
 class Backend(Protocol):
     """Runs jobs: takes the next one only when a worker is free, and hands each end back once.
 
     `ready` holds the workers' machines, so that one that cannot be had is known before anything is written. A job whose
-    worker dies is given to another one; after `DEATHS` it is an Outcome("failed"), not an exception. A worker that is
-    `watch.overdue` is killed, if the backend can. On KeyboardInterrupt it lets go of its workers and raises it again.
+    worker dies is given to another one; after `crashes.DEATHS` it is an Outcome("failed"), not an exception. A worker
+    that is `watch.overdue` is killed, if the backend can, and so is one whose outcome `ends_worker`. On
+    KeyboardInterrupt it lets go of its workers and raises it again.
     """
 
     def ready(self, manifest: Manifest) -> AbstractContextManager[None]: ...
@@ -48,12 +46,21 @@ class Backend(Protocol):
 
 @dataclass
 class _Running:
-    """record: what is known of the trial until it ends."""
+    """
+    Attributes:
+        record: what is known of the trial until it ends.
+        started: by the wall clock, which may be set; clock: the same moment by one that may not.
+    """
 
     record: Record
-    started: float
     waits: bool = False
-    curve: list[EpochRow] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        self.started, self.clock = time.time(), time.monotonic()
+        self.curve: list[EpochRow] = []
 
 
 class Driver:
@@ -62,6 +69,7 @@ class Driver:
     Args:
         listener: told every event, a JSON object with the key `event`.
         interrupt: once asked, nothing new is started.
+        folder: the run's, which must stay where it is.
 
     Attributes:
         known: the latest record of every architecture, by key.
@@ -69,22 +77,35 @@ class Driver:
         watch: knows which workers hang.
     """
 
-    def __init__(self, run: Run, space: SearchSpace, listener: Listener, interrupt: Interrupt | None = None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        space: SearchSpace,
+        listener: Listener,
+        interrupt: Interrupt | None = None,
+        folder: HeldFolder | None = None,
+    ) -> None:
         self.run, self.tell = run, listener
         self.interrupt = interrupt or Interrupt()
+        self.writer = Writer(run, folder or HeldFolder(run.path), self.note, self.interrupt)
         self.known: dict[str, Record] = {}
         self.running: dict[int, _Running] = {}
-        self.started = time.time()
+        self.started = time.monotonic()
         self.crash, self._crashes = "", Crashes()
         self.proposals = Proposals(run.manifest, space, run.history)
         self.rungs = Rungs(run.manifest)
-        for record in run.history:
+        news, crashed = without_crashes(run.history)
+        for record in news:
             self._learn(record)
+        self._retries = [self._retried(record) for record in crashed]
         longest = max((record.seconds for record in self.known.values()), default=0.0)
         self.watch = Watch(run.manifest.trial_seconds, longest)
         self._is_exhausted = False
         for note in self.proposals.notes:
             self.note(note)
+        if crashed:
+            numbers = ", ".join(str(record.trial) for record in crashed)
+            self.note(f"tried again, for they failed by no fault of their own: trial {numbers}")
 
     def note(self, text: str) -> None:
         self.tell({"event": "note", "text": text})
@@ -92,6 +113,8 @@ class Driver:
     def next_job(self) -> Job | None:
         """The next candidate to train; None where there is none yet, and none at all if it `is_over`."""
         while not self._is_ended():
+            if self._retries:
+                return self._job(*self._retries.pop(0))
             if going_on := self.rungs.next():
                 return self._go_on(*going_on)
             if self._is_full():
@@ -111,7 +134,7 @@ class Driver:
     def _is_ended(self) -> bool:
         """Whether the time is up, all trials crash, or someone asked to end."""
         limit = self.run.manifest.seconds
-        is_late = limit is not None and time.time() - self.started >= limit
+        is_late = limit is not None and time.monotonic() - self.started >= limit
         return self.interrupt.asked or bool(self.crash) or is_late
 
     def _is_full(self) -> bool:
@@ -150,6 +173,15 @@ class Driver:
             sampler_state=proposal.state,
         )
 
+    def _retried(self, record: Record) -> tuple[Record, int]:
+        """What is known of a trial that crashed, and up to which epoch it is tried again, from its last stop."""
+        stopped = self.known.get(record.key)
+        if stopped is not None and stopped.trial == record.trial and stopped.status == "stopped":
+            return stopped, self.rungs.retry(stopped)
+        costs = {name: value for name, value in record.values.items() if name in QUANTITIES}
+        untried = replace(record, status="stopped", values=costs, epochs=0, seconds=0.0, error="", fault="", weights="")
+        return untried, self.rungs.first
+
     def _go_on(self, trial: int, until: int) -> Job:
         (record,) = [record for record in self.known.values() if record.trial == trial]
         return self._job(record, until)
@@ -161,7 +193,7 @@ class Driver:
         return self._go_on(*going_on) if going_on else None
 
     def _job(self, record: Record, until: int) -> Job:
-        self.running[record.trial] = _Running(record, time.time())
+        self.running[record.trial] = _Running(record)
         self.tell({"event": "start", **beginning(record)})
         manifest = self.run.manifest
         asked = [name for name in measured(manifest) if not record.epochs or find("objectives", name).needs_training]
@@ -185,7 +217,7 @@ class Driver:
     def begin(self, trial: int) -> None:
         """A worker takes up the candidate; again, where an earlier one died."""
         running = self.running[trial]
-        running.started, running.curve = time.time(), []
+        running.start()
         self.watch.begin(trial)
 
     def requeue(self, trial: int, reason: str) -> None:
@@ -223,19 +255,24 @@ class Driver:
             seconds=before.seconds + outcome.seconds,
             device=outcome.device,
             error=outcome.error,
+            fault=outcome.fault,
             weights=weights.relative(outcome.weights),
             started=running.started,
-            finished=time.time(),
+            finished=running.started + time.monotonic() - running.clock,
         )
         self._keep(record, running.curve)
 
     def _keep(self, record: Record, curve: list[EpochRow]) -> None:
-        self._write(partial(self.run.store.append_curve, curve), record.trial)
-        self._write(partial(self.run.store.append, record), record.trial)
+        try:
+            self.writer.keep(record, curve)
+        except Lost:
+            self.tell({"event": "lost", "trial": record.trial})
+            raise
         self.run.history.append(record)
         self.proposals.tell(record)
         if self._learn(record):
-            self.crash = self.crash or self._crashes.take(record)
+            alike = self._crashes.take(record)
+            self.crash = self.crash or (alike[0].error if alike else "")
         self._settle_reference(record)
         self.tell({"event": "trial", **summary(record)})
         self._prune_weights()
@@ -247,28 +284,6 @@ class Driver:
             self.rungs.take(record)
         return is_news
 
-    def _write(self, write: Callable[[], object], trial: int | None = None) -> None:
-        """Write something; where the disk is full, everything waits for room.
-
-        Raises:
-            KeyboardInterrupt: someone asked to end meanwhile; which trial could not be kept was told.
-        """
-        waits = False
-        try:
-            for reason in until_there_is_room(write):
-                if not waits:
-                    self.note(f"paused: {reason}; the search goes on by itself once there is room")
-                waits = True
-                if self.interrupt.asked:
-                    raise KeyboardInterrupt
-                time.sleep(_LOOKS_FOR_ROOM)
-        except KeyboardInterrupt:
-            if waits and trial is not None:
-                self.tell({"event": "lost", "trial": trial})
-            raise
-        if waits:
-            self.note("there is room again: the search goes on")
-
     def _settle_reference(self, record: Record) -> None:
         """An objective without a natural worst value is measured against one that is worse than the first one seen."""
         manifest = self.run.manifest
@@ -276,7 +291,7 @@ class Driver:
         if missing and record.is_done:
             found = {name: worse(record.values[name], way) for name, way in missing.items() if name in record.values}
             self.run.manifest = replace(self.run.manifest, reference={**self.run.manifest.reference, **found})
-            self._write(partial(self.run.manifest.write, self.run.path))
+            self.writer.write(partial(self.run.manifest.write, self.run.path))
 
     def _prune_weights(self) -> None:
         """Weights are kept of the front, states of what may go on, both of what is running; no others are needed."""
@@ -284,7 +299,16 @@ class Driver:
         if self.run.done():
             kept.add(self.run.best().weights)
         kept |= {weights.state_name(trial, epochs) for trial, epochs in self.rungs.hopeful()}
+        kept |= {weights.state_name(record.trial, record.epochs) for record in self._stops_of_crashed()}
         weights.prune(self.run, kept, self.running)
+
+    def _stops_of_crashed(self) -> list[Record]:
+        """Where the trials last stopped that a resume will try again."""
+        if not self.run.manifest.fidelity:
+            return []
+        news, crashed = without_crashes(self.run.history)
+        trials = {record.trial for record in crashed}
+        return [record for record in news if record.trial in trials]
 
 
 def measured(manifest: Manifest) -> tuple[str, ...]:

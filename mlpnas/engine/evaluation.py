@@ -6,7 +6,10 @@ from typing import Any
 
 from mlpnas.errors import MlpnasError
 from mlpnas.evaluators.proxy_training import ProxyTraining
-from mlpnas.job import Job, Outcome, Waiting
+from mlpnas.job import Job, Note, Outcome, Waiting
+from mlpnas.record import EpochRow
+
+_KINDS = {EpochRow: "row", Waiting: "waiting", Note: "note", Outcome: "outcome"}
 
 
 class Evaluation:
@@ -27,5 +30,4 @@ class Evaluation:
             step = next(self.steps)
         except MlpnasError as error:  # of data or recipe: no other candidate would fare better
             return {"fatal": str(error)}
-        kind = "outcome" if isinstance(step, Outcome) else "waiting" if isinstance(step, Waiting) else "row"
-        return {kind: asdict(step)}
+        return {_KINDS[type(step)]: asdict(step)}

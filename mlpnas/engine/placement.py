@@ -22,9 +22,10 @@ def check(options: Options) -> None:
         raise RunError(f"--backend {options.backend}: no such backend; known: {', '.join(BACKENDS)}")
     if options.workers is not None and options.workers < 1:
         raise RunError(f"--workers {options.workers}: must be at least 1")
-    if options.gpus_per_trial is not None and not 0 <= options.gpus_per_trial <= 8:
+    if options.gpus_per_trial is not None and not 0 <= options.gpus_per_trial <= 1:
         raise RunError(
-            f"--gpus-per-trial {options.gpus_per_trial:g}: must be from 0 to 8; 0.25 runs four trials on one GPU"
+            f"--gpus-per-trial {options.gpus_per_trial:g}: a trial trains on one GPU; write a share from 0 to 1, like "
+            "0.25 for four trials on each"
         )
     share = options.gpus_per_trial
     if share is not None and options.device not in (None, "cuda" if share else "cpu"):
@@ -85,10 +86,7 @@ def trials_at_once(options: Options, nodes: Sequence[Node], share: float) -> int
     """
     held = slots(nodes, share)
     if not held:
-        most = max((node.gpus for node in nodes), default=0)
-        raise RunError(
-            f"--gpus-per-trial {share:g}: the most that one machine has is {most}; take no more, or leave it out"
-        )
+        raise RunError(f"--gpus-per-trial {share:g}: no machine has a GPU that can be used; leave it out")
     return 1 if options.backend == "local" else options.workers or held
 
 

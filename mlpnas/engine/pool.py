@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Protocol
 
-from mlpnas.engine.driver import DEATHS, Driver
+from mlpnas.engine.crashes import DEATHS, killed
+from mlpnas.engine.driver import Driver
 from mlpnas.errors import RunError
 from mlpnas.job import Job, Outcome, Waiting
 from mlpnas.record import EpochRow
@@ -19,8 +20,8 @@ _FALSE_STARTS = 3  # of each worker, with none that starts between, after which 
 class Workers(Protocol):
     """Processes, each of which is asked one thing at a time.
 
-    Answers: {"ready": True} to hire, {"begun": True} to begin, then {"row": ...}, {"waiting": ...}, {"outcome": ...} or
-    {"fatal": text} to go_on, and {"died": reason} at any time.
+    Answers: {"ready": True} to hire, {"begun": True} to begin, then {"row": ...}, {"waiting": ...}, {"note": ...},
+    {"outcome": ...} or {"fatal": text} to go_on, and {"died": reason} at any time. Who is killed needs not answer.
     """
 
     def hire(self) -> Hashable: ...
@@ -87,10 +88,14 @@ class Pool:
         elif "fatal" in answer:
             raise RunError(answer["fatal"])
         elif "outcome" in answer:
-            self._idle.append(worker)
-            job = self._jobs.pop(worker)
+            outcome, job = Outcome(**answer["outcome"]), self._jobs.pop(worker)
             del self._deaths[job.trial]  # it may come back, to be trained on
-            self.driver.finish(job.trial, Outcome(**answer["outcome"]))
+            if outcome.ends_worker:
+                self.workers.kill(worker)
+                self.workers.hire()
+            else:
+                self._idle.append(worker)
+            self.driver.finish(job.trial, outcome)
         else:
             self._tell(self._jobs[worker].trial, answer)
             self.workers.go_on(worker)
@@ -100,6 +105,8 @@ class Pool:
             self.driver.begin(trial)
         elif "row" in answer:
             self.driver.report(trial, EpochRow(**answer["row"]))
+        elif "note" in answer:
+            self.driver.note(f"trial {trial}: {answer['note']['text']}")
         else:
             self.driver.wait(trial, Waiting(**answer["waiting"]))
 
@@ -114,8 +121,7 @@ class Pool:
             return
         self._deaths[job.trial] += 1
         if job.trial in self._hung or self._deaths[job.trial] == DEATHS:
-            error = self._hung.get(job.trial) or f"{reason}; {DEATHS} times"
-            self.driver.finish(job.trial, Outcome("failed", error=error))
+            self.driver.finish(job.trial, killed(self._hung.get(job.trial), reason))
         else:
             self._again.append(job)
             self.driver.requeue(job.trial, reason)

@@ -61,8 +61,8 @@ def _working_copy(uri: str, tell: Listener) -> Iterator["Publisher"]:
 
 
 def _check_is_run_or_empty(mirror: Mirror) -> None:
-    """Nothing else may stand there, for weights that no trial names are deleted."""
-    foreign = [name for name, _ in mirror.files() if not name.startswith(".")]
+    """Nothing else may stand there, for weights that no trial names are deleted; a crash may have left the space."""
+    foreign = [name for name, _ in mirror.files() if not name.startswith(".") and name != "space.yaml"]
     if foreign and not (mirror.folder / "run.json").is_file():
         raise RunError(f"{mirror.uri}: is not empty and no run (it holds {foreign[0]}); take another --run")
 
@@ -97,6 +97,9 @@ class Publisher:
             self._is_away = False
 
     def _push(self) -> None:
+        """Nothing, where the copy was deleted during the search: what is kept there must not follow it."""
+        if not self._has_copy():
+            return
         self._lease.check()
         self.mirror.push()
 
@@ -106,8 +109,8 @@ class Publisher:
         Raises:
             RunError: it cannot be sent; says how to do so later.
         """
-        if self._lease.holder:
-            return  # it is another's now
+        if self._lease.holder or not self._has_copy():
+            return  # it is another's now, or there is nothing to send
         for pause in _AT_THE_END:
             if not self.mirror.changes():
                 return
@@ -121,6 +124,9 @@ class Publisher:
                 f"{self.mirror.uri}: cannot be reached ({told}). {count} files wait in {self.mirror.folder}; once it "
                 f"can, send them with `mlpnas search --resume --run {shlex.quote(self.mirror.uri)}`"
             )
+
+    def _has_copy(self) -> bool:
+        return (self.mirror.folder / "run.json").is_file()
 
     def _note(self, text: str) -> None:
         self._tell({"event": "note", "text": text})

@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 _ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # five log files per trial
@@ -88,9 +88,15 @@ def cluster(address: str) -> Iterator[Cluster]:
 
 @contextmanager
 def connected(address: str, workers: int = 0) -> Iterator[None]:
-    """To a cluster that is there, or to one of our own with a core for each worker."""
+    """To a cluster that is there, or to one of our own with a core for each worker.
+
+    Where Ray runs in this process already, to whatever that is connected to; it is left running.
+    """
     for name in ("ray", "ray.tune"):  # a trial that fails is told by the driver
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    if ray.is_initialized():
+        yield
+        return
     if address and address != "auto":
         knock(address)
     common = {"runtime_env": {"env_vars": _ONE_THREAD}, "logging_level": logging.ERROR, "log_to_driver": False}
@@ -114,14 +120,23 @@ def cause_of_death(text: str) -> str:
 
 
 class Actors:
-    """See pool.Workers."""
+    """See pool.Workers; all are gone when the block ends."""
 
     def __init__(self, gpus: float) -> None:
         self.kind = ray.remote(num_cpus=1, num_gpus=gpus)(Evaluation)
         self.asked: dict[Any, Any] = {}
+        self.hired: list[Any] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for actor in self.hired:
+            ray.kill(actor)
 
     def hire(self) -> Any:
         actor = self.kind.remote()
+        self.hired.append(actor)
         self.asked[actor.ready.remote()] = actor
         return actor
 
@@ -150,13 +165,15 @@ class Ray:
     @contextmanager
     def ready(self, manifest: Manifest) -> Iterator[None]:
         with connected(manifest.address, manifest.workers):
-            self.workers = manifest.workers or max(1, slots(Cluster().nodes, manifest.gpus_per_trial))
+            held = max(1, slots(Cluster().nodes, manifest.gpus_per_trial))
+            self.workers = min(manifest.workers or held, held)
             yield
 
     def run(self, driver: Driver) -> None:
         manifest = driver.run.manifest
         if manifest.scheduler == "pool" or not _trains(manifest):
-            Pool(driver, Actors(manifest.gpus_per_trial), self.workers).run()
+            with Actors(manifest.gpus_per_trial) as actors:
+                Pool(driver, actors, self.workers).run()
         else:
             from mlpnas.engine.ray_tune import train
 

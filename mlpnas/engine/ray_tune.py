@@ -19,7 +19,8 @@ from ray.tune.error import TuneError
 from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 
-from mlpnas.engine.driver import DEATHS, Driver
+from mlpnas.engine.crashes import DEATHS, killed
+from mlpnas.engine.driver import Driver
 from mlpnas.engine.evaluation import Evaluation
 from mlpnas.errors import RunError
 from mlpnas.job import Job, Outcome, Waiting
@@ -44,16 +45,20 @@ class Candidate(tune.Trainable):
 
 
 class Controller(getattr(ray.tune.tune, "TuneController", object)):  # type: ignore[misc]
-    """Tune's loop, but a trial whose worker is starting waits for it.
+    """Tune's loop, but a trial whose worker is starting waits for it, and no worker is used again that cannot be.
 
-    Tune itself gives it the next worker that is free and stops the one that is starting; with trials shorter than a
-    start (seconds, for torch is loaded), most workers then never come up: one of four was at work. Ray has no option
-    for it, and a Ray that calls its insides otherwise runs as it does by itself.
+    Tune itself gives a trial the next worker that is free and stops the one that is starting; with trials shorter than
+    a start (seconds, for torch is loaded), most workers then never come up: one of four was at work. Ray has no option
+    for either, and a Ray that calls its insides otherwise runs as it does by itself.
     """
 
     def _maybe_reuse_cached_actor(self, trial: Trial) -> bool:
         is_starting = trial in getattr(self, "_trial_to_actor", ())
         return not is_starting and super()._maybe_reuse_cached_actor(trial)
+
+    def _maybe_cache_trial_actor(self, trial: Trial) -> bool:
+        is_lost = trial.last_result.get("outcome", {}).get("ends_worker", False)
+        return not is_lost and super()._maybe_cache_trial_actor(trial)
 
 
 ray.tune.tune.TuneController = Controller
@@ -118,6 +123,8 @@ class Telling(_Unpickled, tune.Callback):
             self.driver.report(_number(trial), EpochRow(**result["row"]))
         elif "waiting" in result:
             self.driver.wait(_number(trial), Waiting(**result["waiting"]))
+        elif "note" in result:
+            self.driver.note(f"trial {_number(trial)}: {result['note']['text']}")
 
     def on_trial_recover(self, iteration: int, trials: Any, trial: Trial, **info: Any) -> None:
         self.driver.requeue(_number(trial), _reason(trial))
@@ -129,8 +136,7 @@ class Telling(_Unpickled, tune.Callback):
         self._finish(trial, Outcome(**trial.last_result["outcome"]))
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Trial, **info: Any) -> None:
-        error = self._killed.get(_number(trial)) or f"{_reason(trial)}; {DEATHS} times"
-        self._finish(trial, Outcome("failed", error=error))
+        self._finish(trial, killed(self._killed.get(_number(trial)), _reason(trial)))
 
     def _finish(self, trial: Trial, outcome: Outcome) -> None:
         self._live.pop(_number(trial), None)

@@ -54,6 +54,7 @@ def _placed(run: Run, manifest: Manifest, given: Mapping[str, Any]) -> Manifest:
     """The manifest with what the trials run on, which stays as it was as far as nothing else is given."""
     if not given and manifest.device == "cpu":
         return manifest
+    manifest = replace(manifest, gpus_per_trial=min(manifest.gpus_per_trial, 1.0))  # more were reserved, never used
     wanted = _wanted(manifest, given)
     placement.check(wanted)
     with placement.machines(wanted) as devices:
@@ -84,7 +85,7 @@ def _wanted(manifest: Manifest, given: Mapping[str, Any]) -> Options:
     backend = given.get("backend", manifest.backend)
     is_local = backend == "local"
     device = given.get("device", None if "gpus_per_trial" in given else manifest.device)
-    share = manifest.gpus_per_trial if device == "cuda" and manifest.gpus_per_trial else None
+    share = manifest.gpus_per_trial or None if device == "cuda" else None
     return Options(
         backend=backend,
         address=given.get("address", "" if is_local else manifest.address),

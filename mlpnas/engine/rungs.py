@@ -43,6 +43,10 @@ class Rungs:
         """A trial that deserves to be trained on, and up to which epoch."""
         return self._halving.promoted()
 
+    def retry(self, record: Record) -> int:
+        """Up to which epoch a trial that had stopped, and crashed when it went on, is trained again."""
+        return self._halving.promote(record.trial, record.epochs)
+
     def foremost(self) -> tuple[int, int] | None:
         """The best trial that has stopped, for a search that would else end without a whole training."""
         return self._halving.foremost()

@@ -17,6 +17,7 @@ def check(manifest: Manifest) -> None:
     if not manifest.data or "fingerprint" not in facts:
         return
     ref = DataRef.from_json(manifest.data)
+    datasets.load.cache_clear()  # what this process has read may have changed since
     try:
         data = datasets.load(ref)
     except DataError as error:

@@ -1,15 +1,17 @@
 """search: the whole job, from a space and a budget to a run folder with a front."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from mlpnas.engine import weights
 from mlpnas.engine.driver import Backend, Driver
 from mlpnas.engine.events import Listener, summary
+from mlpnas.engine.folder import HeldFolder, check_is_new, make_new, new_folder
 from mlpnas.engine.interrupt import interruptible
 from mlpnas.engine.lock import writing
 from mlpnas.engine.options import Options, given, to_json
@@ -20,9 +22,11 @@ from mlpnas.errors import RunError
 from mlpnas.files import clear_leftovers, write_text
 from mlpnas.manifest import Manifest
 from mlpnas.record import FAILURES
-from mlpnas.run import Run, locate, place_of, runs_folder
+from mlpnas.remote import reason
+from mlpnas.run import Run
 from mlpnas.space.space import SearchSpace
 from mlpnas.training.recipe import Recipe
+from mlpnas.training.repeatable import own_random_numbers
 
 
 @where_it_is_kept
@@ -126,44 +130,80 @@ def search(
         "gpus_per_trial": gpus_per_trial,
         "address": address,
     }
-    if resume:
-        folder, manifest, loaded = _resumed(run, asked)
-    else:
+    with own_random_numbers():
+        if resume:
+            return _go_on(run, asked, listener)
         if space is None:
             raise RunError("a search needs a space: --space quick, or the path of a space file")
         options = given(asked)
-        loaded = options["space"]
-        folder = _new_folder(run, loaded.name)
-        manifest = prepare(Options(**options), folder, command or f"mlpnas.search({loaded.name!r}, {budget!r})")
-        manifest = replace(manifest, asked=to_json(options))
-        loaded = loaded.for_data(**manifest.image) if manifest.image else loaded
-    chosen = _backend(manifest.backend)
-    with chosen.ready(manifest), writing(folder):
-        return _run(folder, manifest, loaded, chosen, listener)
+        folder = new_folder(run, options["space"].name)
+        command = command or f"mlpnas.search({options['space'].name!r}, {budget!r})"
+        manifest = replace(prepare(Options(**options), folder, command), asked=to_json(options))
+        loaded = options["space"].for_data(**manifest.image) if manifest.image else options["space"]
+        return _begin(folder, manifest, loaded, listener, is_named=run is not None)
+
+
+def _begin(folder: Path, manifest: Manifest, space: SearchSpace, listener: Listener, is_named: bool) -> Run:
+    backend = _backend(manifest.backend)
+    with backend.ready(manifest):
+        with _begun_by_writing(folder):
+            folder = make_new(folder, is_named)
+        with writing(folder):
+            check_is_new(folder, manifest.space_text)  # again: another search may have begun here since
+            return _run(folder, replace(manifest, name=folder.name), space, backend, listener)
+
+
+def _go_on(run: str | Path | None, asked: Mapping[str, Any], listener: Listener) -> Run:
+    if run is None:
+        raise RunError("--resume needs --run: the run to go on with; `mlpnas runs` lists them")
+    folder = Run(run).path
+    with writing(folder):
+        existing = Run(folder)
+        manifest = resumed(existing, asked)
+        space = manifest.search_space(f"{existing.place}/space.yaml")
+        backend = _backend(manifest.backend)
+        with backend.ready(manifest):
+            return _run(folder, manifest, space, backend, listener)
 
 
 def _run(folder: Path, manifest: Manifest, space: SearchSpace, workers: Backend, listener: Listener) -> Run:
-    write_text(folder / "space.yaml", manifest.space_text)
-    manifest.write(folder)
-    run, started = Run(folder), time.time()
-    clear_leftovers(folder)
-    for part in (weights.FOLDER, weights.STATES):
+    clock, held = time.monotonic(), HeldFolder(folder)
+    with _begun_by_writing(folder):
+        manifest.write(folder)  # first: a folder without it is no run, and it holds the space's text too
+        write_text(folder / "space.yaml", manifest.space_text)
+    run = Run(folder)
+    for part in ("", weights.FOLDER, weights.STATES):
         clear_leftovers(folder / part)
-    run.store.compact()
-    listener(_begin(run))
+    _compact(run)
+    listener(_beginning(run))
     with interruptible() as interrupt:
-        driver = Driver(run, space, listener, interrupt)
+        driver = Driver(run, space, listener, interrupt, held)
         try:
             workers.run(driver)
         finally:
-            run.store.compact()
-            listener(_end(run, time.time() - started))
+            _compact(run)
+            listener(_end(run, time.monotonic() - clock))
     if driver.crash:
         raise RunError(
             f"{run.place}: trials in a row failed alike, so the search was stopped. Everything is kept: once the cause "
-            f"is mended, go on with `mlpnas search --resume --run {run.place}`. The first of them said:\n{driver.crash}"
+            f"is repaired, `mlpnas search --resume --run {quote(run.place)}` tries them again and goes on. The first "
+            f"of them said:\n{driver.crash}"
         )
     return run
+
+
+@contextmanager
+def _begun_by_writing(folder: Path) -> Iterator[None]:
+    """Raises RunError for an error of the disk."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written ({reason(error)}); no trial was begun") from error
+
+
+def _compact(run: Run) -> None:
+    with suppress(OSError):  # many parts are as good as one; another time
+        run.store.compact()
 
 
 def _backend(name: str) -> Backend:
@@ -177,29 +217,7 @@ def _backend(name: str) -> Backend:
     return Local()
 
 
-def _resumed(run: str | Path | None, asked: Mapping[str, Any]) -> tuple[Path, Manifest, SearchSpace]:
-    if run is None:
-        raise RunError("--resume needs --run: the run to go on with; `mlpnas runs` lists them")
-    existing = Run(run)
-    return (
-        existing.path,
-        resumed(existing, asked),
-        existing.manifest.search_space(f"{existing.place}/space.yaml"),
-    )
-
-
-def _new_folder(run: str | Path | None, space: str) -> Path:
-    if run is None:
-        return runs_folder() / f"{space}-{datetime.now():%Y%m%d-%H%M%S}"
-    folder = locate(run)
-    if (folder / "run.json").exists():
-        raise RunError(f"{place_of(folder)}: holds a run already; go on with it by --resume, or take another --run")
-    if folder.exists() and (not folder.is_dir() or any(path.name[0] != "." for path in folder.iterdir())):
-        raise RunError(f"{folder}: is not empty and no run; take another --run")
-    return folder
-
-
-def _begin(run: Run) -> dict[str, Any]:
+def _beginning(run: Run) -> dict[str, Any]:
     manifest = run.manifest
     return {
         "event": "begin",

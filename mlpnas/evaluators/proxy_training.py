@@ -2,20 +2,20 @@
 
 import gc
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
+from errno import ENOENT
 from math import ceil, inf
 from pathlib import Path
 from time import monotonic, sleep
-from traceback import extract_tb
 
 import torch
 from safetensors.torch import save
 from torch import nn
 
 from mlpnas.datasets import DataRef, Dataset, load
-from mlpnas.errors import DataError, MissingPackage, MlpnasError, RecipeError
-from mlpnas.job import TIME_LIMIT, Job, Outcome, Step, Waiting
+from mlpnas.errors import DataError, MissingPackage, RecipeError
+from mlpnas.evaluators._failures import outcome_of
+from mlpnas.job import TIME_LIMIT, Job, Note, Outcome, Step, Waiting
 from mlpnas.nets.network import build
 from mlpnas.objectives import Candidate, measure
 from mlpnas.plugins import find
@@ -23,15 +23,13 @@ from mlpnas.record import EpochRow
 from mlpnas.remote import is_remote, until_written
 from mlpnas.spec import ArchSpec
 from mlpnas.training import checkpoint
-from mlpnas.training.loop import Diverged, TimeIsUp, Training
+from mlpnas.training.loop import TimeIsUp, Training
 from mlpnas.training.recipe import Recipe
+from mlpnas.training.repeatable import repeatable
 from mlpnas.training.speed import device_name
 from mlpnas.units import show
 
 _FOR_EVERY_CANDIDATE = (DataError, MissingPackage, RecipeError)
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
-_LONGEST_ERROR = 400
-_FRAMES = 3  # of a traceback, in what is told of a crash
 _LOOKS_FOR_ROOM = 3.0  # seconds between two, where the disk is full
 
 
@@ -50,19 +48,19 @@ class ProxyTraining:
         recipe, data = Recipe.from_json(job.recipe), load(DataRef.from_json(job.data))
         start, epochs = monotonic(), 0
         outcome = Outcome("failed")
-        with _settings(job.threads):
-            for micro_batch in (recipe.batch_size, ceil(recipe.batch_size / 2)):
-                for step in _attempt(job, recipe, data, micro_batch, start):
-                    if isinstance(step, Outcome):
-                        outcome = step
-                    elif isinstance(step, Waiting):
-                        yield step
-                    elif step.epoch > epochs:
-                        epochs = step.epoch
-                        yield step
-                if outcome.status != "out_of_memory":
-                    break
-                _free_memory()
+        for micro_batch in (recipe.batch_size, ceil(recipe.batch_size / 2)):
+            steps = _attempt(job, recipe, data, micro_batch, start)
+            for step in repeatable(steps, job.threads, job.device):
+                if isinstance(step, Outcome):
+                    outcome = step
+                elif not isinstance(step, EpochRow):
+                    yield step
+                elif step.epoch > epochs:
+                    epochs = step.epoch
+                    yield step
+            if outcome.status != "out_of_memory":
+                break
+            _free_memory()
         yield replace(outcome, epochs=epochs, seconds=monotonic() - start, device=device_name(job.device))
 
 
@@ -80,7 +78,7 @@ def _attempt(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: f
         count = f"{epochs} epoch" + "s" * (epochs != 1)
         outcome = Outcome("failed", error=f"{TIME_LIMIT} {job.time_limit:g}s reached after {count}")
     except Exception as error:  # whatever a candidate does wrong is a finding about it
-        outcome = Outcome(_status(error), error=_told(error))
+        outcome = outcome_of(error)
     yield outcome  # not inside `except`: the error holds on to the network's memory
 
 
@@ -96,21 +94,13 @@ def _judged(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: fl
         yield Outcome("done", values)
         return
     proxy = recipe.network(candidate.spec, data)
-    torch.manual_seed(job.seed)
-    network = build(proxy, recipe.drop_path).to(job.device)
-    training = Training(
-        network,
-        data,
-        recipe,
-        size=proxy.image,
-        seed=job.seed,
-        device=job.device,
-        micro_batch=micro_batch,
-        deadline=start + (job.time_limit or inf),
-        trial=job.trial,
-    )
-    if state := checkpoint.read(job.restored_from, job.device) if job.restored_from else None:
-        training.restore(state)
+    training = _training(job, proxy, recipe, data, micro_batch, start)
+    if job.restored_from:
+        try:
+            checkpoint.restore(training, job.restored_from, job.until or recipe.epochs)
+        except checkpoint.Unusable as error:
+            yield Note(f"begins anew, for its training state {error}")
+            training = _training(job, proxy, recipe, data, micro_batch, start)
     for row in training.run(job.until):
         yield row
     late = dict.fromkeys(["top1", "loss", *(name for name in asked if name not in early)])
@@ -122,8 +112,24 @@ def _judged(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: fl
         yield from _kept(job.checkpoint, checkpoint.dumps(training.state()))
         yield Outcome("stopped", values)
         return
-    kept = (yield from _kept(job.weights, _weights(network, proxy, recipe))) if job.weights else ""
+    kept = (yield from _kept(job.weights, _weights(training.network, proxy, recipe))) if job.weights else ""
     yield Outcome("done", values, weights=kept)
+
+
+def _training(job: Job, proxy: ArchSpec, recipe: Recipe, data: Dataset, micro_batch: int, start: float) -> Training:
+    """A new one; the same job has the same initial weights."""
+    torch.manual_seed(job.seed)
+    return Training(
+        build(proxy, recipe.drop_path).to(job.device),
+        data,
+        recipe,
+        size=proxy.image,
+        seed=job.seed,
+        device=job.device,
+        micro_batch=micro_batch,
+        deadline=start + (job.time_limit or inf),
+        trial=job.trial,
+    )
 
 
 def _over(values: Mapping[str, float], limits: Mapping[str, float]) -> str:
@@ -139,6 +145,8 @@ def _weights(network: nn.Module, proxy: ArchSpec, recipe: Recipe) -> bytes:
 
 def _kept(target: str, content: bytes) -> Generator[Waiting, None, str]:
     """Returns `target`, or "" where it is elsewhere and does not answer: a result is worth more than its weights."""
+    if not is_remote(target) and not (run := Path(target).parents[1]).is_dir():
+        raise FileNotFoundError(ENOENT, "the run folder is gone", str(run))  # which must not be made anew
     try:
         for reason in until_written(target, content):
             yield Waiting(reason)
@@ -150,36 +158,7 @@ def _kept(target: str, content: bytes) -> Generator[Waiting, None, str]:
     return target
 
 
-def _status(error: Exception) -> str:
-    if isinstance(error, Diverged):
-        return "diverged"
-    tells_of_memory = isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _OUT_OF_MEMORY)
-    return "out_of_memory" if tells_of_memory or isinstance(error, MemoryError) else "failed"
-
-
-def _told(error: Exception) -> str:
-    """The error in a line: with the last places of its traceback, if it is none of our own."""
-    if isinstance(error, (MlpnasError, Diverged)):
-        return str(error)[:_LONGEST_ERROR]
-    text = f"{type(error).__name__}: {' '.join(str(error).split())}"[:_LONGEST_ERROR]
-    frames = extract_tb(error.__traceback__)[-_FRAMES:]
-    places = " > ".join(f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames)
-    return f"{text} ({places})" if places else text
-
-
 def _free_memory() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-@contextmanager
-def _settings(threads: int) -> Iterator[None]:
-    """The number of threads, and cuDNN's choice of algorithms, are part of what makes a result repeatable."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

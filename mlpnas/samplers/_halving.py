@@ -48,6 +48,11 @@ class Halving:
                     return best.trial, following
         return None
 
+    def promote(self, trial: int, rung: int) -> int:
+        """Train a trial on from this rung, whether it deserves it or not; returns the next one."""
+        self._past.add((trial, rung))
+        return min(following for following in self.rungs if following > rung)
+
     def foremost(self) -> tuple[int, int] | None:
         """The best of the highest rung, whether it deserves it or not; None where nothing waits."""
         for rung, following, results in self._from_the_top():

@@ -1,26 +1,105 @@
 """A training that stops before its end, as bytes in a file, so that it goes on later in whichever process."""
 
-import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from mlpnas.remote import read_bytes
 
+if TYPE_CHECKING:
+    from mlpnas.training.loop import Training
+
+_MARK = b"mlpnas training state, sha256 "
+_DIGITS = 64
+
+
+class Unusable(ValueError):
+    """A training state that nothing can go on from; says why."""
+
 
 def dumps(state: Mapping[str, Any]) -> bytes:
-    """`state` as `Training.state` gives it."""
+    """`state` as `Training.state` gives it, after a digest by which damage is noticed."""
     content = BytesIO()
     torch.save(dict(state), content)
-    return content.getvalue()
+    return _MARK + sha256(content.getvalue()).hexdigest().encode() + b"\n" + content.getvalue()
 
 
-def read(target: str, device: str) -> dict[str, Any] | None:
-    """The state in a file, by path or URI; None where there is none that can be read: begin anew then."""
+def restore(training: "Training", target: str, until: int) -> None:
+    """Let a new training go on from the state in a file, by path or URI.
+
+    Args:
+        until: the epoch that it is to be trained to.
+
+    Raises:
+        Unusable: for whatever is wrong with the state; `training` may be half restored then, and is of no use.
+    """
     try:
-        state = torch.load(BytesIO(read_bytes(target)), map_location=device, weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
-        return None
-    return state if isinstance(state, dict) else None
+        content = read_bytes(target)
+    except OSError:
+        raise Unusable("cannot be read") from None
+    content = _intact(content)
+    settings, skeleton = _settings(training), _skeleton(training.state())
+    try:
+        state = torch.load(BytesIO(content), map_location=training.device, weights_only=True)
+        if _skeleton(state) != skeleton:
+            raise Unusable("is another network's")
+        training.restore(state)
+        _check(training, until)
+        is_same = settings == _settings(training)
+    except Unusable:
+        raise
+    except Exception:  # torch says it in dozens of ways
+        raise Unusable("is damaged") from None
+    if not is_same:
+        raise Unusable("is another optimiser's")
+
+
+def _intact(content: bytes) -> bytes:
+    """What `dumps` has put behind the digest; states of earlier versions have none."""
+    if not content.startswith(_MARK):
+        return content
+    digest, plain = content[len(_MARK) :][:_DIGITS], content[len(_MARK) + _DIGITS + 1 :]
+    if sha256(plain).hexdigest().encode() != digest:
+        raise Unusable("is damaged")
+    return plain
+
+
+def _settings(training: "Training") -> list[Any]:
+    """Of the optimiser; the learning rate follows from the step."""
+    groups = training.optimizer.state_dict()["param_groups"]
+    return [{name: value for name, value in group.items() if name != "lr"} for group in groups]
+
+
+def _check(training: "Training", until: int) -> None:
+    if type(training.epoch) is not int or not 0 < training.epoch < until:
+        raise Unusable(f"is that of epoch {str(training.epoch)[:20]}, of {until}")
+    state = training.state()
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in _tensors(state) if tensor.is_floating_point()):
+        raise Unusable("holds numbers that are not finite")
+    for parameter, moments in training.optimizer.state.items():
+        if any(tensor.ndim and tensor.shape != parameter.shape for tensor in _tensors(moments)):
+            raise Unusable("is another network's")
+
+
+def _skeleton(value: Any) -> Any:
+    """Of a state: its names, and the shapes and types of its tensors; an optimiser has none before its first step."""
+    if isinstance(value, Tensor):
+        return value.shape, value.dtype
+    if isinstance(value, Mapping):
+        return {name: _skeleton(item) for name, item in value.items() if name != "optimizer"}
+    return [_skeleton(item) for item in value] if isinstance(value, (list, tuple)) else type(value)
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _tensors(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _tensors(item)

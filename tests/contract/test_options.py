@@ -1,4 +1,4 @@
-"""Every option of a search is fixed or changeable: a resume refuses the first kind where it differs, heeds the other."""
+"""Every option of a search is fixed or changeable: a resume refuses one kind where it differs and heeds the other."""
 
 import inspect
 import shutil

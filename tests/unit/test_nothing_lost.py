@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from mlpnas.engine import driver as driver_module
 from mlpnas.engine import watch as watch_module
+from mlpnas.engine import writer as writer_module
 from mlpnas.engine.driver import Driver
 from mlpnas.engine.search import search
 from mlpnas.engine.watch import Watch
@@ -48,7 +48,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         write(table, path)
 
     monkeypatch.setattr(pq, "write_table", refuse)
-    monkeypatch.setattr(driver_module, "_LOOKS_FOR_ROOM", 0.0)
+    monkeypatch.setattr(writer_module, "_LOOKS_FOR_ROOM", 0.0)
     return refusals
 
 
@@ -139,22 +139,24 @@ def test_ctrl_c_while_the_disk_is_full_says_what_is_not_kept(
     def ctrl_c(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(driver_module.time, "sleep", ctrl_c)
+    monkeypatch.setattr(writer_module.time, "sleep", ctrl_c)
     with pytest.raises(KeyboardInterrupt):
         end(driver, job)
     assert events[-1] == {"event": "lost", "trial": 1}
     assert [record.trial for record in Run(tmp_path).records] == [0]
 
 
-def test_another_error_of_the_disk_is_no_reason_to_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_error_of_the_disk_ends_the_search_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     driver, _ = new_driver(tmp_path)
     job = _next(driver)
 
-    def refuse(*_: Any) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied")
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(pq, "write_table", refuse)
-    with pytest.raises(PermissionError):
+    with pytest.raises(RunError, match=r"cannot be written .*Input/output error.*--resume"):
         end(driver, job)
 
 

@@ -42,7 +42,7 @@ def test_all_sharers_together_are_one_gpu_at_most(count: int) -> None:
 
 def test_slots_are_whole_gpus_by_sharers_and_need_a_core_each() -> None:
     nodes = [Node(cores=3, gpus=1), Node(cores=16, gpus=2), Node(cores=8, gpus=0)]
-    assert [slots(nodes, share) for share in (0, 0.25, 0.4, 1, 2)] == [27, 11, 6, 3, 1]
+    assert [slots(nodes, share) for share in (0, 0.25, 0.4, 1)] == [27, 11, 6, 3]
 
 
 def _spec(width: int, mixer: str = "token_mlp") -> ArchSpec:
@@ -123,7 +123,7 @@ def test_what_does_not_fit_is_said(monkeypatch: pytest.MonkeyPatch, measured: li
     ("asked", "share"),
     [
         ({"gpus_per_trial": 0.5}, 0.5),
-        ({"gpus_per_trial": 2}, 2),
+        ({"gpus_per_trial": 1}, 1),
         ({"objectives": ("top1", "latency")}, 1),  # neighbours would be measured with it
         ({"objectives": ("macs", "params")}, 1),
         ({"backend": "local"}, 1),
@@ -139,17 +139,33 @@ def test_when_nothing_is_measured(
     assert _prepared(monkeypatch, [Node(16, 2)], **asked).gpus_per_trial == share
 
 
-def test_no_gpu_per_trial_takes_the_cores(monkeypatch: pytest.MonkeyPatch, measured: list[float]) -> None:
-    manifest = _prepared(monkeypatch, [Node(16, 2)], gpus_per_trial=0)
+@pytest.mark.parametrize("asked", [{"gpus_per_trial": 0}, {"device": "cpu"}])
+def test_no_gpu_per_trial_takes_the_cores(
+    asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch, measured: list[float]
+) -> None:
+    manifest = _prepared(monkeypatch, [Node(16, 2)], **asked)
     assert (manifest.device, manifest.gpus_per_trial, manifest.workers) == ("cpu", 0, 16)
 
 
-@pytest.mark.parametrize("nodes", [[Node(16, 1)], [Node(4, 0)]])
-def test_more_gpus_than_a_machine_has(
-    nodes: list[Node], monkeypatch: pytest.MonkeyPatch, measured: list[float]
+@pytest.mark.parametrize(
+    ("asked", "nodes", "told"),
+    [
+        ({"gpus_per_trial": 2}, [Node(16, 4)], "--gpus-per-trial 2: a trial trains on one GPU"),
+        ({"gpus_per_trial": 1}, [Node(4, 0)], "--gpus-per-trial 1: no machine has a GPU"),
+        ({"device": "cuda"}, [Node(4, 0)], "--device cuda: no GPU can be used here"),
+        ({"device": "cpu", "gpus_per_trial": 0.5}, [Node(16, 1)], "contradict each other"),
+        ({"device": "cuda", "gpus_per_trial": 0}, [Node(16, 1)], "contradict each other"),
+    ],
+)
+def test_gpus_that_cannot_be_had_are_refused(
+    asked: dict[str, Any],
+    nodes: list[Node],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    measured: list[float],
 ) -> None:
-    with pytest.raises(RunError, match=rf"--gpus-per-trial 2: the most that one machine has is {nodes[0].gpus}"):
-        _prepared(monkeypatch, nodes, gpus_per_trial=2)
+    with pytest.raises(RunError, match=told):
+        _prepared(monkeypatch, nodes, **asked)
 
 
 @pytest.mark.parametrize(

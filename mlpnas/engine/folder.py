@@ -1,0 +1,107 @@
+"""The folder of a run that is searched: a new one is claimed by one search alone, and must stay where it is."""
+
+import os
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from shlex import quote
+
+from mlpnas.errors import RunError
+from mlpnas.run import locate, place_of, runs_folder
+
+_SPACE = "space.yaml"
+
+
+class FolderGone(RunError):
+    """The run folder was moved or deleted while it was searched.
+
+    Attributes:
+        now: where it is now, if that is known.
+    """
+
+    def __init__(self, path: Path, now: Path | None) -> None:
+        self.now = now
+        if now:
+            text = (
+                f"{path}: was moved to {now} while it was searched, so the search has stopped. All trials that had "
+                f"ended are kept there: go on with `mlpnas search --resume --run {quote(str(now))}`"
+            )
+        else:
+            text = f"{path}: was deleted while it was searched, or moved elsewhere, so the search has stopped"
+        super().__init__(text)
+
+
+class HeldFolder:
+    """Knows a run folder again, wherever it is moved."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self._file = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        self._status = os.fstat(self._file)
+
+    def __del__(self) -> None:
+        os.close(self._file)
+
+    def check(self) -> None:
+        """Raises FolderGone where another folder, or none, is at its path."""
+        try:
+            is_there = os.path.samestat(os.stat(self.path), self._status)
+        except (FileNotFoundError, NotADirectoryError):
+            is_there = False
+        if not is_there:
+            raise FolderGone(self.path, self._now())
+
+    def _now(self) -> Path | None:
+        try:
+            now = Path(f"/proc/self/fd/{self._file}").readlink()
+            return now if os.path.samestat(os.stat(now), self._status) else None
+        except OSError:  # it was deleted, or this system does not tell
+            return None
+
+
+def new_folder(run: str | Path | None, space: str) -> Path:
+    """Where a new run is to be; nothing is made yet.
+
+    Raises:
+        RunError: something else is there.
+    """
+    folder = locate(run) if run is not None else runs_folder() / f"{space}-{datetime.now():%Y%m%d-%H%M%S}"
+    if run is not None:
+        check_is_new(folder)
+    parent = next(path for path in folder.absolute().parents if path.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise RunError(f"{folder}: {parent} cannot be written to; take another --run, or set MLPNAS_RUNS")
+    return folder
+
+
+def check_is_new(folder: Path, space_text: str | None = None) -> None:
+    """Raises RunError where a folder holds anything but what a search leaves that was killed before it began.
+
+    Args:
+        space_text: of the space that is to be searched; None: not known yet.
+    """
+    if (folder / "run.json").exists():
+        raise RunError(f"{place_of(folder)}: holds a run already; go on with it by --resume, or take another --run")
+    if not folder.exists():
+        return
+    if not folder.is_dir() or any(path.name[0] != "." and path.name != _SPACE for path in folder.iterdir()):
+        raise RunError(f"{folder}: is not empty and no run; take another --run")
+    file = folder / _SPACE
+    if space_text is not None and file.exists() and file.read_bytes() != space_text.encode():
+        raise RunError(f"{file}: is of another space; move it away, or take another --run")
+
+
+def make_new(folder: Path, is_named: bool) -> Path:
+    """Make the folder; one whose name was not given gets another name where a search that has just begun took it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if is_named:
+        folder.mkdir(exist_ok=True)
+        return folder
+    names = (folder.name if number == 1 else f"{folder.name}-{number}" for number in count(1))
+    while True:
+        made = folder.with_name(next(names))
+        try:
+            made.mkdir()
+            return made
+        except FileExistsError:
+            continue

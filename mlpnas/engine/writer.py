@@ -1,0 +1,73 @@
+"""What a search writes into its run folder: a full disk is waited for, any other error ends it in one message."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from shlex import quote
+
+from mlpnas.engine.folder import FolderGone, HeldFolder
+from mlpnas.engine.interrupt import Interrupt
+from mlpnas.errors import RunError
+from mlpnas.files import until_there_is_room
+from mlpnas.record import EpochRow, Record
+from mlpnas.remote import reason
+from mlpnas.run import Run
+from mlpnas.store import Store
+
+_LOOKS_FOR_ROOM = 3.0  # seconds between two, where the disk is full
+
+
+class Lost(KeyboardInterrupt):
+    """Someone asked to end while something waited for room on the disk, which is not kept now."""
+
+
+class Writer:
+    """The only one that writes to a run, but for the workers' weights.
+
+    Args:
+        note: told what people should know.
+        interrupt: once asked, nothing is waited for.
+    """
+
+    def __init__(self, run: Run, folder: HeldFolder, note: Callable[[str], None], interrupt: Interrupt) -> None:
+        self.run, self.folder, self.note, self.interrupt = run, folder, note, interrupt
+
+    def keep(self, record: Record, curve: Sequence[EpochRow]) -> None:
+        """Keep a trial and its curve, the curve first; raises as `write` does."""
+        try:
+            self.write(partial(self.run.store.append_curve, curve))
+            self.write(partial(self.run.store.append, record))
+        except FolderGone as error:
+            if error.now:
+                with suppress(OSError):
+                    Store(error.now).append(record, curve)
+            raise
+
+    def write(self, write: Callable[[], object]) -> None:
+        """Write something; where the disk is full, everything waits for room.
+
+        Raises:
+            FolderGone: the run folder was moved or deleted. RunError: it cannot be written to. Lost: see there.
+        """
+        self.folder.check()
+        waits = False
+        try:
+            for why in until_there_is_room(write):
+                if not waits:
+                    self.note(f"paused: {why}; the search goes on by itself once there is room")
+                waits = True
+                if self.interrupt.asked:
+                    raise KeyboardInterrupt
+                time.sleep(_LOOKS_FOR_ROOM)
+        except KeyboardInterrupt:
+            raise Lost if waits else KeyboardInterrupt from None
+        except OSError as error:
+            self.folder.check()
+            place = self.run.place
+            raise RunError(
+                f"{place}: cannot be written ({reason(error)}), so the search has stopped; what was kept before stands "
+                f"there: go on with `mlpnas search --resume --run {quote(place)}` once it can be written"
+            ) from error
+        if waits:
+            self.note("there is room again: the search goes on")

@@ -1,0 +1,68 @@
+"""What an exception in a trial says: its status, whose fault it is, and whether the process is of use afterwards."""
+
+from pathlib import Path
+from traceback import extract_tb
+
+import torch
+
+from mlpnas.errors import MlpnasError
+from mlpnas.job import Outcome
+from mlpnas.record import MACHINE
+from mlpnas.training.loop import Diverged
+
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "not enough memory",
+    "alloc_failed",  # CUBLAS_STATUS_ALLOC_FAILED, CUDNN_STATUS_ALLOC_FAILED
+    "allocation_failed",
+)
+# after one of these nothing runs in the process's CUDA context any more
+_LOST_CONTEXT = ("cuda error", "hip error", "cublas_status_execution_failed", "cudnn_status_execution_failed")
+_OF_THE_MACHINE = (
+    *_LOST_CONTEXT,
+    "cublas_status",
+    "cudnn",
+    "cusolver",
+    "nccl",
+    "nvml",
+    "nvidia driver",
+    "cuda driver",
+    "no cuda gpus",
+    "not compiled with cuda",
+    "no kernel image",
+)
+_LONGEST_ERROR = 400
+_FRAMES = 3  # of a traceback, in what is told of a crash
+
+
+def outcome_of(error: Exception) -> Outcome:
+    """How a trial ends that has raised `error`."""
+    text = str(error).lower()
+    if isinstance(error, Diverged):
+        return Outcome("diverged", error=_told(error))
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _tells(text, _OUT_OF_MEMORY)):
+        return Outcome("out_of_memory", error=_told(error))
+    is_cuda = isinstance(error, (RuntimeError, AssertionError))
+    is_machine = isinstance(error, (OSError, ImportError)) or (is_cuda and _tells(text, _OF_THE_MACHINE))
+    return Outcome(
+        "failed",
+        error=_told(error),
+        fault=MACHINE if is_machine else "",
+        ends_worker=is_cuda and torch.cuda.is_initialized() and _tells(text, _LOST_CONTEXT),
+    )
+
+
+def _tells(text: str, signs: tuple[str, ...]) -> bool:
+    return any(sign in text for sign in signs)
+
+
+def _told(error: Exception) -> str:
+    """The error in a line: with the last places of its traceback, if it is none of our own."""
+    if isinstance(error, (MlpnasError, Diverged)):
+        return str(error)[:_LONGEST_ERROR]
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}"[:_LONGEST_ERROR]
+    frames = extract_tb(error.__traceback__)[-_FRAMES:]
+    places = " > ".join(f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames)
+    return f"{text} ({places})" if places else text

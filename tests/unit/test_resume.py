@@ -1,0 +1,150 @@
+"""What a resumed run goes on with: the same data, wherever they are now, and machines that can train it."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import mlpnas
+from mlpnas.engine import placement
+from mlpnas.engine.devices import Node
+from mlpnas.engine.resume import resumed
+from mlpnas.errors import DataError, MlpnasError, RunError
+from mlpnas.manifest import Manifest
+from mlpnas.run import Run
+from mlpnas.training.recipe import Recipe
+
+SPACE = """\
+version: 1
+name: tiny
+input: {size: 8, channels: 3, classes: 2}
+stem: {patch: 4}
+width: {choose: [8, 16]}
+stages: {count: 1, each: {depth: 1, mixer: token_linear}}
+"""
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Twenty images of cats and as many of dogs."""
+    rng = np.random.default_rng(0)
+    for name in ("cats", "dogs"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for number in range(20):
+            pixels = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "pets" / name / f"{number:02d}.png")
+    return tmp_path / "pets"
+
+
+@pytest.fixture
+def made(images: Path, tmp_path: Path) -> Path:
+    run = tmp_path / "run"
+    objectives = ("macs", "params")
+    space = mlpnas.SearchSpace(SPACE)
+    mlpnas.search(space, trials=1, data=str(images), objectives=objectives, recipe=Recipe(), backend="local", run=run)
+    return run
+
+
+def _resume(run: Path, **asked: Any) -> Manifest:
+    return resumed(Run(run), asked)
+
+
+def test_the_same_data_go_on_and_others_are_refused_with_what_changed(made: Path, images: Path) -> None:
+    assert _resume(made).trials == 1
+    shutil.copy(images / "cats" / "00.png", images / "cats" / "more.png")
+    with pytest.raises(RunError, match=r"not the data that this run's trials were trained on \(.*images, not"):
+        _resume(made)
+
+
+def test_another_class_is_named(made: Path, images: Path) -> None:
+    (images / "dogs").rename(images / "wolves")
+    with pytest.raises(RunError, match=r"new classes: wolves; classes that are gone: dogs"):
+        _resume(made)
+
+
+def test_other_pixels_of_as_many_images_are_noticed(made: Path, images: Path) -> None:
+    shutil.copy(images / "cats" / "00.png", images / "dogs" / "00.png")
+    with pytest.raises(RunError, match="as many images of the same classes, but others"):
+        _resume(made)
+
+
+def test_data_that_have_moved_are_found_at_their_new_place(made: Path, images: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere" / "animals"
+    moved.parent.mkdir()
+    images.rename(moved)
+    with pytest.raises(DataError, match=r"if the data have moved, give their new place by --data"):
+        _resume(made)
+    assert _resume(made, data=str(moved)).data["path"] == str(moved)
+    (moved / "cats" / "00.png").unlink()
+    with pytest.raises(RunError, match="not the data"):
+        _resume(made, data=str(moved))
+
+
+def test_a_refused_resume_leaves_the_run_as_it_was(made: Path) -> None:
+    before = (made / "run.json").read_bytes()
+    with pytest.raises(RunError, match="--seed 5"):
+        mlpnas.search(run=made, resume=True, seed=5, trials="+1")
+    assert (made / "run.json").read_bytes() == before
+
+
+def _on_gpus(made: Path, monkeypatch: pytest.MonkeyPatch, nodes: list[Node], **changes: Any) -> None:
+    """A run that was made on GPUs, and machines for it."""
+
+    class Fake:
+        def __init__(self) -> None:
+            self.nodes = nodes
+
+    @contextmanager
+    def machines(options: Any) -> Iterator[Fake]:
+        yield Fake()
+
+    monkeypatch.setattr(placement, "machines", machines)
+    plain = {"device": "cuda", "gpus_per_trial": 0.25, "backend": "ray", "workers": 8, "scheduler": "tune"}
+    replace(Run(made).manifest, **plain | changes).write(made)
+
+
+@pytest.mark.parametrize("more", [{}, {"backend": "local", "scheduler": ""}, {"address": "head:6379"}])
+def test_a_run_made_on_a_gpu_says_that_there_is_none_before_anything_starts(
+    made: Path, monkeypatch: pytest.MonkeyPatch, more: dict[str, Any]
+) -> None:
+    _on_gpus(made, monkeypatch, [Node(4, 0)], **more)
+    with pytest.raises(RunError, match=r"ran on a GPU, and none can be used here: `--device cpu` goes on"):
+        _resume(made)
+    manifest = _resume(made, device="cpu")
+    assert (manifest.device, manifest.gpus_per_trial) == ("cpu", 0)
+    assert manifest.workers == {"local": 1}.get(manifest.backend, 0 if more else 4)
+
+
+def test_a_run_made_on_a_gpu_goes_on_on_gpus(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _on_gpus(made, monkeypatch, [Node(16, 2)])
+    manifest = _resume(made)
+    assert (manifest.device, manifest.gpus_per_trial, manifest.workers) == ("cuda", 0.25, 8)
+    manifest = _resume(made, gpus_per_trial=1)
+    assert (manifest.gpus_per_trial, manifest.workers, manifest.scheduler) == (1, 2, "tune")
+
+
+def test_two_gpus_a_trial_of_an_older_run_become_one(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _on_gpus(made, monkeypatch, [Node(16, 2)], gpus_per_trial=2.0)
+    assert _resume(made).gpus_per_trial == 1
+
+
+def test_a_run_made_on_cores_stays_there_unless_asked(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _on_gpus(made, monkeypatch, [Node(16, 2)], device="cpu", gpus_per_trial=0.0)
+    assert _resume(made, workers=3).device == "cpu"
+    manifest = _resume(made, device="cuda")
+    assert (manifest.device, manifest.gpus_per_trial, manifest.workers) == ("cuda", 1, 2)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"workers": 0}, {"device": "tpu"}, {"backend": "dask"}, {"trials": "²"}, {"time": "5"}, {"gpus_per_trial": 4}],
+)
+def test_what_cannot_be_done_is_refused_on_resume_too(made: Path, asked: dict[str, Any]) -> None:
+    with pytest.raises(MlpnasError):
+        _resume(made, **asked)
