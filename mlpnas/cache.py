@@ -32,10 +32,10 @@ def read_json(path: Path) -> dict[str, Any] | None:
     """What `path` holds, or None where it is missing or damaged."""
     try:
         data = json.loads(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None
 
 
-def write_json(path: Path, data: dict[str, Any]) -> None:
-    write_text(path, json.dumps(data, indent=1))
+def write_json(path: Path, data: dict[str, Any], mode: int = 0o666) -> None:
+    write_text(path, json.dumps(data, indent=1), mode)

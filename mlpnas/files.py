@@ -1,8 +1,9 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and read only where they are files."""
 
 import errno
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +13,41 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}")
 
 
+def read_file(path: Path) -> bytes:
+    """Return what a file holds; a link is not followed, and no FIFO is waited for.
+
+    Raises:
+        OSError: `strerror` says why it cannot be read.
+    """
+    with os.fdopen(open_file(path, os.O_RDONLY), "rb") as file:
+        return file.read()
+
+
+def open_file(path: Path, flags: int) -> int:
+    """Return the descriptor of a regular file, opened without following a link or waiting; raises as `read_file`."""
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "is a link, which is not followed", str(path)) from None
+        raise
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "is a folder" if stat.S_ISDIR(mode) else "is no regular file", str(path))
+    return descriptor
+
+
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place, on disk, once the block ends well; else it vanishes."""
+def replacing(path: Path, mode: int = 0o666) -> Iterator[Path]:
+    """A new file beside `path` that takes its place, on disk, once the block ends well; else it vanishes.
+
+    Args:
+        mode: its permissions, less those that the process withholds.
+    """
     temporary = path.with_name(f".{path.name}.{token_hex(4)}")
     try:
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode))
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
@@ -25,9 +56,9 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, mode: int = 0o666) -> None:
     """Write a small file at once or not at all."""
-    with replacing(path) as temporary:
+    with replacing(path, mode) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

@@ -8,14 +8,18 @@ wants some fetches them.
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from stat import S_ISREG
 from time import time_ns
 from typing import Any, NamedTuple
 
-from mlpnas import cache, remote
+from mlpnas import cache, remote, run_files
+from mlpnas.errors import RunError
+from mlpnas.plain_text import quoted
+from mlpnas.run_files import EPOCHS, MANIFEST, REPORT, SPACE, TRIALS, is_copied
 
-REPORT = "report.html"
 _MEMORY = ".mirror.json"
-_COPIED = ("epochs/", "trials/", "space.yaml", REPORT, "run.json")  # in this order: no trial without its curve
+_LONGEST_NAME = 200  # bytes
+_ORDER = (EPOCHS, TRIALS, SPACE, REPORT, MANIFEST)  # of sending: no trial without its curve
 Stamp = list[int] | None  # bytes, time of last change in ns; None: no file
 
 
@@ -31,13 +35,15 @@ class Mirror:
     Attributes:
         uri: where the run is kept.
         folder: the copy.
+        missing: what was listed there when it was last copied, but could not be fetched.
     """
 
     def __init__(self, uri: str, folder: Path) -> None:
         self.uri, self.folder = uri, folder
         self._files, self._root = remote.filesystem(uri)
         stored = cache.read_json(folder / _MEMORY) or {}
-        self._equal = {name: _Pair(*pair) for name, pair in stored.get("files", {}).items()}
+        self._equal = {name: _Pair(*pair) for name, pair in _pairs(stored.get("files")) if is_copied(name)}
+        self.missing = [name for name in _list(stored.get("missing")) if is_copied(name)]
 
     @classmethod
     def at(cls, uri: str, use: str = "read") -> "Mirror":
@@ -47,14 +53,21 @@ class Mirror:
             use: a copy for each; what a search holds may not have arrived there yet, and no reader shall disturb it.
         """
         uri = uri.rstrip("/")
-        key = sha256(uri.encode()).hexdigest()[:12]
-        return cls(uri, cache.folder("runs", f"{key}-{use}") / (remote.file_name(uri) or "run"))
+        return cls(uri, cache.folder("runs", f"{_key(uri)}-{use}") / _folder_name(uri))
 
     @classmethod
     def of(cls, folder: Path) -> "Mirror | None":
-        """The one whose copy `folder` is, if it is one."""
-        stored = cache.read_json(folder / _MEMORY)
-        return cls(stored["uri"], folder) if stored else None
+        """The one whose copy `folder` is, if it is one: it lies where `at` puts the copy of what it says it is of.
+
+        Any other folder may hold such a memory too, and come from anybody.
+        """
+        folder = folder.resolve()
+        if folder.parent.parent != cache.path("runs").resolve():
+            return None
+        uri = (cache.read_json(folder / _MEMORY) or {}).get("uri")
+        if not isinstance(uri, str) or folder.name != _folder_name(uri):
+            return None
+        return cls(uri, folder) if folder.parent.name.startswith(f"{_key(uri)}-") else None
 
     def pull(self) -> None:
         """Make the copy equal to what is there.
@@ -62,20 +75,21 @@ class Mirror:
         Raises:
             Unreachable: it cannot be reached.
         """
-        while not self._pull_all():
-            pass
+        before: dict[str, Stamp] | None = None
+        there = self.there()
+        while not self._pull_all(there) and there != before:  # the writer may have joined parts since: list again
+            before, there = there, self.there()
 
-    def _pull_all(self) -> bool:
-        """Whether all that was listed could be fetched; the writer may have joined parts since."""
-        there, here = self.there(), self.here()
+    def _pull_all(self, there: dict[str, Stamp]) -> bool:
+        """Return whether all that was listed could be fetched."""
+        here = self.here()
         for name in {*here} - {*there}:
             (self.folder / name).unlink(missing_ok=True)
         self._equal = {name: pair for name, pair in self._equal.items() if name in there}
-        is_whole = all(
-            self._fetch(name) for name, stamp in there.items() if _Pair(here.get(name), stamp) != self._equal.get(name)
-        )
+        wanted = [name for name, stamp in there.items() if _Pair(here.get(name), stamp) != self._equal.get(name)]
+        self.missing = [name for name in wanted if not self._fetch(name)]
         self._remember()
-        return is_whole
+        return not self.missing
 
     def reconcile(self) -> Path | None:
         """As `pull`, but changes of the copy that have not arrived there stay, to be pushed.
@@ -103,7 +117,7 @@ class Mirror:
 
     def _has_moved(self, there: dict[str, Stamp]) -> bool:
         """Whether another search has written there; a report may come from anybody."""
-        names = {*there, *self._equal} - {REPORT}
+        names = {*there, *self._equal} - {REPORT, *self.missing}
         return any(there.get(name) != self._equal.get(name, _Pair()).there for name in names)
 
     def changes(self) -> list[str]:
@@ -130,9 +144,10 @@ class Mirror:
 
     def here(self) -> dict[str, Stamp]:
         """What there is in the copy."""
-        paths = [path for kind in _COPIED for path in self.folder.glob(kind + "*" if kind.endswith("/") else kind)]
-        names = [path.relative_to(self.folder).as_posix() for path in paths]
-        return {name: self._stamp_here(name) for name in names if _is_copied(name)}
+        parts = [path for folder in (EPOCHS, TRIALS) for path in (self.folder / folder).glob("part-*.parquet")]
+        names = [path.relative_to(self.folder).as_posix() for path in parts] + [SPACE, REPORT, MANIFEST]
+        stamps = {name: self._stamp_here(name) for name in names if is_copied(name)}
+        return {name: stamp for name, stamp in stamps.items() if stamp}
 
     def there(self) -> dict[str, Stamp]:
         """What is to be in the copy.
@@ -140,13 +155,13 @@ class Mirror:
         Raises:
             Unreachable: it cannot be reached.
         """
-        return {name: stamp for name, stamp in self.files() if _is_copied(name)}
+        return {name: stamp for name, stamp in self.files() if is_copied(name)}
 
     def files(self, below: str = "") -> Iterator[tuple[str, Stamp]]:
         """All files there, by their names from the run's folder.
 
         Raises:
-            Unreachable: it cannot be reached.
+            Unreachable: it cannot be reached. RunError: a name leads out of the run.
         """
         from pyarrow.fs import FileSelector
 
@@ -157,7 +172,14 @@ class Mirror:
             raise remote.unreachable(self.uri, error) from None
         for info in infos:
             if info.is_file:
-                yield info.path.removeprefix(self._root).lstrip("/"), _stamp(info)
+                yield self._name(info.path), _stamp(info)
+
+    def _name(self, path: str) -> str:
+        """Of a file that was listed."""
+        root = f"{self._root}/" if self._root else ""
+        if not path.startswith(root):
+            raise RunError(f"{self.uri}: lists {quoted(path)}, which lies elsewhere; do not use this run")
+        return run_files.check_stays(path.removeprefix(root), self.uri)
 
     def join(self, *names: str) -> str:
         """The URI of a file of the run."""
@@ -169,7 +191,7 @@ class Mirror:
         Raises:
             Unreachable: it cannot be reached.
         """
-        if not self._fetch(name):
+        if not self._fetch(run_files.check(name, self.uri)):
             (self.folder / name).unlink(missing_ok=True)
         return self.folder / name
 
@@ -180,7 +202,7 @@ class Mirror:
         except FileNotFoundError:
             return False
         remote.write_bytes(self.folder / name, content)
-        if _is_copied(name):
+        if is_copied(name):
             self._equal[name] = _Pair(self._stamp_here(name), stamp)
         return True
 
@@ -199,7 +221,10 @@ class Mirror:
             return pair.here == pair.there
         if pair.here[0] != pair.there[0]:
             return False
-        return (self.folder / name).read_bytes() == self._read(name)
+        try:
+            return (self.folder / name).read_bytes() == self._read(name)
+        except FileNotFoundError:
+            return False
 
     def _read(self, name: str) -> bytes:
         """Raises FileNotFoundError, Unreachable."""
@@ -208,32 +233,51 @@ class Mirror:
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise remote.unreachable(self.uri, error) from None
+            raise remote.unreachable(self.join(name), error) from None
 
     def _stamp_here(self, name: str) -> Stamp:
+        """None for a link too: what it leads to is no part of the copy."""
         try:
-            status = (self.folder / name).stat()
+            status = (self.folder / name).lstat()
         except FileNotFoundError:
             return None
-        return [status.st_size, status.st_mtime_ns]
+        return [status.st_size, status.st_mtime_ns] if S_ISREG(status.st_mode) else None
 
     def _stamp_there(self, name: str) -> Stamp:
         return _stamp(self._files.get_file_info(f"{self._root}/{name}"))
 
     def _remember(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        cache.write_json(self.folder / _MEMORY, {"uri": self.uri, "files": self._equal})
+        memory = {"uri": self.uri, "files": self._equal, "missing": self.missing}
+        cache.write_json(self.folder / _MEMORY, memory, mode=0o600)  # the URI may hold credentials
+
+
+def _key(uri: str) -> str:
+    return sha256(uri.encode()).hexdigest()[:12]
+
+
+def _folder_name(uri: str) -> str:
+    """What the copy of a run is called: as the run, where a folder may be called so."""
+    name = remote.file_name(uri)
+    is_fit = name.isprintable() and name not in (".", "..") and len(name.encode()) <= _LONGEST_NAME
+    return name if name and is_fit else "run"
 
 
 def _stamp(info: Any) -> Stamp:
     return [info.size, info.mtime_ns or 0] if info.is_file else None
 
 
-def _is_copied(name: str) -> bool:
-    is_hidden = remote.file_name("/" + name).startswith(".")
-    return not is_hidden and any(name.startswith(kind) if kind.endswith("/") else name == kind for kind in _COPIED)
+def _pairs(stored: object) -> Iterator[tuple[str, list[Stamp]]]:
+    """What was remembered of each file; what is damaged is forgotten, and fetched again."""
+    for name, pair in stored.items() if isinstance(stored, dict) else ():
+        if isinstance(pair, list) and len(pair) == 2:
+            yield name, pair
+
+
+def _list(stored: object) -> list[str]:
+    return [name for name in stored if isinstance(name, str)] if isinstance(stored, list) else []
 
 
 def _kind(name: str) -> tuple[int, str]:
-    """By its place in _COPIED, then by name."""
-    return next(place for place, kind in enumerate(_COPIED) if name.startswith(kind)), name
+    """By its place in _ORDER, then by name."""
+    return _ORDER.index(name.partition("/")[0]), name

@@ -15,6 +15,7 @@ from typing import Any
 
 from mlpnas.errors import Unreachable
 from mlpnas.files import replacing, until_there_is_room
+from mlpnas.plain_text import masked, visible
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _WHOLE = ("s3", "gcs", "abfs")  # stores that show an object once all of it has arrived
@@ -68,7 +69,7 @@ def unreachable(uri: str, error: Exception) -> Unreachable:
 
 def reason(error: Exception) -> str:
     """A filesystem's error in a line."""
-    return " ".join(str(error).split()).rstrip(".")[:_LONGEST_REASON]
+    return visible(masked(" ".join(str(error).split())).rstrip("."))[:_LONGEST_REASON]
 
 
 def write_bytes(target: str | Path, content: bytes) -> None:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlpnas import pareto
+from mlpnas import pareto, run_files
 from mlpnas.errors import RunError
 from mlpnas.manifest import Manifest
 from mlpnas.mirror import Mirror
-from mlpnas.plain_text import quoted
+from mlpnas.plain_text import masked, quoted
 from mlpnas.record import Record, latest
 from mlpnas.remote import is_remote, join
 from mlpnas.spec import ArchSpec
@@ -65,7 +65,7 @@ def _path(text: str) -> Path:
 
 def _is_path(text: str) -> bool:
     path = _path(text)
-    return path.is_absolute() or os.sep in text or text in (".", "..") or (path / "run.json").is_file()
+    return path.is_absolute() or os.sep in text or text in (".", "..") or (path / run_files.MANIFEST).is_file()
 
 
 def locate(name_or_path: str | Path) -> Path:
@@ -85,15 +85,17 @@ def locate(name_or_path: str | Path) -> Path:
 def _copied(uri: str) -> Path:
     mirror = Mirror.at(uri)
     mirror.pull()
-    if not (mirror.folder / "run.json").is_file():
-        raise RunError(f"{uri}: no run here (no run.json)")
+    if run_files.MANIFEST in mirror.missing:
+        raise RunError(f"{uri}: its {run_files.MANIFEST} is listed, but cannot be fetched")
+    if not (mirror.folder / run_files.MANIFEST).is_file():
+        raise RunError(f"{uri}: no run here (no {run_files.MANIFEST})")
     return mirror.folder
 
 
 def place_of(folder: Path) -> str:
-    """Where the run in a folder is kept, as its users name it: the folder, or the URI that it is a copy of."""
+    """Return where the run in a folder is kept, for people: the folder, or the URI that it is a copy of."""
     mirror = Mirror.of(folder)
-    return mirror.uri if mirror else str(folder)
+    return masked(mirror.uri) if mirror else str(folder)
 
 
 class Run:
@@ -116,16 +118,32 @@ class Run:
         self.path = locate(name_or_path)
         self.mirror = Mirror.of(self.path)
         self.manifest = Manifest.read(self.path)
-        self.store = Store(self.path)
+        self.store = Store(self.path, self.manifest.id)
 
     @property
     def place(self) -> str:
-        """Where it is kept, as its users name it."""
-        return self.mirror.uri if self.mirror else str(self.path)
+        """Where it is kept, for people: credentials are masked."""
+        return masked(self.mirror.uri) if self.mirror else str(self.path)
 
     def file(self, name: str) -> Path:
-        """Where one of its files is to be read, if there is one; the weights of a run elsewhere are fetched for it."""
-        return self.mirror.fetch(name) if self.mirror else self.path / name
+        """Return where one of its files is to be read, if there is one; that of a run elsewhere is fetched for it.
+
+        Raises:
+            RunError: a run has no file of such a name, or it is a link.
+        """
+        path = self.path / run_files.check(name, self.place)
+        if self.mirror:
+            return self.mirror.fetch(name)
+        if link := next((one for one in (path.parent, path) if one.is_symlink()), None):
+            raise RunError(f"{link}: is a link, which is not followed; put the file itself there")
+        return path
+
+    def set_aside(self) -> list[str]:
+        """Return what of the run is not used, and why, a line for each file; no command moves or deletes those."""
+        assert self.history is not None  # they are read
+        missing = self.mirror.missing if self.mirror else ()
+        found = {**self.store.set_aside, **dict.fromkeys(missing, "is listed, but cannot be fetched")}
+        return [f"{name} is not used: {reason}" for name, reason in sorted(found.items())]
 
     @cached_property
     def history(self) -> list[Record]:

@@ -2,173 +2,261 @@
 
 A table is a folder of parts `part-FIRST-LAST.parquet`. Compaction writes one part that covers the range of many and
 then deletes those; a reader that meets both takes the wider one, so a crash in between loses and repeats nothing.
+
+A part that cannot be used is set aside: it is named, the others are read, and no command moves or deletes it.
 """
 
 import json
 import math
-import re
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from mlpnas import columns, parts, run_files
 from mlpnas.errors import RunError
-from mlpnas.files import clear_leftovers, replacing, until_there_is_room
+from mlpnas.files import clear_leftovers, until_there_is_room
+from mlpnas.parts import BadPart
 from mlpnas.record import EpochRow, Record
+from mlpnas.run_files import EPOCHS, LAST_PART, TRIALS, part_name, part_range
 
-SCHEMA_VERSION = 1
-_PART = re.compile(r"part-(\d{6})-(\d{6})\.parquet")
-_JSON = ("answers", "sampler_state")
-_TYPES: Mapping[Any, pa.DataType] = {int: pa.int64(), float: pa.float64(), str: pa.string()}
-_FIXED, _CURVE = (tuple(f.name for f in fields(row) if f.name != "values") for row in (Record, EpochRow))
 _COMPACT_AT = 64
-_METADATA = {"mlpnas_schema": str(SCHEMA_VERSION)}
 
 
-def _schema(cls: type, extra: Iterable[str] = ()) -> pa.Schema:
-    plain = [(f.name, _TYPES.get(f.type, pa.string())) for f in fields(cls) if f.name != "values"]
-    columns = plain + [(name, pa.float64()) for name in extra]
-    return pa.schema(columns)
+class Part(NamedTuple):
+    """A file of a table, and the numbers that it covers."""
+
+    first: int
+    last: int
+    path: Path
+
+    def covers(self, other: "Part") -> bool:
+        return self.first <= other.first and other.last <= self.last
 
 
 class Table:
-    """One Parquet table of a run folder."""
+    """One Parquet table of a run folder.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._next = max((last for _, last, _ in self._all_parts()), default=-1) + 1
+    Args:
+        checked: returns a part's rows in our types, or raises ValueError.
+        run: the identity of the run; None: parts of every run are read, and those that are written have none.
 
-    def _all_parts(self) -> Iterator[tuple[int, int, Path]]:
+    Attributes:
+        set_aside: what the last reading could not use: file -> reason.
+    """
+
+    def __init__(self, folder: Path, checked: Callable[[pa.Table], pa.Table], run: str | None = None) -> None:
+        self.folder, self._checked, self._run = folder, checked, run
+        self.set_aside: dict[Path, str] = {}
+        self._sound: set[tuple[str, int]] = set()  # parts whose JSON is known to be right, by name and time
+        self._next = max((part.last for part in self._listed()), default=-1) + 1
+        self._since = len(self._listed())  # parts that were not joined yet
+
+    def _listed(self) -> list[Part]:
+        """Return every part, the wider one first where two begin together; other files of that kind are set aside."""
+        if self.folder.is_symlink():
+            self.set_aside[self.folder] = "is a link, which is not followed"
+            return []
+        found = []
         for path in self.folder.glob("part-*.parquet"):
-            if match := _PART.fullmatch(path.name):
-                yield int(match[1]), int(match[2]), path
-
-    def _parts(self) -> list[tuple[int, int, Path]]:
-        """Parts in order, without those that a wider one covers."""
-        kept: list[tuple[int, int, Path]] = []
-        for first, last, path in sorted(self._all_parts(), key=lambda part: (part[0], -part[1])):
-            if not kept or first > kept[-1][1]:
-                kept.append((first, last, path))
-        return kept
+            if covered := part_range(path.name):
+                found.append(Part(*covered, path))
+            else:
+                self.set_aside[path] = "its name is not part-FIRST-LAST.parquet"
+        return sorted(found, key=lambda part: (part.first, -part.last))
 
     def append(self, table: pa.Table) -> None:
         """Write one part; it is on disk, whole, when this returns."""
+        if self._next > LAST_PART:
+            raise RunError(f"{self.folder}: no number is left after that of its last part; move that one away")
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write(table, self._next, self._next)
         self._next += 1
-        if len(self._parts()) >= _COMPACT_AT:
+        self._since += 1
+        if self._since >= _COMPACT_AT:
             self.compact()
 
     def _write(self, table: pa.Table, first: int, last: int) -> None:
-        path = self.folder / f"part-{first:06d}-{last:06d}.parquet"
-        with replacing(path) as temporary:
-            pq.write_table(table.replace_schema_metadata(_METADATA), temporary)
+        path = self.folder / part_name(first, last)
+        parts.write(path, table, self._run or "")
+        self._sound.add(_stamp(path))
 
     def compact(self, is_kept: Callable[[pa.Table], list[bool]] = lambda table: [True] * table.num_rows) -> None:
-        """Join all parts into one, of the rows that are kept.
+        """Join parts into as few as can be, of the rows that are kept; what is set aside stays, and stays visible.
 
         What a crash left half written or already joined is cleared away.
         """
         clear_leftovers(self.folder)
-        parts, table = self._parts(), self.read()
-        kept = is_kept(table)
-        if len(parts) > 1 or not all(kept):
-            for _ in until_there_is_room(lambda: self._write(table.filter(kept), parts[0][0], parts[-1][1])):
-                break  # many parts are as good as one; another time
-        current = {path for _, _, path in self._parts()}
-        for path in set(self.folder.glob("part-*.parquet")) - current:
-            path.unlink(missing_ok=True)
+        read = self._read()
+        self._since = 1
+        for group in self._groups([part for part, _ in read]):
+            table = _joined([table for part, table in read if part in group])
+            kept = is_kept(table)
+            if len(group) > 1 or not all(kept):
+                wide = Part(group[0].first, max(part.last for part in group), self.folder)
+                for _ in until_there_is_room(partial(self._write, table.filter(kept), wide.first, wide.last)):
+                    return  # many parts are as good as one; another time
+                if not self._reads(joined := self.folder / part_name(wide.first, wide.last)):
+                    joined.unlink()
+                    return
+                self._delete_covered(wide)
+        for part, _ in read:
+            self._delete_covered(part)
+
+    def _groups(self, good: list[Part]) -> list[list[Part]]:
+        """Return the parts that may be joined: none of the new ones covers a part that is set aside."""
+        bad = [Part(*covered, path) for path in self.set_aside if (covered := part_range(path.name))]
+        groups: list[list[Part]] = []
+        for part in good:
+            last = groups[-1] if groups else []
+            wide = Part(last[0].first, max(part.last, *(old.last for old in last)), part.path) if last else part
+            if last and not any(wide.covers(one) for one in bad):
+                last.append(part)
+            else:
+                groups.append([part])
+        return groups
+
+    def _delete_covered(self, wide: Part) -> None:
+        name = part_name(wide.first, wide.last)
+        for part in self._listed():
+            if wide.covers(part) and part.path.name != name and part.path not in self.set_aside:
+                part.path.unlink(missing_ok=True)
 
     def read(self) -> pa.Table:
-        """All rows, columns matched by name; a column that an older part lacks is null there.
+        """Return all rows, columns matched by name; a column that an older part lacks is null there.
 
-        Raises:
-            RunError: a part is no readable Parquet file.
+        What cannot be used is in `set_aside` afterwards.
         """
+        return _joined([table for _, table in self._read()])
+
+    def _read(self) -> list[tuple[Part, pa.Table]]:
+        """Return what every part holds that no other covers, in order."""
+        before: list[Part] | None = None
         while True:
+            self.set_aside = {}
+            listed = self._listed()
             try:
-                parts = [_read(path) for _, _, path in self._parts()]
+                return list(self._read_each(listed, is_last_try=listed == before))
             except FileNotFoundError:  # joined by the writer since they were listed: list again
-                continue
-            return pa.concat_tables(parts or [pa.table({})], promote_options="default")
+                before = listed
+
+    def _read_each(self, listed: list[Part], is_last_try: bool) -> Iterator[tuple[Part, pa.Table]]:
+        end = -1
+        for part in listed:
+            if part.last <= end:
+                continue  # a wider part holds its rows
+            try:
+                table = self._rows(part.path)
+            except BadPart as error:
+                self.set_aside[part.path] = str(error)
+            except FileNotFoundError:
+                if not is_last_try:
+                    raise
+                self.set_aside[part.path] = "is listed, but cannot be opened"
+            else:
+                end = part.last
+                yield part, table
+
+    def _reads(self, path: Path) -> bool:
+        """Return whether a part that was just written can be read: nothing is deleted for one that cannot."""
+        try:
+            self._rows(path)
+        except BadPart:
+            return False
+        return True
+
+    def _rows(self, path: Path) -> pa.Table:
+        """Raises BadPart, FileNotFoundError."""
+        try:
+            table = self._checked(parts.read(path, self._run))
+            if (stamp := _stamp(path)) not in self._sound:
+                columns.check_json(table)
+                self._sound.add(stamp)
+        except ValueError as error:
+            raise BadPart(str(error)) from None
+        return table
 
 
-def _read(path: Path) -> pa.Table:
-    try:
-        table = pq.read_table(path, partitioning=None)  # a folder called `lr=0.1` is no column
-    except FileNotFoundError:
-        raise
-    except (pa.ArrowException, OSError) as error:
-        raise RunError(f"{path}: not readable as Parquet ({error}); move it away to go on without its rows") from None
-    version = int((table.schema.metadata or {}).get(b"mlpnas_schema", b"0"))
-    if version > SCHEMA_VERSION:
-        raise RunError(f"{path}: written by a newer mlpnas (schema {version}); update mlpnas to read it")
-    return table
+def _joined(tables: list[pa.Table]) -> pa.Table:
+    return pa.concat_tables(tables or [pa.table({})], promote_options="default")
+
+
+def _stamp(path: Path) -> tuple[str, int]:
+    return path.name, path.lstat().st_mtime_ns
 
 
 class Store:
-    """The trials and epochs of one run folder."""
+    """The trials and epochs of one run folder.
 
-    def __init__(self, folder: Path) -> None:
-        self.trials = Table(folder / "trials")
-        self.epochs = Table(folder / "epochs")
+    Args:
+        run: the identity of the run; see Table.
+    """
+
+    def __init__(self, folder: Path, run: str | None = None) -> None:
+        self.folder = folder
+        self.trials = Table(folder / TRIALS, columns.checked_trials, run)
+        self.epochs = Table(folder / EPOCHS, columns.checked_epochs, run)
+
+    @property
+    def set_aside(self) -> dict[str, str]:
+        """What the last readings could not use: name from the run folder -> reason."""
+        found = {**self.trials.set_aside, **self.epochs.set_aside}
+        return {path.relative_to(self.folder).as_posix(): reason for path, reason in sorted(found.items())}
 
     def append(self, record: Record, curve: Sequence[EpochRow] = ()) -> None:
         """Keep a trial and its curve; the curve first, so that a record always has its own."""
         self.append_curve(curve)
-        row = {name: getattr(record, name) for name in _FIXED} | dict(record.values)
-        row |= {name: json.dumps(dict(row[name]), sort_keys=True) for name in _JSON}
+        row = {name: getattr(record, name) for name in columns.FIXED} | dict(record.values)
+        row |= {name: json.dumps(dict(row[name]), sort_keys=True) for name in columns.JSON}
         row["error"] = record.error.encode("utf-8", "replace").decode()  # may quote a file name that is no UTF-8
-        self.trials.append(pa.Table.from_pylist([row], schema=_schema(Record, record.values)))
+        self.trials.append(pa.Table.from_pylist([row], schema=columns.schema(Record, record.values)))
 
     def append_curve(self, curve: Sequence[EpochRow]) -> None:
         """Keep a curve whose trial is not kept yet."""
         if curve:
-            rows = [{name: getattr(row, name) for name in _CURVE} | dict(row.values) for row in curve]
-            self.epochs.append(pa.Table.from_pylist(rows, schema=_schema(EpochRow, curve[0].values)))
+            rows = [{name: getattr(row, name) for name in columns.CURVE} | dict(row.values) for row in curve]
+            self.epochs.append(pa.Table.from_pylist(rows, schema=columns.schema(EpochRow, curve[0].values)))
 
     def history(self) -> list[Record]:
-        """Every record in the order of writing; a trial has several where it stopped at a fidelity and went on.
+        """Return every record in the order of writing, of the parts that can be used.
 
-        Raises:
-            RunError: a part is unreadable, or holds something other than trials.
+        A trial has several records where it stopped at a fidelity and went on.
         """
-        rows = self.trials.read().to_pylist()
-        try:
-            return [_record(row) for row in rows]
-        except (TypeError, ValueError) as error:
-            raise RunError(f"{self.trials.folder}: a part holds something other than trials ({error})") from None
+        return [_record(row) for row in self.trials.read().to_pylist()]
 
     def curves(self) -> dict[int, list[EpochRow]]:
-        """Training curves by trial."""
+        """Return the training curves by trial, of the parts that can be used; what one lacks is NaN."""
         curves: dict[int, dict[int, EpochRow]] = {}
         for row in self.epochs.read().to_pylist():
-            known = {name: row.get(name, math.nan) for name in _CURVE}
-            values = {name: value for name, value in row.items() if name not in _CURVE and value is not None}
-            curves.setdefault(row["trial"], {})[row["epoch"]] = EpochRow(**known, values=values)
+            known = {name: row.get(name) for name in columns.CURVE}
+            known = {name: math.nan if value is None else value for name, value in known.items()}
+            curves.setdefault(row["trial"], {})[row["epoch"]] = EpochRow(**known, values=_values(row, columns.CURVE))
         return {trial: list(curve.values()) for trial, curve in curves.items()}
 
     def compact(self) -> None:
+        """Join the parts of both tables; rows of a curve whose trial was not kept go, if every trial could be read."""
+        run_files.check_folders(self.folder)
         self.trials.compact()
         table = self.trials.read()
         trials = set(table.column("trial").to_pylist()) if table.num_rows else set()
-        self.epochs.compact(partial(_of_records, trials))
+        self.epochs.compact(partial(_of_records, None if self.trials.set_aside else trials))
 
 
-def _of_records(trials: Container[int], epochs: pa.Table) -> list[bool]:
+def _of_records(trials: Container[int] | None, epochs: pa.Table) -> list[bool]:
     """Rows that belong to a record, each once: a crash may have come after a curve and before its record."""
     names = ("trial", "epoch") if epochs.num_rows else ()
     rows = list(zip(*(epochs.column(name).to_pylist() for name in names), strict=True))
     last = {row: place for place, row in enumerate(rows)}
-    return [row[0] in trials and last[row] == place for place, row in enumerate(rows)]
+    return [(trials is None or row[0] in trials) and last[row] == place for place, row in enumerate(rows)]
 
 
 def _record(row: Mapping[str, Any]) -> Record:
-    known = {name: row[name] for name in _FIXED if row.get(name) is not None}
-    known |= {name: json.loads(known[name]) for name in _JSON if name in known}
-    values = {name: value for name, value in row.items() if name not in _FIXED and value is not None}
-    return Record(**known, values=values)
+    known = {name: row[name] for name in columns.FIXED if row.get(name) is not None}
+    known |= {name: json.loads(known[name]) for name in columns.JSON if name in known}
+    return Record(**known, values=_values(row, columns.FIXED))
+
+
+def _values(row: Mapping[str, Any], fixed: Container[str]) -> dict[str, float]:
+    return {name: value for name, value in row.items() if name not in fixed and value is not None}

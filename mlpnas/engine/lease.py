@@ -7,6 +7,7 @@ whether it still stands; of two that come at once, one stays. The machines' cloc
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from math import inf
 from secrets import token_hex
 from threading import Event, Lock, Thread
 from time import monotonic, sleep, time
@@ -89,8 +90,11 @@ class Lease:
         """What stands there, None for nothing that a lease could be."""
         try:
             held = json.loads(remote.read_bytes(self._file))
-            return {"holder": str(held["holder"]), "token": held["token"], "renewed": float(held["renewed"])}
-        except (FileNotFoundError, ValueError, TypeError, KeyError):
+            renewed = float(held["renewed"])
+            return (
+                {"holder": str(held["holder"]), "token": held["token"], "renewed": renewed} if renewed < inf else None
+            )
+        except (FileNotFoundError, ValueError, TypeError, KeyError, RecursionError):
             return None
 
     def _write(self) -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TextIO
 
 from mlpnas.errors import RunError
+from mlpnas.files import open_file
+from mlpnas.plain_text import MOST
 
-_NAME = re.compile(r"process (\d+) on (.+)")
+_NAME = re.compile(r"process ([0-9]{1,9}) on (.+)")
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -23,10 +25,9 @@ def writing(folder: Path) -> Iterator[None]:
     A file system without locks has the holder's name in the file alone, which goes when the search ends.
 
     Raises:
-        RunError: another process writes to this run; names it.
+        RunError: another process writes to this run, and is named, or there can be no lock file.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+") as file:
+    with _opened(folder) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -35,6 +36,7 @@ def writing(folder: Path) -> Iterator[None]:
             if error.errno not in _NO_LOCKS:
                 raise
             _check_name(folder, file)
+        file.seek(0)
         file.truncate(0)
         file.write(own_name())
         file.flush()
@@ -44,9 +46,23 @@ def writing(folder: Path) -> Iterator[None]:
             file.truncate(0)
 
 
+def _opened(folder: Path) -> TextIO:
+    """The lock file, made if missing; a link is not followed, for what it leads to would be emptied."""
+    path = folder / ".lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = open_file(path, os.O_RDWR | os.O_CREAT)
+    except OSError as error:
+        raise RunError(
+            f"{path}: cannot be opened ({error.strerror}); if no search writes to this run, delete what is there, or "
+            "take a folder that you may write to"
+        ) from None
+    return os.fdopen(descriptor, "r+", encoding="utf-8", errors="replace")
+
+
 def _holder(file: TextIO) -> str:
     file.seek(0)
-    return file.read().strip() or "another process"
+    return file.read(MOST).strip() or "another process"
 
 
 def _check_name(folder: Path, file: TextIO) -> None:

@@ -36,7 +36,8 @@ def _changes(facts: Mapping[str, Any], data: Dataset) -> Iterator[str]:
         yield f"new classes: {_listed(new)}"
     if gone := [name for name in before if name not in now]:
         yield f"classes that are gone: {_listed(gone)}"
-    for part, count in facts.get("images", {}).items():
+    images = facts.get("images")
+    for part, count in images.items() if isinstance(images, Mapping) else ():
         if count != (there := len(getattr(data, part))):
             yield f"{part}: {there} images, not {count}"
 

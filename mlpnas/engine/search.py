@@ -8,7 +8,6 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from mlpnas.engine import weights
 from mlpnas.engine.driver import Backend, Driver
 from mlpnas.engine.events import Listener, summary
 from mlpnas.engine.folder import HeldFolder, check_is_new, make_new, new_folder
@@ -24,6 +23,7 @@ from mlpnas.manifest import Manifest
 from mlpnas.record import FAILURES
 from mlpnas.remote import reason
 from mlpnas.run import Run
+from mlpnas.run_files import STATES, WEIGHTS, check_folders
 from mlpnas.space.space import SearchSpace
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.repeatable import own_random_numbers
@@ -168,14 +168,17 @@ def _go_on(run: str | Path | None, asked: Mapping[str, Any], listener: Listener)
 
 def _run(folder: Path, manifest: Manifest, space: SearchSpace, workers: Backend, listener: Listener) -> Run:
     clock, held = time.monotonic(), HeldFolder(folder)
+    check_folders(folder)
     with _begun_by_writing(folder):
-        manifest.write(folder)  # first: a folder without it is no run, and it holds the space's text too
+        manifest.identified().write(folder)  # first: a folder without it is no run, and it holds the space's text too
         write_text(folder / "space.yaml", manifest.space_text)
     run = Run(folder)
-    for part in ("", weights.FOLDER, weights.STATES):
+    for part in ("", WEIGHTS, STATES):
         clear_leftovers(folder / part)
     _compact(run)
     listener(_beginning(run))
+    for text in run.set_aside():
+        listener({"event": "note", "text": text})
     with interruptible() as interrupt:
         driver = Driver(run, space, listener, interrupt, held)
         try:

@@ -2,18 +2,16 @@
 
 from collections.abc import Container
 from contextlib import suppress
-from pathlib import Path
 
 from mlpnas import remote
 from mlpnas.mirror import Mirror
 from mlpnas.run import Run
-
-FOLDER, STATES = "weights", "checkpoints"
+from mlpnas.run_files import STATES, WEIGHTS, trial_of
 
 
 def file_of(run: Run, trial: int) -> str:
     """A path, or a URI where the run is kept elsewhere."""
-    return _place(run, f"{FOLDER}/{trial}.safetensors")
+    return _place(run, f"{WEIGHTS}/{trial}.safetensors")
 
 
 def state_of(run: Run, trial: int, epochs: int) -> str:
@@ -27,7 +25,7 @@ def _place(run: Run, name: str) -> str:
 
 def relative(file: str) -> str:
     """As a record names it: from the run folder, so that the folder may move."""
-    return f"{FOLDER}/{remote.file_name(file)}" if file else ""
+    return f"{WEIGHTS}/{remote.file_name(file)}" if file else ""
 
 
 def state_name(trial: int, epochs: int) -> str:
@@ -36,14 +34,19 @@ def state_name(trial: int, epochs: int) -> str:
 
 
 def prune(run: Run, kept: Container[str], running: Container[int]) -> None:
-    """Delete weights and states but `kept`, by name from the run folder, and those that a running trial needs."""
+    """Delete weights and states but `kept`, by name from the run folder, and those that a running trial needs.
+
+    Where a part of the trials is set aside, files of trials that are not known stay too: it may name them.
+    """
     if (mirror := Mirror.of(run.path)) and mirror.changes():
         return  # where the run is kept, the trials that count may be others yet
+    known = {record.trial for record in run.records} if run.store.trials.set_aside else None
     with suppress(OSError):  # after another trial, then
-        for name in (*_names(run, FOLDER), *_names(run, STATES)):
-            trial = Path(name).stem.partition("-")[0]
-            if trial.isdigit() and int(trial) not in running and name not in kept:
-                remote.delete(_place(run, name))
+        for name in (*_names(run, WEIGHTS), *_names(run, STATES)):
+            trial = trial_of(name)
+            if trial is None or trial in running or name in kept or (known is not None and trial not in known):
+                continue
+            remote.delete(_place(run, name))
 
 
 def _names(run: Run, folder: str) -> list[str]:

@@ -41,7 +41,7 @@ class Writer:
         except FolderGone as error:
             if error.now:
                 with suppress(OSError):
-                    Store(error.now).append(record, curve)
+                    Store(error.now, self.run.manifest.id).append(record, curve)
             raise
 
     def write(self, write: Callable[[], object]) -> None:

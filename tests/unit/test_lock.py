@@ -77,3 +77,31 @@ def test_another_error_is_not_taken_for_a_lack_of_locks(tmp_path: Path, monkeypa
     monkeypatch.setattr(fcntl, "flock", refuse)
     with pytest.raises(OSError, match="Input/output"), writing(tmp_path):
         pass
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "folder", "fifo"])
+def test_what_is_no_lock_file_is_neither_followed_nor_emptied(tmp_path: Path, kind: str) -> None:
+    secret, lock = tmp_path / "secret", tmp_path / "run" / ".lock"
+    secret.write_text("mine")
+    lock.parent.mkdir()
+    match kind:
+        case "link":
+            lock.symlink_to(secret)
+        case "dangling":
+            lock.symlink_to(tmp_path / "nothing")
+        case "folder":
+            lock.mkdir()
+        case "fifo":
+            os.mkfifo(lock)
+    with pytest.raises(RunError, match=r"\.lock: cannot be opened .* delete what is there"), writing(lock.parent):
+        pass
+    assert secret.read_text() == "mine"
+    assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe" * 1000, b"process 99999999999999999999 on here"])
+def test_a_lock_file_with_other_text_keeps_nobody_out(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / ".lock").write_bytes(content)
+    with writing(tmp_path):
+        assert (tmp_path / ".lock").read_text().startswith(f"process {os.getpid()}")
+    assert (tmp_path / ".lock").read_text() == ""

@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
+from mlpnas import parts
 from mlpnas.engine import watch as watch_module
 from mlpnas.engine import writer as writer_module
 from mlpnas.engine.driver import Driver
@@ -38,16 +38,16 @@ def _fail(driver: Driver, error: str, status: str = "failed") -> None:
 @pytest.fixture
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Parquet parts find no room as often as the list says; looks for room follow at once."""
-    write, refusals = pq.write_table, [0]
+    write, refusals = Path.write_bytes, [0]
 
-    def refuse(table: Any, path: Path) -> None:
-        if refusals[0]:
+    def refuse(path: Path, content: bytes) -> int:
+        if refusals[0] and ".parquet" in path.name:
             refusals[0] -= 1
-            path.write_bytes(b"PAR1 half")
+            write(path, content[:9])
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-        write(table, path)
+        return write(path, content)
 
-    monkeypatch.setattr(pq, "write_table", refuse)
+    monkeypatch.setattr(Path, "write_bytes", refuse)
     monkeypatch.setattr(writer_module, "_LOOKS_FOR_ROOM", 0.0)
     return refusals
 
@@ -155,7 +155,7 @@ def test_another_error_of_the_disk_ends_the_search_with_what_to_do(
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(pq, "write_table", refuse)
+    monkeypatch.setattr(parts, "write", refuse)
     with pytest.raises(RunError, match=r"cannot be written .*Input/output error.*--resume"):
         end(driver, job)
 
