@@ -2,15 +2,18 @@
 
 import sys
 from importlib import import_module
+from typing import Annotated, Any
 
-import typer
-
-from mlpnas.errors import MlpnasError
-from mlpnas.plugins import names
+from mlpnas import __version__
+from mlpnas.engine.interrupt import EXIT_CODE, interruptible
 
 
-def application() -> typer.Typer:
+def application() -> Any:
     """All commands; their modules are light, each loads what it needs when it runs."""
+    import typer
+
+    from mlpnas.plugins import names
+
     app = typer.Typer(
         name="mlpnas",
         help="Find the best vision-MLP backbone for your budget.",
@@ -18,7 +21,17 @@ def application() -> typer.Typer:
         add_completion=False,
         rich_markup_mode=None,  # rich help costs 0.15 s of CPU at every call
         pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
+
+    @app.callback()
+    def options(
+        version: Annotated[
+            bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_version)
+        ] = False,
+    ) -> None:
+        pass
+
     for name in names("commands"):
         module = import_module(f"mlpnas.commands.{name}")
         if group := getattr(module, "app", None):
@@ -28,12 +41,33 @@ def application() -> typer.Typer:
     return app
 
 
+def _version(is_asked: bool) -> None:
+    import typer
+
+    if is_asked:
+        print(f"mlpnas {__version__}")
+        raise typer.Exit
+
+
 def main() -> None:
     """Entry point of the console script `mlpnas`."""
     try:
+        with interruptible(last=True):
+            _run()
+    except KeyboardInterrupt:
+        sys.exit(EXIT_CODE)
+
+
+def _run() -> None:
+    """Run the command that the arguments name, and exit as it ended."""
+    from mlpnas.commands._terminal import complain, fit_streams
+    from mlpnas.errors import MlpnasError
+
+    fit_streams()
+    try:
         application()()
     except MlpnasError as error:
-        print(f"error: {error}", file=sys.stderr)
+        complain(f"error: {error}")
         sys.exit(2)
     except BrokenPipeError:  # `mlpnas front RUN | head` is no failure
         sys.stderr.close()

@@ -46,6 +46,18 @@ def find(kind: str, name: str) -> Any:
     return getattr(import_module(f"mlpnas.{kind}.{name}"), class_name(name))
 
 
+def shipped_folder() -> Path:
+    """Where the shipped space files are: in the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "search_spaces"
+    return inside if inside.is_dir() else package.parent / "search_spaces"
+
+
+def shipped() -> tuple[str, ...]:
+    """The names of the shipped spaces, sorted."""
+    return tuple(sorted(file.stem for file in shipped_folder().glob("*.yaml")))
+
+
 def options(plugin: Any, skip: int) -> Mapping[str, Parameter]:
     """The options of a plug-in: its constructor's parameters after the first `skip` ones."""
     return dict(list(signature(plugin).parameters.items())[skip:])

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from mlpnas import published
 from mlpnas.errors import RunError
@@ -43,15 +44,20 @@ def find(text: str, size: str | None = None) -> list[Model]:
     """
     run, colon, trial = text.rpartition(":")
     if is_remote(text) and not _TRIAL.fullmatch(trial):
-        raise RunError(f"{text} is a run; write {text}:best, {text}:TRIAL with its number, or {text}:front")
+        raise _a_run(text)
     if colon and not Path(text).exists():
         return _trials(Run(run), trial, size)
     if text not in published.names() and (locate(text) / "run.json").is_file():
-        raise RunError(f"{text} is a run; write {text}:best, {text}:TRIAL with its number, or {text}:front")
+        raise _a_run(text)
     spec = published.find_spec(text)
     sized = spec.at(read_size(size)) if size else spec
     top1 = published.find(text).top1 if text in published.names() and sized == spec else None
     return [Model(text, sized, top1)]
+
+
+def _a_run(text: str) -> RunError:
+    best, trial, front = (quote(f"{text}:{which}") for which in ("best", "TRIAL", "front"))
+    return RunError(f"{text} is a run; write {best}, {trial} with its number, or {front}")
 
 
 def _trials(run: Run, pick: str, size: str | None) -> list[Model]:

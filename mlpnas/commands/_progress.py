@@ -1,15 +1,18 @@
 """What a search shows while it runs: a live table on a terminal, plain lines elsewhere, JSON lines for machines."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from statistics import mean
 from typing import Any, TextIO
 
+from mlpnas.commands._terminal import say
 from mlpnas.record import FAILURES
 from mlpnas.units import SHARES, duration, show
 
@@ -106,7 +109,7 @@ class Lines:
             self.write(text)
 
     def write(self, text: str) -> None:
-        print(text, flush=True)
+        say(text)
 
     def text(self, event: Event) -> Iterator[str]:
         state = self.state
@@ -131,7 +134,7 @@ class Lines:
         if event["status"] == "stopped":
             what += f", after {event['epochs']} of {state.epochs} epochs"
         elif event["status"] != "done":
-            what = f"{event['status']}: {event['error'].splitlines()[-1:]}"
+            what = " ".join([f"{event['status'].replace('_', ' ')}:", *event["error"].splitlines()[-1:]])
         return f"[{state.finished}/{state.trials}{left}] trial {event['trial']} {event['origin']}: {what}"
 
     def _summary(self, event: Event) -> Iterator[str]:
@@ -143,12 +146,15 @@ class Lines:
     def interrupted(self) -> None:
         if self.state.run:
             kept = "".join(f" but trial {trial}, for want of room on the disk" for trial in self.state.lost)
-            self.write(f"stopped; everything{kept} is kept. Go on with: mlpnas search --resume --run {self.state.run}")
+            going_on = f"mlpnas search --resume --run {quote(self.state.run)}"
+            self.write(f"stopped; everything{kept} is kept. Go on with: {going_on}")
+        else:
+            self.write("stopped while preparing; no trial was begun")
 
     def reported(self, path: Path) -> None:
         self.write(f"report: {path}")
         if self.state.best:
-            self.write(f"export: mlpnas export {self.state.run} --pick best --to model")
+            self.write(f"export: mlpnas export {quote(self.state.run)} --pick best --to model")
 
 
 class JsonLines(Lines):
@@ -163,7 +169,7 @@ class JsonLines(Lines):
         print(json.dumps(event), file=self.output, flush=True)
 
     def write(self, text: str) -> None:
-        print(text, file=sys.stderr)
+        say(text, sys.stderr)
 
 
 @contextmanager
@@ -173,7 +179,7 @@ def progress(as_json: bool) -> Iterator[Lines]:
         output = sys.stdout
         with redirect_stdout(sys.stderr):  # Ray prints of its own accord when a worker dies
             yield JsonLines(output)
-    elif sys.stdout.isatty():
+    elif sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown"):
         from mlpnas.commands._live import Live
 
         with Live() as live:

@@ -1,31 +1,48 @@
 """A table for people: rich on a terminal, aligned columns elsewhere."""
 
 from collections.abc import Collection, Sequence
+from functools import partial
 
-from mlpnas.plain_text import visible
+from mlpnas.commands._terminal import clean, say
+
+_NARROW = 60  # columns of a terminal
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str] = ()) -> None:
     """`right` names the columns that are set flush right."""
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
+
+    from mlpnas.commands._console import Console
 
     console = Console()
     if not console.is_terminal:
-        print(plain(heads, rows, right))
+        say(plain(heads, rows, right))
+        return
+    if console.width < _NARROW and _longest_words(heads, rows) > console.width:
+        console.print("\n\n".join(map(partial(_block, heads), rows)))
         return
     table = Table(box=None, header_style="bold")
     for head in heads:
         table.add_column(head, justify="right" if head in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(visible(cell, keep="\n")) for cell in row))  # no markup: names are the user's
+        table.add_row(*row)
     console.print(table)
+
+
+def _longest_words(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """The width of a table whose cells are wrapped between words alone."""
+    columns = zip(heads, *rows, strict=True)
+    return sum(1 + max(len(word) for cell in column for word in (cell.split() or [""])) for column in columns)
+
+
+def _block(heads: Sequence[str], row: Sequence[str]) -> str:
+    """A row as lines, for a terminal that is too narrow for columns."""
+    return "\n".join(f"{head}: {cell}" if head.strip() else cell for head, cell in zip(heads, row, strict=True) if cell)
 
 
 def plain(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str] = ()) -> str:
     """The same as text without colours, never wrapped."""
-    lines = [heads, *([visible(" ".join(cell.split())) for cell in row] for row in rows)]
+    lines = [[clean(" ".join(cell.split())) for cell in row] for row in (heads, *rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     set_flush = [str.rjust if head in right else str.ljust for head in heads]
     return "\n".join(

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlpnas.commands._terminal import say
+
 if TYPE_CHECKING:
     from mlpnas.record import Record
     from mlpnas.run import Run
@@ -33,7 +35,7 @@ def audit(
         print(json.dumps([asdict(audit) for audit in audits]))
     else:
         print_table(HEADINGS, rows(audits), right={*HEADINGS[1:-1]})
-        print(explained(audits))
+        say(explained(audits))
 
 
 def _scored(run: "Run", names: tuple[str, ...]) -> "list[Record]":
@@ -50,9 +52,11 @@ def _scored(run: "Run", names: tuple[str, ...]) -> "list[Record]":
     data, device = load(DataRef.from_json(run.manifest.data)), "cuda" if torch.cuda.is_available() else "cpu"
     scored, done = [], run.done()
     for number, record in enumerate(done, 1):
-        print(f"\r{number} of {len(done)} trials", end="", file=stderr, flush=True)
+        if stderr.isatty():
+            print(end=f"\r{number} of {len(done)} trials", file=stderr, flush=True)
         recipe = Recipe.loads(record.recipe) if record.recipe else Recipe.from_json(run.manifest.recipe)
         values = measure(names, Candidate(run.spec(record), device, recipe=recipe, data=data, seed=record.seed))
         scored.append(replace(record, values={**record.values, **values}))
-    print(file=stderr)
+    if stderr.isatty():
+        say(file=stderr)
     return scored

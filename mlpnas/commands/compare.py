@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from mlpnas.commands._terminal import say
+
 
 def compare(
     networks: Annotated[
@@ -64,4 +66,4 @@ def _by_answer(networks: list[str], by: list[str], size: str | None, as_json: bo
         print(json.dumps({"run": run.place, "objective": objective, **asdict(grouping)}))
     else:
         print_table(*table(run, grouping))
-        print(f"\n{fill(legend(run), 100)}")
+        say(f"\n{fill(legend(run), 100)}")

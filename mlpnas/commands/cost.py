@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlpnas.commands._terminal import say
+
 if TYPE_CHECKING:
     from mlpnas.costs import Cost, Row
 
@@ -39,7 +41,7 @@ def cost(
         _print_table(cost_table(spec), total)
     else:
         height, width = spec.image
-        print("\n".join([*_lines(total), f"{'input size':12}{height}x{width}"]))
+        say("\n".join([*_lines(total), f"{'input size':12}{height}x{width}"]))
 
 
 def _lines(total: "Cost") -> list[str]:
@@ -52,8 +54,9 @@ def _lines(total: "Cost") -> list[str]:
 
 
 def _print_table(rows: "list[Row]", total: "Cost") -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from mlpnas.commands._console import Console
 
     table = Table("part", "output", box=None)
     for name in ("params", "MACs", "activations", "peak"):

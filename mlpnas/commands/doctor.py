@@ -1,6 +1,6 @@
 """mlpnas doctor: whether a search would go well here."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -33,12 +33,14 @@ def doctor(
     raise typer.Exit(any(finding.state == "problem" for finding in seen))
 
 
-def _show(finding: "Finding", output: object) -> None:
-    from rich.console import Console
+def _show(finding: "Finding", output: TextIO) -> None:
     from rich.text import Text
 
+    from mlpnas.commands._console import Console
+    from mlpnas.commands._terminal import clean
+
     sign, style = _SIGNS[finding.state]
-    line = Text.assemble((f"{sign:8}", style), f"{finding.name:14}", finding.text)
+    line = Text.assemble((f"{sign:8}", style), f"{finding.name:14}", clean(finding.text))
     if finding.remedy:
-        line.append(f"\n{'':22}{finding.remedy}", style="bold")
-    Console(file=output).print(line, soft_wrap=True)  # type: ignore[arg-type]
+        line.append(f"\n{'':22}{clean(finding.remedy)}", style="bold")
+    Console(file=output).print(line, soft_wrap=True)

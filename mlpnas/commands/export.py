@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from mlpnas.commands._terminal import say
+
 
 def export(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, a path, or a URI.")],
@@ -32,5 +34,5 @@ def export(
         told = {"run": found.place, "trial": record.trial, "key": model.spec.key, "to": str(to), "files": files}
         print(json.dumps(told | {"trained": model.is_trained, "weights": model.origin}))
     else:
-        print(f"trial {record.trial} -> {to}: {', '.join(files)}")
-        print(f"weights: {model.origin}")
+        say(f"trial {record.trial} -> {to}: {', '.join(files)}")
+        say(f"weights: {model.origin}")

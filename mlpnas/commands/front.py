@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlpnas.commands._terminal import say
+
 if TYPE_CHECKING:
     from mlpnas.run import Run
 
@@ -102,7 +104,7 @@ def _show(run: "Run") -> None:
     if run.front():
         print_table(*_table(run))
     else:
-        print(f"{wording.answer(run)}: {wording.tally(run)}")
+        say(f"{wording.answer(run)}: {wording.tally(run)}")
 
 
 def _table(run: "Run") -> tuple[list[str], list[list[str]], set[str]]:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlpnas.commands._terminal import say
+
 if TYPE_CHECKING:
     from mlpnas.commands._comparison import Row
     from mlpnas.published import Published
@@ -34,7 +36,7 @@ def published(
     elif markdown:
         from mlpnas.commands._published_document import document
 
-        print(document(found), end="")
+        say(document(found), end="")
     else:
         _print(found, sources)
 
@@ -65,7 +67,7 @@ def _print(rows: "Sequence[Row]", sources: bool) -> None:
 def _print_lines(lines: Iterable[str], indent: str = "   ") -> None:
     from textwrap import fill
 
-    print("", *(fill(line, 100, subsequent_indent=indent) for line in lines), sep="\n")
+    say("\n".join(["", *(fill(line, 100, subsequent_indent=indent) for line in lines)]))
 
 
 def _cells(row: "Row", notes: Sequence[str]) -> list[str]:

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from mlpnas.commands._terminal import say
+
 
 def report(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, a path, or a URI.")],
@@ -18,7 +20,7 @@ def report(
     from mlpnas.run import Run
 
     path = write_report(Run(run))
-    print(path)
+    say(path)
     if open_it:
         import webbrowser
 

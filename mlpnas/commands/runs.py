@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from mlpnas.commands._terminal import say
+
 
 def runs(
     folder: Annotated[
@@ -26,7 +28,7 @@ def runs(
     if as_json:
         print(json.dumps(rows))
     elif not rows:
-        print(f"no runs in {place}; `mlpnas search` makes one")
+        say(f"no runs in {place}; `mlpnas search` makes one")
     else:
         _show(rows)
 

@@ -1,9 +1,19 @@
 """mlpnas search: the main job."""
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from mlpnas.plugins import names, shipped
+from mlpnas.training.named import SETTINGS
+
+if TYPE_CHECKING:
+    from mlpnas.commands._progress import Lines
+
+_SPACES = ", ".join(shipped())
+_DATA, _OBJECTIVES, _SAMPLERS = (", ".join(names(kind)) for kind in ("datasets", "objectives", "samplers"))
+_RECIPES = ", ".join(SETTINGS)
 
 HOW = """Search a space for the best architectures inside a budget.
 
@@ -14,9 +24,7 @@ Every trial is kept on disk as it ends. Ctrl-C ends the search cleanly; --resume
 
 def search(
     context: typer.Context,
-    space: Annotated[
-        str | None, typer.Option(help="A space file, or a shipped space: asmlp, isotropic, quick.")
-    ] = None,
+    space: Annotated[str | None, typer.Option(help=f"A space file, or a shipped space: {_SPACES}.")] = None,
     budget: Annotated[
         list[str] | None,
         typer.Option(metavar="LIMIT", help="Upper bound with its unit: 15GFLOPs, 60Mparams, 12ms. Repeat for more."),
@@ -25,20 +33,20 @@ def search(
     trials: Annotated[str | None, typer.Option(help="Trials in all (24); +20 with --resume: so many more.")] = None,
     time: Annotated[str | None, typer.Option(help="Start no trial after this time: 30m, 2h.")] = None,
     trial_time: Annotated[str | None, typer.Option(help="End a trial, as a failure, after this time: 10m.")] = None,
-    data: Annotated[str | None, typer.Option(help="A source (mnist5k, digits, cifar10, ...) or a path.")] = None,
+    data: Annotated[str | None, typer.Option(help=f"A source ({_DATA}) or a path.")] = None,
     image_column: Annotated[str, typer.Option(help="Of a table of images, where it cannot be guessed.")] = "",
     label_column: Annotated[str, typer.Option(help="Of a table of images, where it cannot be guessed.")] = "",
     skip_bad_images: Annotated[
         bool, typer.Option("--skip-bad-images", help="Go on without images that cannot be read.")
     ] = False,
     flip: Annotated[str, typer.Option(help="Mirror half of the training images: auto, yes or no.")] = "auto",
-    objectives: Annotated[str, typer.Option(help="By name; the first decides what is best.")] = "top1,macs",
-    sampler: Annotated[str, typer.Option(help="known_cost, tpe, nsga2, evolution, local or random.")] = "known_cost",
+    objectives: Annotated[str, typer.Option(help=f"The first decides what is best: {_OBJECTIVES}.")] = "top1,macs",
+    sampler: Annotated[str, typer.Option(help=f"Who proposes: {_SAMPLERS}.")] = "known_cost",
     stratify: Annotated[bool, typer.Option("--stratify", help="Spread the random sampler over cost.")] = False,
     scores: Annotated[
         str, typer.Option(help="Zero-cost scores to measure beside, for the audit: snip,naswot, or all.")
     ] = "",
-    recipe: Annotated[str, typer.Option(help="auto, smoke, quick, standard, full, or a JSON or YAML file.")] = "auto",
+    recipe: Annotated[str, typer.Option(help=f"auto, {_RECIPES}, or a JSON or YAML file.")] = "auto",
     fidelity: Annotated[
         str, typer.Option(help="Stop most trainings early: epochs=1,3,9 trains the best third further each time.")
     ] = "",
@@ -57,23 +65,31 @@ def search(
     as_json: Annotated[bool, typer.Option("--json", help="One event a line.")] = False,
 ) -> None:
     from mlpnas.commands._progress import progress
-    from mlpnas.engine.search import search as run_search
-    from mlpnas.errors import MlpnasError
-    from mlpnas.report import write_report
-    from mlpnas.run import Run
 
     with progress(as_json) as view:
         try:
+            from mlpnas.engine.search import search as run_search
+
             run_search(**_given(context), listener=view, command=_command())
         except KeyboardInterrupt:
             view.interrupted()
             raise typer.Exit(130) from None
         finally:
             if view.state.has_ended:
-                try:
-                    view.reported(write_report(Run(view.state.run)))
-                except (OSError, MlpnasError) as error:  # a full disk must not hide how the search ended
-                    view.write(f"no report: {error}; `mlpnas report {view.state.run}` writes it")
+                _write_report(view)
+
+
+def _write_report(view: "Lines") -> None:
+    from shlex import quote
+
+    from mlpnas.errors import MlpnasError
+    from mlpnas.report import write_report
+    from mlpnas.run import Run
+
+    try:
+        view.reported(write_report(Run(view.state.run)))
+    except (OSError, MlpnasError) as error:  # a full disk must not hide how the search ended
+        view.write(f"no report: {error}; `mlpnas report {quote(view.state.run)}` writes it")
 
 
 def _given(context: typer.Context) -> dict[str, Any]:

@@ -71,9 +71,7 @@ def _seen(reach: "Extent | None") -> dict[str, Any]:
 
 
 def _print(model: "Model", parts: "list[Part]", seen: Seen) -> None:
-    from rich.console import Console
-    from rich.text import Text
-
+    from mlpnas.commands._console import Console
     from mlpnas.commands._parts import fits, total
     from mlpnas.commands._table import plain
     from mlpnas.report.wording import cell
@@ -91,14 +89,14 @@ def _print(model: "Model", parts: "list[Part]", seen: Seen) -> None:
     rows = [_row(part, whole, seen.get(part.name)) for part in parts]
     totals = ["total", "", "", "", cell("params", whole.params), "", cell("macs", whole.macs), "", "", ""]
     head, *lines, last = plain(heads, [*rows, totals], right={"width", "params", "MACs"}).splitlines()
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(Text("\n".join([*above, ""])))
-    console.print(Text(head, "bold"))
+    console = Console()
+    console.print("\n".join([*above, ""]), soft_wrap=True)
+    console.print(head, style="bold", soft_wrap=True)
     for line, part in zip(lines, parts, strict=True):
-        console.print(Text(line))
+        console.print(line, soft_wrap=True)
         if part.details:
-            console.print(Text(" " * _INDENT + part.details, "dim"))
-    console.print(Text(last, "bold"))
+            console.print(" " * _INDENT + part.details, style="dim", soft_wrap=True)
+    console.print(last, style="bold", soft_wrap=True)
 
 
 def _row(part: "Part", whole: "Cost", seen: "Extent | None") -> list[str]:

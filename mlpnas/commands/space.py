@@ -5,9 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
+from mlpnas.commands._terminal import say
+from mlpnas.plugins import shipped
+
 app = typer.Typer(help="Check, show and sample a space file.", no_args_is_help=True)
 
-File = Annotated[str, typer.Argument(help="A space file, or a shipped space: asmlp, isotropic, quick.")]
+File = Annotated[str, typer.Argument(help=f"A space file, or a shipped space: {', '.join(shipped())}.")]
 Budgets = Annotated[
     list[str], typer.Option("--budget", help="Upper bound with its unit: 15GFLOPs, 60Mparams. Repeat for more.")
 ]
@@ -19,7 +22,7 @@ def check(file: File) -> None:
     from mlpnas.space import SearchSpace
 
     space = SearchSpace.load(file)
-    print(f"{space.source}: fine, {len(space.questions)} questions, {space.tables.count():,.0f} architectures")
+    say(f"{space.source}: fine, {len(space.questions)} questions, {space.tables.count():,.0f} architectures")
 
 
 @app.command()
@@ -28,7 +31,7 @@ def show(file: File, budget: Budgets = []) -> None:  # noqa: B006
     from mlpnas.space import SearchSpace
     from mlpnas.space.show import lines
 
-    print("\n".join(lines(SearchSpace.load(file), budget)))
+    say("\n".join(lines(SearchSpace.load(file), budget)))
 
 
 @app.command()
@@ -49,12 +52,15 @@ def sample(
     window, rng = space.window(budget, fill), np.random.default_rng(seed)
     for _ in range(count):
         draw = space.draw(rng, window)
-        print(_as_json(draw) if as_json else _as_line(draw))
+        if as_json:
+            print(json.dumps(_told(draw)))
+        else:
+            say(_as_line(draw))
 
 
-def _as_json(draw: Any) -> str:
+def _told(draw: Any) -> dict[str, Any]:
     costs = {name: int(draw.costs[name]) for name in ("macs", "params")}
-    return json.dumps({"key": draw.spec.key, **costs, "answers": draw.answers, "spec": draw.spec.to_json()})
+    return {"key": draw.spec.key, **costs, "answers": draw.answers, "spec": draw.spec.to_json()}
 
 
 def _as_line(draw: Any) -> str:

@@ -1,9 +1,9 @@
 """A search whose run is kept elsewhere: it works on a copy here, and what it keeps is sent there as it goes."""
 
-import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
+from shlex import quote
 from time import monotonic, sleep
 from typing import Any, ParamSpec, TypeVar
 
@@ -122,7 +122,7 @@ class Publisher:
         if count := len(self.mirror.changes()):
             raise RunError(
                 f"{self.mirror.uri}: cannot be reached ({told}). {count} files wait in {self.mirror.folder}; once it "
-                f"can, send them with `mlpnas search --resume --run {shlex.quote(self.mirror.uri)}`"
+                f"can, send them with `mlpnas search --resume --run {quote(self.mirror.uri)}`"
             )
 
     def _has_copy(self) -> bool:

@@ -29,6 +29,7 @@ from mlpnas.training.recipe import Recipe
 from mlpnas.training.repeatable import own_random_numbers
 
 
+@interruptible()
 @where_it_is_kept
 def search(
     space: SearchSpace | str | Path | None = None,

@@ -12,6 +12,7 @@ import numpy as np
 from mlpnas.costs import cost
 from mlpnas.documents import read_text
 from mlpnas.errors import BudgetError, Problem, SpaceError, SpecError, TextError
+from mlpnas.plugins import shipped, shipped_folder
 from mlpnas.space import edit, fit
 from mlpnas.space.assemble import Assembly
 from mlpnas.space.codes import Candidates, Codes, encode
@@ -280,18 +281,6 @@ def _parsed(budget: Budget) -> list[Limit]:
 def inside(costs: Mapping[str, float], window: Window) -> bool:
     """Whether every cost lies in its part of the window."""
     return all(low <= costs[name] <= high for name, (low, high) in window.items())
-
-
-def shipped_folder() -> Path:
-    """Where the shipped spaces are: in the installed package, or beside it in a checkout."""
-    package = Path(__file__).parents[1]
-    inside = package / "search_spaces"
-    return inside if inside.is_dir() else package.parent / "search_spaces"
-
-
-def shipped() -> Sequence[str]:
-    """Names of the shipped spaces."""
-    return sorted(file.stem for file in shipped_folder().glob("*.yaml"))
 
 
 def find_file(path: str | Path) -> Path:

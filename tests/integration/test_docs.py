@@ -9,10 +9,9 @@ import typer.main
 
 import mlpnas
 from mlpnas.cli import application
-from mlpnas.plugins import names
+from mlpnas.plugins import names, shipped
 from mlpnas.space import SearchSpace
 from mlpnas.space.grammar import MEANING
-from mlpnas.space.space import shipped
 
 ROOT = Path(__file__).parents[2]
 DOCS = {path.name: path.read_text(encoding="utf-8") for path in [*ROOT.glob("docs/*.md"), ROOT / "README.md"]}

@@ -10,11 +10,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlpnas.plugins import shipped, shipped_folder
 from mlpnas.published import find
 from mlpnas.space import SearchSpace
 from mlpnas.space.schema import schema
 from mlpnas.space.show import lines
-from mlpnas.space.space import shipped, shipped_folder
 
 SCHEMA = jsonschema.Draft202012Validator(schema())
 

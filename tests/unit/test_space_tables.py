@@ -11,8 +11,9 @@ from scipy import stats
 
 from mlpnas.costs import cost
 from mlpnas.errors import BudgetError, ShapeError
+from mlpnas.plugins import shipped
 from mlpnas.space import SearchSpace
-from mlpnas.space.space import inside, shipped
+from mlpnas.space.space import inside
 from mlpnas.space.tree import outcomes
 
 SMALL = """\

@@ -1,0 +1,82 @@
+"""Signals that end a search: one KeyboardInterrupt, where it can be caught, and none that disturbs the ending."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from mlpnas.engine.interrupt import interruptible
+
+ENDINGS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in ENDINGS}
+    yield
+    assert before == {number: signal.getsignal(number) for number in ENDINGS}
+
+
+@pytest.mark.parametrize("number", ENDINGS)
+def test_each_of_them_ends_a_search(number: signal.Signals) -> None:
+    with pytest.raises(KeyboardInterrupt), interruptible() as interrupt:
+        signal.raise_signal(number)
+    assert interrupt.asked
+
+
+def test_more_of_them_leave_the_ending_alone() -> None:
+    steps = []
+
+    def search() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            for number in (*ENDINGS, *ENDINGS):
+                signal.raise_signal(number)
+                steps.append(number)
+
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        search()
+    assert len(steps) == 6
+
+
+def test_an_interrupt_that_was_swallowed_comes_again_at_the_end() -> None:
+    def search() -> None:
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        search()
+
+
+def test_a_search_inside_of_a_command_shares_its_interrupt() -> None:
+    with interruptible() as outer, interruptible() as inner:
+        assert inner is outer
+
+
+def test_nohup_keeps_its_meaning() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruptible() as interrupt:
+            signal.raise_signal(signal.SIGHUP)
+            assert not interrupt.asked
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_an_interrupt_in_a_destructor_comes_again_where_it_can_be_caught(capsys: pytest.CaptureFixture[str]) -> None:
+    class Closing:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    def search() -> None:
+        closing = Closing()
+        del closing
+        time.sleep(30)
+
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        search()
+    assert "Traceback" not in capsys.readouterr().err
