@@ -52,8 +52,27 @@ class Optimizer:
         return self._adamw.state_dict()
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Raises ValueError or KeyError for a state of other groups."""
+        """Raises ValueError or KeyError for a state that is not of this optimiser after a step."""
+        settings = self._settings()
         self._adamw.load_state_dict(dict(state))
+        if self._settings() != settings or not all(_fits(flat, self._adamw.state[flat]) for flat in self.flats):
+            raise ValueError("the state is another optimiser's")
+
+    def _settings(self) -> list[dict[str, Any]]:
+        """Of each group; the learning rate follows from the step."""
+        return [
+            {name: value for name, value in group.items() if name not in ("params", "lr")}
+            for group in self._adamw.param_groups
+        ]
+
+
+def _fits(flat: Tensor, state: Mapping[str, Any]) -> bool:
+    """Whether AdamW could have kept this state for a tensor."""
+    return bool(
+        state["exp_avg"].shape == flat.shape == state["exp_avg_sq"].shape
+        and (state["exp_avg_sq"] >= 0).all()
+        and state["step"] >= 1
+    )
 
 
 def weight_decay_groups(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

@@ -108,9 +108,7 @@ def test_a_batch_norm_training_goes_on_from_its_state_as_if_never_stopped(
         network = _network()
         training = Training(network, digits, recipe, size=(8, 8))
         if file.exists():
-            state = checkpoint.read(str(file), "cpu")
-            assert state
-            training.restore(state)
+            checkpoint.restore(training, str(file), recipe.epochs)
         rows += [replace(row, seconds=0) for row in training.run(until)]
         file.write_bytes(checkpoint.dumps(training.state()))
     assert rows == expected
