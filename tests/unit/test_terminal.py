@@ -94,9 +94,7 @@ def hostile_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that came from somebody: every text in it that a command may show tries to take over the terminal."""
     folder = tmp_path_factory.mktemp("runs")
     run = fake_runs.quick(folder / "made", trials=12)
-    records = [
-        replace(r, origin="sampled" + HOSTILE, error=HOSTILE, answers={"width" + HOSTILE: HOSTILE}) for r in run.records
-    ]
+    records = [replace(r, error=HOSTILE, answers={"width" + HOSTILE: HOSTILE}) for r in run.records]
     facts = fake_runs.QUICK.data_facts | {"name": "data" + HOSTILE}
     manifest = replace(
         fake_runs.QUICK, name="run" + HOSTILE, space="space" + HOSTILE, data_facts=facts, created="2025" + HOSTILE
