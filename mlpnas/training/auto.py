@@ -8,7 +8,7 @@ from statistics import mean
 
 import torch
 
-from mlpnas.datasets import Dataset
+from mlpnas.datasets import Survey
 from mlpnas.spec import ArchSpec
 from mlpnas.training.recipe import PRECISIONS, Recipe
 from mlpnas.training.speed import Speed, device_name, likely_speeds, speeds
@@ -47,7 +47,7 @@ _AIMS = {
 
 
 def choose(
-    specs: Sequence[ArchSpec], data: Dataset, device: str, workers: int, trials: int, rungs: Sequence[int] = ()
+    specs: Sequence[ArchSpec], data: Survey, device: str, workers: int, trials: int, rungs: Sequence[int] = ()
 ) -> tuple[Recipe, list[str]]:
     """A recipe for searching among architectures like `specs`, and the lines that explain it.
 
@@ -68,7 +68,7 @@ def choose(
         seconds = _seconds(replace(recipe, epochs=1), specs, data, measured)
         if mean(seconds) * _spent(rungs or aim.epochs[:1]) <= wanted:
             break
-    most = max(aim.epochs[1], _STEPS * recipe.batch_size // len(data.train))  # small data: more epochs
+    most = max(aim.epochs[1], _STEPS * recipe.batch_size // data.images["train"])  # small data: more epochs
     *stops, epochs = rungs or [min(max(int(wanted / mean(seconds)), 1), most)]
     recipe = _tuned(replace(recipe, epochs=epochs), specs, data)
     spent = _spent([*stops, epochs])
@@ -84,7 +84,7 @@ def _spent(rungs: Sequence[int]) -> float:
     return rungs[0] * (1 + sum(1 - low / high for low, high in pairwise(rungs)))
 
 
-def expected_seconds(recipe: Recipe, specs: Sequence[ArchSpec], data: Dataset, device: str) -> float:
+def expected_seconds(recipe: Recipe, specs: Sequence[ArchSpec], data: Survey, device: str) -> float:
     """Of the mean training of `specs` by a recipe; roughly, where the device's speed was not measured yet.
 
     Raises:
@@ -93,9 +93,9 @@ def expected_seconds(recipe: Recipe, specs: Sequence[ArchSpec], data: Dataset, d
     return mean(_seconds(recipe, specs, data, likely_speeds(device)))
 
 
-def _fidelities(specs: Sequence[ArchSpec], data: Dataset, aim: _Aim) -> Iterator[Recipe]:
+def _fidelities(specs: Sequence[ArchSpec], data: Survey, aim: _Aim) -> Iterator[Recipe]:
     """From the most faithful to the cheapest."""
-    count = len(data.train)
+    count = data.images["train"]
     most, *fewer = [None, *(samples for samples in _SAMPLES if samples < count)]
     batch = min(aim.batch_size, 2 ** max(int(log2(count / 32)), 3))
     first, *smaller = _sizes(specs, data, aim)
@@ -117,32 +117,37 @@ def _fidelities(specs: Sequence[ArchSpec], data: Dataset, aim: _Aim) -> Iterator
         left //= 2
 
 
-def _sizes(specs: Sequence[ArchSpec], data: Dataset, aim: _Aim) -> list[int | None]:
+def _sizes(specs: Sequence[ArchSpec], data: Survey, aim: _Aim) -> list[int | None]:
     """Input sizes, largest first; None is the declared one. No more pixels than the images can fill."""
     declared = max(max(spec.image) for spec in specs)
     least = max(min(max(spec.image), _SMALLEST_GRID * spec.stem.patch) for spec in specs)
-    most = max(ceil(max(data.image) * aim.more_pixels), least)
+    most = max(ceil(_filled(specs[0], data) * aim.more_pixels), least)
     step = 32
     sizes = {least, *range(ceil(least / step) * step, most + step, step)}
     allowed = sorted((size for size in sizes if size < declared), reverse=True)
     return [None, *allowed] if most >= declared else list(allowed)
 
 
-def _fastest(recipe: Recipe, specs: Sequence[ArchSpec], data: Dataset, measured: dict[str, Speed]) -> Recipe:
+def _filled(spec: ArchSpec, data: Survey) -> float:
+    """The longer side of the input that the largest images fill without being blown up."""
+    return max(spec.image) * min(stored / side for stored, side in zip(data.largest, spec.image, strict=True))
+
+
+def _fastest(recipe: Recipe, specs: Sequence[ArchSpec], data: Survey, measured: dict[str, Speed]) -> Recipe:
     """In the precision that takes less time for these networks."""
     candidates = [replace(recipe, precision=precision) for precision in PRECISIONS]
     return min(candidates, key=lambda candidate: mean(_seconds(candidate, specs, data, measured)))
 
 
-def _seconds(recipe: Recipe, specs: Sequence[ArchSpec], data: Dataset, measured: dict[str, Speed]) -> list[float]:
+def _seconds(recipe: Recipe, specs: Sequence[ArchSpec], data: Survey, measured: dict[str, Speed]) -> list[float]:
     """Predicted time of each training."""
-    count = min(recipe.samples or len(data.train), len(data.train))
-    steps = max(count // recipe.batch_size, 1) + len(data.val) / recipe.batch_size * _VAL_STEP
+    count = min(recipe.samples or data.images["train"], data.images["train"])
+    steps = max(count // recipe.batch_size, 1) + data.images["val"] / recipe.batch_size * _VAL_STEP
     networks = [recipe.network(spec, data) for spec in specs]
     return [recipe.epochs * steps * measured[recipe.precision].step(net, recipe.batch_size) for net in networks]
 
 
-def _tuned(recipe: Recipe, specs: Sequence[ArchSpec], data: Dataset) -> Recipe:
+def _tuned(recipe: Recipe, specs: Sequence[ArchSpec], data: Survey) -> Recipe:
     """Optimiser and augmentation for the length of the training and the width of the networks."""
     long = recipe.epochs >= _AUGMENT_FROM
     return replace(
@@ -164,20 +169,20 @@ def _learning_rate(networks: Sequence[ArchSpec], batch_size: int) -> float:
 def _explained(
     recipe: Recipe,
     specs: Sequence[ArchSpec],
-    data: Dataset,
+    data: Survey,
     device: str,
     workers: int,
     trials: int,
     seconds: Sequence[float],
 ) -> list[str]:
-    size, count = recipe.input_size, min(recipe.samples or len(data.train), len(data.train))
+    size, count = recipe.input_size, min(recipe.samples or data.images["train"], data.images["train"])
     declared = max(max(spec.image) for spec in specs)
     pixels = f"input {size} (declared {declared})" if size else f"input {declared} as declared"
     width = f"widths x {recipe.width_scale:g}" if recipe.width_scale != 1 else "full width"
     each = f"about {duration(mean(seconds))} a trial ({duration(min(seconds))} to {duration(max(seconds))})"
     whole = duration(mean(seconds) * ceil(trials / max(workers, 1)))
     return [
-        f"proxy: {pixels}, {width}, {recipe.epochs} epochs of {count:,} images (of {len(data.train):,}), "
+        f"proxy: {pixels}, {width}, {recipe.epochs} epochs of {count:,} images (of {data.images['train']:,}), "
         f"{recipe.precision}, batch {recipe.batch_size}",
         f"predicted on {device_name(device)}: {each}; {trials} trials on {workers} workers: {whole}",
     ]

@@ -38,7 +38,7 @@ def by_look(data: Dataset) -> Flip:
         return Flip(False, f"the classes {pair[0]} and {pair[1]} would be mistaken for each other")
     seen = _look(data)
     shares = [f"{100 * float(right.float().mean()):.1f} %" for right in (seen.plain, seen.mirrored)]
-    told = f"of {len(seen.labels):,} images a simple classifier recognises {shares[0]} as they are, {shares[1]} mirrored"
+    told = f"a simple classifier recognises {shares[0]} of {len(seen.labels):,} as they are, {shares[1]} mirrored"
     if _is_worse(seen.plain, seen.mirrored, _CLEARLY, _CHANCE):
         return Flip(False, told)
     for label, name in enumerate(data.classes):
@@ -106,7 +106,7 @@ def _patches(images: Tensor) -> Tensor:
 
 
 def _features(images: Tensor, patches: Tensor) -> Tensor:
-    """Coarse pixels, and where and how strongly the image looks like each patch (Coates et al., 2011); (N, features)."""
+    """Coarse pixels, and how much of the image looks like each patch (Coates et al., 2011): (N, features)."""
     rows = []
     for some in images.split(_BLOCK):
         alike = F.conv2d(some, patches, stride=2).relu()

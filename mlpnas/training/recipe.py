@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from mlpnas.datasets import Dataset
+from mlpnas.datasets import Dataset, Survey
 from mlpnas.documents import parse_json
 from mlpnas.errors import RecipeError, TextError, did_you_mean
 from mlpnas.plain_text import quoted, shortened
@@ -67,7 +67,7 @@ class Recipe:
                 f"take fewer than {self.epochs}"
             )
 
-    def network(self, spec: ArchSpec, data: Dataset) -> ArchSpec:
+    def network(self, spec: ArchSpec, data: Dataset | Survey) -> ArchSpec:
         """The network that is trained in place of `spec`: for these images and classes, at this fidelity.
 
         Raises:

@@ -95,7 +95,7 @@ def _prepared(monkeypatch: pytest.MonkeyPatch, nodes: Sequence[Node], **asked: A
 def test_a_gpu_is_shared_and_the_run_says_why(monkeypatch: pytest.MonkeyPatch, measured: list[float]) -> None:
     manifest = _prepared(monkeypatch, [Node(16, 2)])
     assert (manifest.device, manifest.gpus_per_trial, manifest.workers) == ("cuda", 0.25, 8)
-    assert manifest.notes == ("4 trials share a GPU: the heaviest candidate needs 17 GiB of 80 GiB",)
+    assert manifest.notes[-1] == "4 trials share a GPU: the heaviest candidate needs 17 GiB of 80 GiB"
     assert manifest.machine["gpu"] == "a cuda"
 
 
@@ -115,8 +115,8 @@ def test_what_does_not_fit_is_said(monkeypatch: pytest.MonkeyPatch, measured: li
     measured[0] = inf
     manifest = _prepared(monkeypatch, [Node(16, 1)])
     assert manifest.gpus_per_trial == 1
-    assert "does not fit 80 GiB in batches of 128" in manifest.notes[0]
-    assert "smaller batch_size or input_size" in manifest.notes[0]
+    assert "does not fit 80 GiB in batches of 128" in manifest.notes[-1]
+    assert "smaller batch_size or input_size" in manifest.notes[-1]
 
 
 @pytest.mark.parametrize(

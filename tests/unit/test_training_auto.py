@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mlpnas import cache as cache_folder
-from mlpnas.datasets import Dataset
+from mlpnas.datasets import Survey, resolve, survey
 from mlpnas.nets.network import build
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 from mlpnas.training import auto, speed
@@ -17,12 +17,16 @@ SLOW = {"fp32": Speed(2e-11, 1.3e-9, 2e-3), "bf16": Speed(5e-12, 1.2e-9, 3e-3)}
 FAST = {"fp32": Speed(2e-14, 1e-12, 1e-4), "bf16": Speed(5e-15, 5e-13, 1e-4)}
 
 
+@pytest.fixture(scope="module")
+def digits() -> Survey:
+    return survey(resolve("digits"))
+
+
 @pytest.fixture
-def photos(digits: Dataset) -> Dataset:
-    """As if there were 40,000 photos of 256 x 256; only counts and sizes are looked at."""
-    one = torch.zeros(1, 3, 256, 256, dtype=torch.uint8)
-    indices = torch.arange(50_000)
-    return replace(digits, pixels=one, flip=True, train=indices[:40_000], val=indices[:10_000])
+def photos(digits: Survey) -> Survey:
+    """As if there were 40,000 photos of up to 256 x 400."""
+    images = {"train": 40_000, "val": 10_000}
+    return replace(digits, channels=3, smallest=(100, 90), largest=(256, 400), images=images)
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +46,7 @@ def _large() -> list[ArchSpec]:
     ]
 
 
-def test_small_networks_are_trained_as_they_are(digits: Dataset) -> None:
+def test_small_networks_are_trained_as_they_are(digits: Survey) -> None:
     recipe, lines = auto.choose([_small(), _small(16)], digits, "cpu", workers=2, trials=24)
     assert (recipe.width_scale, recipe.input_size, recipe.samples) == (1, None, None)
     assert 6 <= recipe.epochs <= 15
@@ -50,7 +54,14 @@ def test_small_networks_are_trained_as_they_are(digits: Dataset) -> None:
     assert "as declared" in lines[0]
 
 
-def test_large_networks_shrink_until_they_end_in_time(digits: Dataset) -> None:
+def test_inputs_are_no_larger_than_the_images_can_fill(photos: Survey, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auto, "speeds", lambda device: FAST)
+    for largest, input_size in (((64, 32), 32), ((96, 130), 96), ((500, 375), None)):
+        small = replace(photos, largest=largest)
+        assert auto.choose(_large(), small, "cpu", workers=1, trials=1)[0].input_size == input_size
+
+
+def test_large_networks_shrink_until_they_end_in_time(digits: Survey) -> None:
     specs = _large()
     recipe, lines = auto.choose(specs, digits, "cpu", workers=2, trials=8)
     assert recipe.input_size == 32
@@ -60,18 +71,18 @@ def test_large_networks_shrink_until_they_end_in_time(digits: Dataset) -> None:
     assert len({recipe.network(spec, digits).stages[0].width for spec in specs}) == len(specs)
 
 
-def _predicted(recipe: auto.Recipe, specs: list[ArchSpec], data: Dataset) -> float:
-    steps = min(recipe.samples or 10**9, len(data.train)) // recipe.batch_size
+def _predicted(recipe: auto.Recipe, specs: list[ArchSpec], data: Survey) -> float:
+    steps = min(recipe.samples or 10**9, data.images["train"]) // recipe.batch_size
     seconds = [SLOW[recipe.precision].step(recipe.network(spec, data), recipe.batch_size) for spec in specs]
     return recipe.epochs * steps * sum(seconds) / len(specs)
 
 
-def test_many_images_are_thinned_out(photos: Dataset) -> None:
+def test_many_images_are_thinned_out(photos: Survey) -> None:
     recipe, _ = auto.choose(_large(), photos, "cpu", workers=2, trials=8)
     assert 1000 <= (recipe.samples or 0) <= 10_000
 
 
-def test_fewer_trials_or_more_workers_leave_more_time_for_each(digits: Dataset) -> None:
+def test_fewer_trials_or_more_workers_leave_more_time_for_each(digits: Survey) -> None:
     deep = [replace(_small(48), stages=(replace(_small(48).stages[0], depth=40),))]
     searches = [(1, 64), (2, 16), (8, 16)]
     epochs = [auto.choose(deep, digits, "cpu", workers, trials)[0].epochs for workers, trials in searches]
@@ -79,7 +90,7 @@ def test_fewer_trials_or_more_workers_leave_more_time_for_each(digits: Dataset) 
     assert epochs[0] < epochs[-1]
 
 
-def test_early_stopping_leaves_time_for_more_images(photos: Dataset) -> None:
+def test_early_stopping_leaves_time_for_more_images(photos: Survey) -> None:
     """1 epoch each, 2 more of a third, 6 more of a ninth: 1 + 2 / 3 + 6 / 9."""
     whole, _ = auto.choose(_large(), photos, "cpu", workers=2, trials=8)
     stopped, lines = auto.choose(_large(), photos, "cpu", workers=2, trials=8, rungs=(1, 3, 9))
@@ -97,7 +108,7 @@ def _work(recipe: auto.Recipe) -> float:
     return recipe.samples * (recipe.input_size * recipe.width_scale) ** 2
 
 
-def test_a_fast_device_takes_more_of_everything(photos: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fast_device_takes_more_of_everything(photos: Survey, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auto, "speeds", lambda device: FAST)
     monkeypatch.setattr(auto, "device_name", lambda device: "a GPU")
     recipe, lines = auto.choose(_large(), photos, "cuda", workers=1, trials=8)
@@ -107,13 +118,13 @@ def test_a_fast_device_takes_more_of_everything(photos: Dataset, monkeypatch: py
     assert "a GPU" in lines[1]
 
 
-def test_precision_is_the_faster_one(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_precision_is_the_faster_one(digits: Survey, monkeypatch: pytest.MonkeyPatch) -> None:
     assert auto.choose([_small()], digits, "cpu", 2, 24)[0].precision == "fp32"
     wide = replace(_small(1024), stages=(Stage(1024, 1, Layer("token_linear"), 4),))
     assert auto.choose([wide], digits, "cpu", 2, 24)[0].precision == "bf16"
 
 
-def test_wide_networks_learn_slower(digits: Dataset) -> None:
+def test_wide_networks_learn_slower(digits: Survey) -> None:
     rates = [auto.choose([_small(width)], digits, "cpu", 2, 24)[0].learning_rate for width in (16, 32, 64, 256)]
     assert rates == sorted(rates, reverse=True)
     assert all(5e-4 <= rate <= 1e-2 for rate in rates)
