@@ -6,7 +6,7 @@ decides how long and where the search goes on: given to a resume, it takes effec
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from mlpnas.errors import RunError
@@ -102,7 +102,9 @@ def _recipe_before(manifest: "Manifest") -> "str | Recipe":
 
 
 def _is_same_recipe(given: "str | Recipe", before: "str | Recipe") -> bool:
-    return given == before
+    if isinstance(given, str) or isinstance(before, str):
+        return given == before
+    return (replace(given, flip=before.flip) if given.flip == "auto" else given) == before  # a run decides what is auto
 
 
 def _show_recipe(recipe: "str | Recipe") -> str:
