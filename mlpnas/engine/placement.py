@@ -1,5 +1,6 @@
 """What trials run on: the backend, this machine or a cluster, its cores or GPUs, and how many at once."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -41,13 +42,14 @@ def check(options: Options) -> None:
 @contextmanager
 def machines(options: Options) -> Iterator[Devices]:
     """What the trials will run on, for as long as it is asked things."""
-    if options.backend == "ray" and options.address:
-        from mlpnas.engine.ray_cluster import cluster
+    if options.backend == "ray" and (options.address or "ray" in sys.modules):
+        from mlpnas.engine.ray_cluster import cluster, is_running
 
-        with cluster(options.address) as devices:
-            yield devices
-    else:
-        yield Here()
+        if options.address or is_running():
+            with cluster(options.address) as devices:
+                yield devices
+            return
+    yield Here()
 
 
 def choose_device(options: Options, nodes: Sequence[Node]) -> str:

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 _ENVIRONMENT = {
@@ -96,7 +96,7 @@ def connected(address: str, workers: int = 0) -> Iterator[None]:
     """
     for name in ("ray", "ray.tune"):  # a trial that fails is told by the driver
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    if ray.is_initialized():
+    if is_running():
         yield
         return
     if address and address != "auto":
@@ -113,6 +113,11 @@ def connected(address: str, workers: int = 0) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def is_running() -> bool:
+    """Whether Ray was started or connected to in this process before."""
+    return bool(ray.is_initialized())
 
 
 def cause_of_death(text: str) -> str:
@@ -134,8 +139,9 @@ class Actors:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for actor in self.hired:
-            ray.kill(actor)
+        with suppress(ray.exceptions.RayError):  # the cluster itself may be gone
+            for actor in self.hired:
+                ray.kill(actor)
 
     def hire(self) -> Any:
         actor = self.kind.remote()

@@ -1,0 +1,191 @@
+"""What an error in a trial says of the architecture, of the machine, and of the process that it happened in."""
+
+import errno
+import os
+import random
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mlpnas.engine import local as local_module
+from mlpnas.engine.search import search
+from mlpnas.errors import RunError
+from mlpnas.evaluators._failures import outcome_of
+from mlpnas.job import Job, Note, Outcome
+from mlpnas.record import MACHINE, EpochRow
+from mlpnas.run import Run
+from mlpnas.training import repeatable as repeatable_module
+from mlpnas.training.loop import Diverged
+from mlpnas.training.recipe import Recipe
+from mlpnas.training.repeatable import repeatable
+from tests.drivers import new_driver
+from tests.unit.test_pool import DONE, Scripted, _search
+
+CUBLAS = "CUDA error: CUBLAS_STATUS_{} when calling `cublasCreate(handle)`"
+ASSERT = "CUDA error: device-side assert triggered\nCUDA kernel errors might be asynchronously reported"
+ILLEGAL = "CUDA error: an illegal memory access was encountered"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "fault"),
+    [
+        (RuntimeError(CUBLAS.format("ALLOC_FAILED")), "out_of_memory", ""),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), "out_of_memory", ""),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED"), "out_of_memory", ""),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "out_of_memory", ""),
+        (MemoryError(), "out_of_memory", ""),
+        (Diverged("loss is nan in epoch 1"), "diverged", ""),
+        (RuntimeError(ASSERT), "failed", MACHINE),
+        (RuntimeError(ILLEGAL), "failed", MACHINE),
+        (RuntimeError(CUBLAS.format("EXECUTION_FAILED")), "failed", MACHINE),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_NOT_INITIALIZED"), "failed", MACHINE),
+        (RuntimeError("Found no NVIDIA driver on your system."), "failed", MACHINE),
+        (RuntimeError("No CUDA GPUs are available"), "failed", MACHINE),
+        (AssertionError("Torch not compiled with CUDA enabled"), "failed", MACHINE),
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "failed", MACHINE),
+        (OSError(errno.EIO, os.strerror(errno.EIO)), "failed", MACHINE),
+        (ImportError("libcudart.so.12: cannot open shared object file"), "failed", MACHINE),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), "failed", ""),
+        (IndexError("index 3 is out of range"), "failed", ""),
+        (ValueError("a cuda error of its own"), "failed", ""),
+    ],
+)
+def test_whose_fault_an_error_is(error: Exception, status: str, fault: str) -> None:
+    outcome = outcome_of(error)
+    assert (outcome.status, outcome.fault, outcome.ends_worker) == (status, fault, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_lost"), [(ASSERT, True), (ILLEGAL, True), (CUBLAS.format("ALLOC_FAILED"), False), ("shapes", False)]
+)
+def test_a_process_whose_gpu_context_is_lost_says_so(text: str, is_lost: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    assert outcome_of(RuntimeError(text)).ends_worker is is_lost
+
+
+LOST = {"outcome": asdict(Outcome("failed", error=ILLEGAL, fault=MACHINE, ends_worker=True))}
+
+
+def test_the_pool_replaces_a_worker_that_can_evaluate_nothing_more(tmp_path: Path) -> None:
+    workers = Scripted({0: [LOST]})
+    killed: list[int] = []
+    workers.kill = killed.append  # type: ignore[method-assign, assignment]
+    run, _ = _search(tmp_path, workers, count=1)
+    assert (len(killed), workers.hired) == (1, 2)
+    assert [record.status for record in run.records if record.origin != "duplicate"] == ["failed", *["done"] * 3]
+    assert run.records[0].fault == MACHINE
+
+
+def test_workers_tell_notes(tmp_path: Path) -> None:
+    _, events = _search(tmp_path, Scripted({1: [{"note": {"text": "begins anew"}}, DONE]}))
+    assert {"event": "note", "text": "trial 1: begins anew"} in events
+
+
+def test_tune_uses_no_worker_again_that_can_evaluate_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray_tune = pytest.importorskip("mlpnas.engine.ray_tune")
+    base = ray_tune.Controller.__mro__[1]
+    assert hasattr(base, "_maybe_cache_trial_actor")
+    monkeypatch.setattr(base, "_maybe_cache_trial_actor", lambda self, trial: True)
+    loop = object.__new__(ray_tune.Controller)
+
+    class Trial:
+        def __init__(self, result: dict[str, Any]) -> None:
+            self.last_result = result
+
+    assert not loop._maybe_cache_trial_actor(Trial(LOST))
+    assert loop._maybe_cache_trial_actor(Trial(DONE))
+    assert loop._maybe_cache_trial_actor(Trial({}))
+
+
+def test_a_local_search_whose_gpu_is_lost_ends_in_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lost:
+        def prepare(self, job: Job) -> None: ...
+
+        def run(self, job: Job) -> Any:
+            yield Note("something to know")
+            yield Outcome(**LOST["outcome"])
+
+    monkeypatch.setattr(local_module, "ProxyTraining", Lost)
+    driver, events = new_driver(tmp_path)
+    with pytest.raises(RunError, match=r"trial 0 left this process's GPU unusable .*--resume --run"):
+        local_module.Local().run(driver)
+    assert {"event": "note", "text": "trial 0: something to know"} in events
+    assert [record.fault for record in Run(tmp_path).records] == [MACHINE]
+
+
+def _settings() -> tuple[Any, ...]:
+    return (
+        torch.get_num_threads(),
+        torch.backends.cudnn.deterministic,
+        torch.backends.cudnn.benchmark,
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        torch.utils.deterministic.fill_uninitialized_memory,  # type: ignore[attr-defined]
+        os.environ.get("CUBLAS_WORKSPACE_CONFIG"),
+    )
+
+
+def _random_numbers() -> tuple[Any, ...]:
+    return torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate()  # type: ignore[index]
+
+
+@pytest.fixture
+def callers_own(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Settings that are neither torch's nor ours."""
+    threads = torch.get_num_threads()
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
+    torch.set_num_threads(2)
+    torch.manual_seed(4711)
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_a_local_search_leaves_its_callers_settings_and_random_numbers(tmp_path: Path, callers_own: None) -> None:
+    before, drawn = _settings(), _random_numbers()
+    seen: list[tuple[Any, ...]] = []
+    recipe = Recipe(epochs=1, samples=100, warmup_epochs=0)
+    asked: dict[str, Any] = {"data": "digits", "backend": "local", "recipe": recipe, "trials": 2}
+    search("quick", "500kMACs", run=tmp_path / "run", listener=lambda event: seen.append(_settings()), **asked)
+    assert (_settings(), _random_numbers()) == (before, drawn)
+    assert set(seen) == {before}, "also while it runs"
+
+
+def test_on_a_gpu_deterministic_algorithms_are_asked_for_and_restored(
+    monkeypatch: pytest.MonkeyPatch, callers_own: None
+) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    before, seen = _settings(), []
+
+    def steps() -> Any:
+        for _ in range(2):
+            seen.append(_settings())
+            yield EpochRow(0, 1, 1.0, 1.0, 0.5, 0.1, 1e-3)
+        raise ArithmeticError
+
+    between = []
+    taken = repeatable(steps(), 1, "cuda")
+    for _ in range(2):
+        next(taken)
+        between.append(_settings())
+    with pytest.raises(ArithmeticError):
+        next(taken)
+    assert seen == [(1, True, False, True, True, False, ":4096:8")] * 2
+    assert between == [before] * 2
+    assert _settings() == before
+
+
+def test_on_the_cores_they_are_not(callers_own: None) -> None:
+    seen: list[Any] = []
+
+    def steps() -> Any:
+        seen.append(_settings())
+        yield None
+
+    list(repeatable(steps(), 1, "cpu"))
+    assert seen[0][:4] == (1, True, False, False)
+    assert repeatable_module.torch is torch
