@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlpnas import pareto, run_files
-from mlpnas.errors import RunError
+from mlpnas.errors import RunError, SpecError
 from mlpnas.manifest import Manifest
 from mlpnas.mirror import Mirror
 from mlpnas.plain_text import masked, quoted
@@ -240,4 +240,12 @@ class Run:
         raise RunError(f"{self.place}: no trial {which!r}; write best, knee or a trial number ({known})")
 
     def spec(self, record: Record) -> ArchSpec:
-        return ArchSpec.loads(record.spec)
+        """Return the architecture of a trial.
+
+        Raises:
+            RunError: the trial names none.
+        """
+        try:
+            return ArchSpec.loads(record.spec)
+        except SpecError as error:
+            raise RunError(f"{self.place}: trial {record.trial} is of no architecture ({error})") from None

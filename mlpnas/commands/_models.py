@@ -6,6 +6,7 @@ from pathlib import Path
 from shlex import quote
 
 from mlpnas import published
+from mlpnas.commands._opened import open_run
 from mlpnas.errors import RunError
 from mlpnas.record import Record
 from mlpnas.remote import is_remote
@@ -46,7 +47,7 @@ def find(text: str, size: str | None = None) -> list[Model]:
     if is_remote(text) and not _TRIAL.fullmatch(trial):
         raise _a_run(text)
     if colon and not Path(text).exists():
-        return _trials(Run(run), trial, size)
+        return _trials(open_run(run), trial, size)
     if text not in published.names() and (locate(text) / "run.json").is_file():
         raise _a_run(text)
     spec = published.find_spec(text)

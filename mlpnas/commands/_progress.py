@@ -25,6 +25,7 @@ class State:
     """What is known of the search so far."""
 
     run: str = ""
+    folder: str = ""
     trials: int = 0
     epochs: int = 1
     objectives: Mapping[str, str] = field(default_factory=dict)
@@ -40,6 +41,7 @@ class State:
         match event["event"]:
             case "begin":
                 self.run, self.trials = event["run"], event["trials"]
+                self.folder = event.get("folder", self.run)
                 self.objectives, self.epochs = event["objectives"], event["recipe"].get("epochs", 1)
                 for trial in event["done"]:
                     self._end(trial)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlpnas.commands._opened import open_run
 from mlpnas.commands._terminal import say
 
 if TYPE_CHECKING:
@@ -24,9 +25,8 @@ def audit(
     from mlpnas.errors import RunError
     from mlpnas.objectives import scores
     from mlpnas.report.audit import HEADINGS, audited, explained, rows
-    from mlpnas.run import Run
 
-    found, wanted = Run(run), scores(add)
+    found, wanted = open_run(run), scores(add)
     records = _scored(found, wanted) if wanted else found.done()
     audits = audited(found, records)
     if not audits:

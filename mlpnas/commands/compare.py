@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from mlpnas.commands._opened import open_run
 from mlpnas.commands._terminal import say
 
 
@@ -55,11 +56,10 @@ def _by_answer(networks: list[str], by: list[str], size: str | None, as_json: bo
     from mlpnas.commands._by_answer import grouped, legend, table
     from mlpnas.commands._table import print_table
     from mlpnas.errors import RunError
-    from mlpnas.run import Run
 
     if len(networks) != 1 or size:
         raise RunError("--by groups the trials of one run: write mlpnas compare RUN --by FIELD, without --size")
-    run = Run(networks[0])
+    run = open_run(networks[0])
     grouping = grouped(run, by)
     if as_json:
         objective = next(iter(run.manifest.objectives))

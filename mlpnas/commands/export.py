@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from mlpnas.commands._opened import open_run
 from mlpnas.commands._terminal import say
 
 
@@ -25,9 +26,8 @@ def export(
     import json
 
     from mlpnas.exporters import export as run_export
-    from mlpnas.run import Run
 
-    found = Run(run)
+    found = open_run(run)
     record = found.pick(pick)
     model, files = run_export(found, to, pick=pick, form=form, as_proxy=proxy, force=force)
     if as_json:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlpnas.commands._opened import open_run
 from mlpnas.commands._terminal import say
+from mlpnas.plain_text import spreadsheet_cell
 
 if TYPE_CHECKING:
     from mlpnas.run import Run
@@ -27,9 +29,8 @@ def front(
 ) -> None:
     """Print the trials that no other beats in every objective, the cheapest first."""
     from mlpnas.errors import RunError
-    from mlpnas.run import Run
 
-    found = Run(run)
+    found = open_run(run)
     if output is not None:
         try:
             output.write_bytes(_content(found, form))
@@ -78,13 +79,18 @@ def _content(run: "Run", form: Form) -> bytes:
         case Form.table:
             return (plain(*_table(run)) + "\n").encode()
         case Form.json:
-            told = [{**row, "spec": json.loads(row["spec"])} for row in rows]
+            told = [{**row, "spec": run.spec(record).to_json()} for row, record in zip(rows, run.front(), strict=True)]
             return (json.dumps(told, indent=2) + "\n").encode()
         case Form.csv:
-            csv.write_csv(_arrow(rows), file)
+            csv.write_csv(_arrow([_shown(row) for row in rows]), file)
         case Form.parquet:
             parquet.write_table(_arrow(rows), file)
     return file.getvalue()
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    """A row for spreadsheets, which compute texts that begin like a formula."""
+    return {name: spreadsheet_cell(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def _arrow(rows: list[dict[str, Any]]) -> Any:

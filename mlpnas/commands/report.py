@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from mlpnas.commands._opened import say_set_aside
 from mlpnas.commands._terminal import say
 
 
@@ -19,8 +20,10 @@ def report(
     from mlpnas.report import write_report
     from mlpnas.run import Run
 
-    path = write_report(Run(run))
+    found = Run(run)
+    path = write_report(found)
     say(path)
+    say_set_aside(found)
     if open_it:
         import webbrowser
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlpnas.commands._terminal import say
+from mlpnas.commands._terminal import complain, say
 
 
 def runs(
@@ -61,9 +61,11 @@ def _row(place: str) -> dict[str, Any]:
             "failed": sum(record.status in FAILURES for record in trials),
             "best": {"trial": best.trial, **best.values} if best else None,
             "hypervolume": run.hypervolume(),
+            "set_aside": run.set_aside(),
         }
-    except MlpnasError as error:
-        return {"name": remote.file_name(place), "created": "", "error": str(error)}
+    except Exception as error:  # whatever a run is like, the others are listed
+        why = str(error) if isinstance(error, MlpnasError) else f"cannot be read ({type(error).__name__}: {error})"
+        return {"name": remote.file_name(place), "created": "", "error": why}
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
@@ -80,3 +82,6 @@ def _show(rows: list[dict[str, Any]]) -> None:
         date = row["created"][:16].replace("T", " ")
         lines.append([row["name"], date, *counts, words or row.get("error", ""), volume])
     print_table(heads, lines, right={"trials", "failed", "hypervolume"})
+    for row in rows:
+        for line in row.get("set_aside", ()):
+            complain(f"note: {row['name']}: {line}")

@@ -87,7 +87,7 @@ def _write_report(view: "Lines") -> None:
     from mlpnas.run import Run
 
     try:
-        view.reported(write_report(Run(view.state.run)))
+        view.reported(write_report(Run(view.state.folder)))
     except (OSError, MlpnasError) as error:  # a full disk must not hide how the search ended
         view.write(f"no report: {error}; `mlpnas report {quote(view.state.run)}` writes it")
 

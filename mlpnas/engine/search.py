@@ -226,6 +226,7 @@ def _beginning(run: Run) -> dict[str, Any]:
     return {
         "event": "begin",
         "run": run.place,
+        "folder": str(run.path),
         "space": manifest.space,
         "trials": manifest.trials,
         "workers": manifest.workers,

@@ -40,7 +40,7 @@ def prune(run: Run, kept: Container[str], running: Container[int]) -> None:
     """
     if (mirror := Mirror.of(run.path)) and mirror.changes():
         return  # where the run is kept, the trials that count may be others yet
-    known = {record.trial for record in run.records} if run.store.trials.set_aside else None
+    known = {record.trial for record in run.records} if run.set_aside() else None
     with suppress(OSError):  # after another trial, then
         for name in (*_names(run, WEIGHTS), *_names(run, STATES)):
             trial = trial_of(name)
@@ -52,4 +52,5 @@ def prune(run: Run, kept: Container[str], running: Container[int]) -> None:
 def _names(run: Run, folder: str) -> list[str]:
     if run.mirror:
         return [name for name, _ in run.mirror.files(folder)]
-    return [f"{folder}/{path.name}" for path in (run.path / folder).glob("*")]
+    place = run.path / folder
+    return [] if place.is_symlink() else [f"{folder}/{path.name}" for path in place.glob("*")]

@@ -1,8 +1,10 @@
 """The model card: what it is, how it was found, how to use it."""
 
 from collections.abc import Iterable, Mapping
+from html import escape
 
 from mlpnas.costs import cost
+from mlpnas.plain_text import masked, visible
 from mlpnas.record import Record
 from mlpnas.run import Run
 from mlpnas.spec import ArchSpec
@@ -11,7 +13,7 @@ from mlpnas.units import show
 
 def card(run: Run, record: Record, spec: ArchSpec, is_trained: bool, origin: str, facts: Mapping[str, object]) -> str:
     """Markdown; the licence is left to whoever publishes the model."""
-    weights = "**Weights:** " + origin + ("" if is_trained else ". **Train it before use.**")
+    weights = "**Weights:** " + escape(origin, quote=False) + ("" if is_trained else ". **Train it before use.**")
     parts = [
         "---\nlibrary_name: mlpnas\ntags: [image-classification, neural-architecture-search]\n"
         "license: # yours to choose: a model has the licence that its author and its data allow\n---",
@@ -21,8 +23,8 @@ def card(run: Run, record: Record, spec: ArchSpec, is_trained: bool, origin: str
         _use(spec, facts),
         "## Architecture",
         _table(("stage", "grid", "width", "depth", "token mixer", "channel MLP", "norm"), _stages(spec)),
-        f"Stem: patches of {spec.stem.patch}x{spec.stem.patch}, norm {spec.stem.norm}. "
-        f"Head: norm {spec.norm}, pool {spec.pool}. Key `{spec.key}`; all of it stands in `spec.json`.",
+        f"Stem: patches of {spec.stem.patch}x{spec.stem.patch}, norm {_plain(spec.stem.norm)}. "
+        f"Head: norm {_plain(spec.norm)}, pool {_plain(spec.pool)}. Key `{spec.key}`; all of it stands in `spec.json`.",
         "## Cost",
         _costs(spec),
         "## How it was found",
@@ -89,8 +91,8 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
 
 
 def _plain(text: object) -> str:
-    """Text of others in a Markdown table: one line, no markup."""
-    plain = " ".join(str(text).split())
-    for mark in "\\`*_<>|[]":
+    """Text of others in Markdown: one line, no markup, no HTML, no credentials."""
+    plain = visible(masked(" ".join(str(text).split())))
+    for mark in "\\`*_|[]":
         plain = plain.replace(mark, "\\" + mark)
-    return plain
+    return escape(plain, quote=False)

@@ -82,6 +82,7 @@ def _contents(run: Run) -> dict[str, Any]:
         "published_as": counted_as(run),
         "published": tables.published_rows(neighbours(run)),
         "settings": tables.settings(run),
+        "set_aside": run.set_aside(),
         "version": mlpnas.__version__,
     }
 
