@@ -46,8 +46,9 @@ def _data(manifest: Manifest, place: str | None) -> Mapping[str, Any]:
     """Where the run's data are now; all else about them stays."""
     if place is None:
         return manifest.data
-    now = datasets.resolve(place, int(manifest.data.get("seed", 0)))
-    return {**manifest.data, "source": now.source, "path": now.path}
+    before = datasets.DataRef.from_json(manifest.data)
+    now = datasets.resolve(place, before.seed)
+    return replace(before, source=now.source, path=now.path).to_json()
 
 
 def _placed(run: Run, manifest: Manifest, given: Mapping[str, Any]) -> Manifest:

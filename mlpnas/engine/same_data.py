@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mlpnas import datasets
-from mlpnas.datasets import DataRef, Dataset
+from mlpnas.datasets import DataRef, Survey
 from mlpnas.errors import DataError, RunError
 from mlpnas.manifest import Manifest
 
@@ -19,18 +19,20 @@ def check(manifest: Manifest) -> None:
     ref = DataRef.from_json(manifest.data)
     datasets.load.cache_clear()  # what this process has read may have changed since
     try:
-        data = datasets.load(ref)
+        data = datasets.survey(ref)
     except DataError as error:
         raise DataError(f"{error}; if the data have moved, give their new place by --data") from None
-    if data.fingerprint != facts["fingerprint"]:
-        changes = "; ".join(_changes(facts, data)) or "as many images of the same classes, but others, or other labels"
+    changes = "; ".join(_changes(facts, data))
+    if not changes and datasets.is_comparable(facts["fingerprint"]) and data.fingerprint != facts["fingerprint"]:
+        changes = "as many images of the same classes, but others, or other labels"
+    if changes:
         raise RunError(
             f"{ref}: not the data that this run's trials were trained on ({changes}); restore them, give the place of "
             "the same data by --data, or start another --run"
         )
 
 
-def _changes(facts: Mapping[str, Any], data: Dataset) -> Iterator[str]:
+def _changes(facts: Mapping[str, Any], data: Survey) -> Iterator[str]:
     before, now = list(facts.get("classes", ())), list(data.classes)
     if new := [name for name in now if name not in before]:
         yield f"new classes: {_listed(new)}"
@@ -38,7 +40,7 @@ def _changes(facts: Mapping[str, Any], data: Dataset) -> Iterator[str]:
         yield f"classes that are gone: {_listed(gone)}"
     images = facts.get("images")
     for part, count in images.items() if isinstance(images, Mapping) else ():
-        if count != (there := len(getattr(data, part))):
+        if count != (there := data.images.get(part, 0)):
             yield f"{part}: {there} images, not {count}"
 
 
