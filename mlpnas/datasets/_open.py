@@ -165,6 +165,8 @@ def _reason(error: Exception) -> str:
 
 def _orientation(image: Image.Image, data: bytes) -> int:
     """The EXIF orientation, 1 where there is none or it is damaged."""
+    if image.format == "TIFF":
+        return 1  # Pillow turns these itself
     if image.format == "PNG" and b"eXIf" not in data and b"exif" not in data and b"Orientation" not in data:
         return 1  # Pillow would decode the whole image to look for what stands after the pixels
     try:

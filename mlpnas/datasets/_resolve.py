@@ -1,11 +1,15 @@
 """What a user wrote for data -> a source and its path."""
 
+from itertools import islice
 from pathlib import Path
 
 from mlpnas import plugins
 from mlpnas.datasets._listing import shown
 from mlpnas.datasets._ref import DataRef
+from mlpnas.datasets._walk import is_image, visible
 from mlpnas.errors import DataError, did_you_mean
+
+_LOOKED_AT = 50  # files of a folder that holds no data set
 
 
 def resolve(
@@ -42,12 +46,8 @@ def _named(text: str) -> tuple[str, str]:
 
 
 def _recognised(text: str, path: Path, is_source: bool) -> str:
-    sure = {
-        name: recognises(path)
-        for name in plugins.names("datasets")
-        if (recognises := getattr(plugins.find("datasets", name), "recognises", None))
-    }
-    found = [name for name, degree in sure.items() if degree and degree == max(sure.values())]
+    sure = _recognising(path)
+    found = [name for name, degree in sure.items() if degree == max(sure.values())]
     if len(found) == 1:
         return found[0]
     if found:
@@ -55,7 +55,26 @@ def _recognised(text: str, path: Path, is_source: bool) -> str:
         raise DataError(f"{shown(text)}: holds data in {len(found)} forms; say which: {forms}")
     if is_source:
         raise DataError(f"{text}: a folder here that holds no data set; write {text}: for the data set of that name")
-    raise DataError(f"{shown(text)}: {'an empty folder' if _is_empty(path) else 'holds no data set'}; {_possible()}")
+    raise DataError(f"{shown(text)}: {_why_not(path)}; {_possible()}")
+
+
+def _recognising(path: Path) -> dict[str, int]:
+    """The sources that read this path, and how sure they are."""
+    sources = {name: plugins.find("datasets", name) for name in plugins.names("datasets")}
+    found = {name: source.recognises(path) for name, source in sources.items() if hasattr(source, "recognises")}
+    return {name: degree for name, degree in found.items() if degree}
+
+
+def _why_not(path: Path) -> str:
+    """Why this path, which no source reads, is no data set."""
+    if _is_empty(path):
+        return "an empty folder"
+    inside = sorted(islice(visible(path), _LOOKED_AT)) if path.is_dir() else []
+    if readable := next((child for child in inside if _recognising(child)), None):
+        return f"holds no data set, but {shown(readable)} can be read"
+    if any(is_image(child.name) for child in inside):
+        return "has images, but neither a folder per class nor a table (labels.csv) that says their classes"
+    return "holds no data set"
 
 
 def _path(text: str) -> Path:
@@ -81,6 +100,6 @@ def sources_without_path() -> list[str]:
 
 def _possible() -> str:
     return (
-        f"it can be {', '.join(sources_without_path())}, a Parquet file or folder, "
-        "or a folder with one folder of images per class (in train/, or at its top)"
+        f"it can be {', '.join(sources_without_path())}, a folder with one folder of images per class (in train/, or "
+        "at its top), Parquet, a table of file names (.csv), .tar, .zip or .npz; see docs/data.md"
     )

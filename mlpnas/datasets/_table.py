@@ -1,78 +1,114 @@
-"""One Parquet file: which of its columns hold images and labels, and what is in them."""
+"""One file of a table, Parquet or Arrow: its columns that can hold images or labels, and what is in them."""
 
 import json
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pyarrow as pa
 from pyarrow.parquet import ParquetFile
 
-from mlpnas.datasets._labels import is_label
+from mlpnas.datasets._labels import is_label, is_text, plain
 from mlpnas.datasets._listing import Encoded, Stamp, shown
 from mlpnas.datasets._open import Unreadable
+from mlpnas.datasets._walk import is_image
 from mlpnas.errors import DataError
 
-IMAGES = ("image", "img", "picture", "photo", "pixel_values", "jpg", "png")
-LABELS = ("label", "labels", "class", "target", "category", "fine_label", "cls", "class_name", "class_label", "y")
 _ROWS = 256
 
 
 class Table:
-    """Raises DataError: not readable, or no column can be taken for images or for labels."""
+    """Raises DataError: not readable."""
 
-    def __init__(self, file: Path, image: str, label: str) -> None:
+    def __init__(self, file: Path) -> None:
         self.file, self.name = file, shown(f"{file.parent.name}/{file.name}")
-        try:
-            self.content = ParquetFile(file)
-            self.schema = self.content.schema_arrow
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise DataError(f"{shown(file)}: not a readable Parquet file ({_first_line(error)})") from None
-        images = [field.name for field in self.schema if is_image(field.type)]
-        self.image = choose(image, images, IMAGES, self.schema.names, "image", str(file))
-        labels = [field.name for field in self.schema if is_label(field.type) and field.name != self.image]
-        self.label = choose(label, labels, LABELS, self.schema.names, "label", str(file))
+        is_arrow = file.suffix.lower() == ".arrow"
+        with _readable(f"{shown(file)}: not a readable {'Arrow' if is_arrow else 'Parquet'} file"):
+            self._content: Any = _Arrow(file) if is_arrow else ParquetFile(file)
+            self.schema = self._content.schema_arrow
+            self.names = list(map(str, self.schema.names))
+            self.rows = int(self._content.metadata.num_rows)
 
-    def add_to(self, stamp: Stamp) -> None:
-        stamp.add(self.file, self.file.stat())
+    def images_in(self) -> list[str]:
+        """Columns with encoded images or, where there are none, with names of image files."""
+        held = [field.name for field in self.schema if _holds_images(field.type)]
+        return held or [field.name for field in self.schema if is_text(field.type) and self._names_files(field.name)]
 
-    @cached_property
-    def labels(self) -> pa.ChunkedArray:
-        try:
-            return self.content.read(columns=[self.label]).column(0)
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise DataError(f"{shown(self.file)}: cannot be read ({_first_line(error)})") from None
+    def labels_in(self) -> list[str]:
+        return [field.name for field in self.schema if is_label(field.type)]
 
-    @cached_property
-    def class_names(self) -> tuple[str, ...]:
+    def labels(self, column: str) -> pa.ChunkedArray:
+        """As int64, bool or text; without such a column, nulls."""
+        if column not in self.names:
+            return pa.chunked_array([pa.nulls(self.rows)])
+        with _readable(f"{shown(self.file)}: cannot be read"):
+            found = self._content.read(columns=[column]).column(0)
+        return plain(found, f"{shown(self.file)}: column {shown(column, 40)!r}")
+
+    def class_names(self, column: str) -> tuple[str, ...]:
         metadata = self.schema.metadata or {}
         try:
             if text := metadata.get(b"class_names"):
                 return tuple(text.decode().split(","))
-            names = json.loads(metadata[b"huggingface"])["info"]["features"][self.label]["names"]
+            names = json.loads(metadata[b"huggingface"])["info"]["features"][column]["names"]
             return tuple(map(str, names)) if isinstance(names, list) else ()
-        except (KeyError, ValueError, TypeError):
+        except (KeyError, ValueError, TypeError, RecursionError):
             return ()
 
-    def images(self) -> Iterator[Encoded]:
+    def images(self, column: str) -> Iterator[Encoded]:
+        for value in self._values(column):
+            yield self._encoded(value)
+
+    def add_to(self, stamp: Stamp, column: str) -> None:
+        """Add this file, and those that it names instead of holding their bytes."""
+        stamp.add(self.file, self.file.stat())
+        first = next(self._values(column), None)
+        if isinstance(first, str) or (isinstance(first, dict) and first.get("bytes") is None):
+            for image in self.images(column):
+                if isinstance(image, str):
+                    stamp.add(image, Path(image).stat())
+
+    def _values(self, column: str) -> Iterator[Any]:
         row = 0
-        try:
-            for batch in self.content.iter_batches(_ROWS, columns=[self.image]):
+        with _readable(lambda: f"{self.name} row {row}: cannot be read"):
+            for batch in self._content.iter_batches(_ROWS, columns=[column]):
                 for value in batch.column(0).to_pylist():
-                    yield self._encoded(value)
+                    yield value
                     row += 1
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise DataError(f"{self.name} row {row}: cannot be read ({_first_line(error)})") from None
 
-    def _encoded(self, value: object) -> Encoded:
-        if not isinstance(value, dict):
-            return value  # type: ignore[return-value]  # bytes or None, by the column's type
-        if value.get("bytes") is not None or not value.get("path"):
-            return value.get("bytes")
-        return inside(self.file.parent, str(value["path"]))
+    def _names_files(self, column: str) -> bool:
+        first = next(self._values(column), None)
+        return isinstance(first, str) and is_image(first)
+
+    def _encoded(self, value: Any) -> Encoded:
+        if isinstance(value, dict):
+            data, name = value.get("bytes"), value.get("path")
+            return data if data is not None or not isinstance(name, str) else _inside(self.file.parent, name)
+        return _inside(self.file.parent, value) if isinstance(value, str) else value
 
 
-def inside(folder: Path, name: str) -> Encoded:
+class _Arrow:
+    """An Arrow file or stream, as `datasets.save_to_disk` writes it, with the methods of a ParquetFile."""
+
+    def __init__(self, file: Path) -> None:
+        source = pa.memory_map(str(file))
+        try:
+            self._table = pa.ipc.open_file(source).read_all()
+        except pa.ArrowInvalid:
+            self._table = pa.ipc.open_stream(source).read_all()
+        self._table.validate(full=True)  # what damaged offsets point at must not be followed
+        self.schema_arrow = self._table.schema
+        self.metadata = self._table
+
+    def read(self, columns: list[str]) -> pa.Table:
+        return self._table.select(columns)
+
+    def iter_batches(self, rows: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        return iter(self._table.select(columns).to_batches(max_chunksize=rows))
+
+
+def _inside(folder: Path, name: str) -> Encoded:
     """The file that a table names, if it stands below the table's folder."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\0" in name:
@@ -85,45 +121,21 @@ def inside(folder: Path, name: str) -> Encoded:
     return str(file) if file.is_file() else None
 
 
-def is_image(kind: pa.DataType) -> bool:
-    """Whether a column of this type can hold encoded images."""
+def _holds_images(kind: pa.DataType) -> bool:
     if pa.types.is_struct(kind):
         number = kind.get_field_index("bytes")
-        return number >= 0 and is_image(kind.field(number).type)
+        return number >= 0 and _holds_images(kind.field(number).type)
     return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind)
 
 
-def choose(
-    asked: str, possible: Sequence[str], usual: Sequence[str], names: Sequence[str], what: str, file: str
-) -> str:
-    """The column that holds images or labels: as asked, the only one with a usual name, or the only possible one.
-
-    Raises:
-        DataError: lists the candidates.
-    """
-    has = ", ".join(shown(name, 40) for name in names[:20])
-    if asked:
-        if asked in possible:
-            return asked
-        why = f"cannot hold {what}s" if asked in names else "is not there"
-        raise DataError(f"--{what}-column {shown(asked, 40)}: {why} in {shown(file)} (it has {has})")
-    found = [name for name in usual if name in [one.lower() for one in possible]]
-    named = [name for name in possible if name.lower() == found[0]] if found else []
-    if len(named) == 1 or len(possible) == 1:
-        return (named or list(possible))[0]
-    if not possible:
-        raise DataError(f"{shown(file)}: no column holds {what}s (it has {has}){_WANTED[what]}")
-    raise DataError(
-        f"{shown(file)}: which column holds the {what}s? --{what}-column {shown(possible[0], 40)}, "
-        f"or one of {', '.join(shown(name, 40) for name in possible[1:20])}"
-    )
-
-
-_WANTED = {
-    "image": "; images are encoded files, as binary, or as a struct with 'bytes'",
-    "label": "; labels are integers or words, one a row",
-}
-
-
-def _first_line(error: Exception) -> str:
-    return shown((str(error).splitlines() or [type(error).__name__])[0], 160)
+@contextmanager
+def _readable(what: Any) -> Iterator[None]:
+    """Whatever a damaged file raises inside the block is a DataError; `what` says where, and may be a function."""
+    try:
+        yield
+    except (DataError, GeneratorExit):
+        raise
+    except Exception as error:  # the readers raise whatever damaged bytes lead them to
+        where = what() if callable(what) else what
+        line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{where} ({shown(line, 160)})") from None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from os.path import splitext
 
 import numpy as np
@@ -134,14 +135,9 @@ class _Sorter:
 def _single_top(names: Iterable[str]) -> str:
     """The folder that holds all class or split folders, where it is not the top one: "pets" of pets/cat/1.png."""
     rows = [name.split("/")[:-1] for name in names]
-    depth = 0
-    while rows:
-        firsts = {tuple(row[: depth + 1]) for row in rows}
-        seconds = {tuple(row[: depth + 2]) for row in rows}
-        if len(firsts) > 1 or len(seconds) < 2 or min(map(len, seconds)) < depth + 2 or split_of(rows[0][depth]):
-            break
-        depth += 1
-    return "/".join(rows[0][:depth]) if rows else ""
+    levels = takewhile(lambda level: len(set(level)) == 1 and not split_of(level[0]), zip(*rows, strict=False))
+    common = [level[0] for level in levels]
+    return "/".join(common) if all(len(row) > len(common) for row in rows) else ""
 
 
 def _leading_splits(rows: Sequence[Sequence[str]]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import make_archive
 from typing import Any
 from urllib.error import URLError
 
@@ -13,7 +14,7 @@ import torch
 from mlpnas.datasets import DataRef, Dataset, load, resolve
 from mlpnas.errors import DataError, MissingPackage
 from mlpnas.plugins import find, names
-from tests.image_files import write_folder, write_parquet
+from tests.image_files import image, write_folder, write_parquet
 
 
 def _made(name: str, folder: Path) -> str:
@@ -25,6 +26,20 @@ def _made(name: str, folder: Path) -> str:
         case "image_folder":
             write_folder(folder / "test", 2)
             return str(write_folder(folder / "train", 12).parent)
+        case "csv":
+            images = {f"{label}-{number}.png": label for label in range(3) for number in range(12)}
+            for file, label in images.items():
+                image(label, seed=int(file[2])).save(folder / file)
+            (folder / "labels.csv").write_text("\n".join(["file,label", *(f"{f},{n}" for f, n in images.items())]))
+            return str(folder)
+        case "zip_file":
+            return make_archive(str(folder / "pets"), "zip", write_folder(folder / "pets", 12))
+        case "tar":
+            return make_archive(str(folder / "pets"), "tar", write_folder(folder / "pets", 12))
+        case "npz":
+            pixels = np.random.default_rng(0).integers(0, 255, (36, 8, 8), np.uint8)
+            np.savez(folder / "pets.npz", x_train=pixels, y_train=np.arange(36) % 3)
+            return str(folder / "pets.npz")
     return name
 
 

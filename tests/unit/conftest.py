@@ -44,7 +44,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     return place
 
 
-def _benchmark(name: str) -> ModuleType:
+def import_benchmark(name: str) -> ModuleType:
     with pytest.MonkeyPatch.context() as patch:  # its folder is in the path for as long as it is imported
         patch.syspath_prepend(ROOT / "benchmarks")
         return importlib.import_module(name)
@@ -53,12 +53,12 @@ def _benchmark(name: str) -> ModuleType:
 @pytest.fixture(scope="session")
 def replays() -> ModuleType:
     """benchmarks/samplers.py"""
-    return _benchmark("samplers")
+    return import_benchmark("samplers")
 
 
 @pytest.fixture(scope="session")
 def train_table() -> ModuleType:
-    return _benchmark("train_table")
+    return import_benchmark("train_table")
 
 
 @pytest.fixture(scope="session")

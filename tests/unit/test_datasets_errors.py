@@ -84,7 +84,7 @@ BAD: dict[str, tuple[Callable[[Path], str], str]] = {
     "source without its path": (lambda folder: "parquet", r"needs a path; write parquet:FOLDER"),
     "empty folder": (str, r"an empty folder; it can be"),
     "folder of something else": (_bytes("notes.txt", b"hello"), r"holds no data set"),
-    "a file of something else": (lambda folder: _bytes("a.csv", b"1,2")(folder) + "/a.csv", r"holds no data set"),
+    "a file of something else": (lambda folder: _bytes("a.txt", b"1,2")(folder) + "/a.txt", r"holds no data set"),
     "named path that is missing": (lambda folder: f"parquet:{folder}/x", r"x: no such folder or file"),
     "named folder that is missing": (lambda folder: f"image_folder:{folder}/x", r"x: no such folder"),
     "not a Parquet file": (_bytes("train.parquet", b"PAR0" * 30), r"train.parquet: not a readable Parquet file"),

@@ -1,0 +1,41 @@
+"""Which columns of a table hold images and labels."""
+
+from collections.abc import Sequence
+
+from mlpnas.datasets._listing import shown
+from mlpnas.errors import DataError
+
+IMAGES = ("image", "img", "picture", "photo", "pixel_values", "jpg", "png")
+FILES = ("file_name", "filename", "file", "image_path", "filepath", "path", "image", "img", "image_id", "id", "name")
+LABELS = ("label", "labels", "class", "target", "category", "fine_label", "cls", "class_name", "class_label", "y")
+SPLITS = ("split", "set", "subset", "partition", "data set", "dataset", "phase", "usage")
+
+_WANTED = {
+    "image": "; images are encoded files, as binary, or as a struct with 'bytes', or names of files",
+    "label": "; labels are integers or words, one a row",
+}
+
+
+def choose(
+    asked: str, possible: Sequence[str], usual: Sequence[str], names: Sequence[str], what: str, file: str
+) -> str:
+    """The column that holds images or labels: as asked, else with the first usual name, else the only possible one.
+
+    Raises:
+        DataError: lists the candidates.
+    """
+    has = ", ".join(shown(name, 40) for name in names[:20])
+    if asked:
+        if asked in possible:
+            return asked
+        why = f"cannot hold {what}s" if asked in names else "is not there"
+        raise DataError(f"--{what}-column {shown(asked, 40)}: {why} in {shown(file)} (it has {has})")
+    if not possible:
+        raise DataError(f"{shown(file)}: no column holds {what}s (it has {has}){_WANTED[what]}")
+    lowered = {name.lower(): name for name in reversed(possible)}
+    found = next((lowered[name] for name in usual if name in lowered), possible[0] if len(possible) == 1 else None)
+    if found is None:
+        first, *others = (shown(name, 40) for name in possible[:20])
+        asks = f"which column holds the {what}s? --{what}-column {first}, or one of {', '.join(others)}"
+        raise DataError(f"{shown(file)}: {asks}")
+    return found
