@@ -146,9 +146,9 @@ def load(ref: DataRef) -> Dataset:
     )
 
 
-def is_comparable(fingerprint: str) -> bool:
+def is_comparable(fingerprint: object) -> bool:
     """Whether it was made as `load` makes them now, so that another one means other data."""
-    return fingerprint.startswith(FINGERPRINT)
+    return isinstance(fingerprint, str) and fingerprint.startswith(FINGERPRINT)
 
 
 def _content(ref: DataRef) -> tuple[Source, Content]:
