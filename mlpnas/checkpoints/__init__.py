@@ -8,9 +8,9 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from mlpnas.checkpoints._files import read_state
-from mlpnas.checkpoints._fit import fill
+from mlpnas.checkpoints._fit import fill, fill_exactly
 from mlpnas.errors import CheckpointError
-from mlpnas.nets.network import build
+from mlpnas.nets.network import Network, build
 from mlpnas.published import Published, find, names
 from mlpnas.spec import ArchSpec
 
@@ -33,13 +33,22 @@ def load_checkpoint(model: str | ArchSpec, path: str | Path) -> nn.Module:
 
     Raises:
         UnknownName: no published model is called so.
-        CheckpointError: no readable checkpoint there, or one of another network.
+        CheckpointError: no readable checkpoint there, one of another network, or one without usable numbers.
         ShapeError: the spec's layers do not fit together.
     """
     state = read_state(Path(path))
     network = build(find(model).spec if isinstance(model, str) else model).eval()
     fill(network, state, _namings(model), str(path))
     return network
+
+
+def load_own(network: Network, path: Path) -> None:
+    """Load a file whose tensors carry our names into `network`.
+
+    Raises:
+        CheckpointError: no readable checkpoint there, or one of another network.
+    """
+    fill_exactly(network, read_state(path), str(path))
 
 
 def create(name: str, pretrained: bool = False, classes: int | None = None) -> nn.Module:

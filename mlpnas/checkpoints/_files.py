@@ -1,6 +1,7 @@
 """From a checkpoint file to a state dict. Tensors are read, nothing in a file is run."""
 
 import re
+import warnings
 from argparse import Namespace
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ _TORCH = (".pt", ".pth", ".pth.tar", ".bin")
 _WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model")
 # plain data that trainings (DeiT's, Swin's, AS-MLP's) save beside the weights
 _SETTINGS: list[Any] = [Namespace, (OrderedDict, "yacs.config.CfgNode")]
-_PARALLEL = "module."  # what DataParallel puts before every name
+_WRAPPED = ("module.", "model.", "_orig_mod.")  # before every name, by DataParallel, Lightning and torch.compile
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -31,9 +32,16 @@ def read_state(path: Path) -> dict[str, Tensor]:
     inner = [data.get(name) for name in _WRAPPERS] if isinstance(data, dict) else []
     for state in (data, *inner):
         if _is_state_dict(state):
-            prefixed = all(name.startswith(_PARALLEL) for name in state)
-            return {name.removeprefix(_PARALLEL): tensor for name, tensor in state.items()} if prefixed else dict(state)
+            return _unwrapped(state)
     raise CheckpointError(f"{path}: no state dict in it, neither bare nor under {', '.join(_WRAPPERS)}")
+
+
+def _unwrapped(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors under the names that they had before a network was wrapped, however often that was done."""
+    state = {name.replace("._orig_mod.", "."): tensor for name, tensor in state.items()}  # of a compiled part
+    while prefix := next((word for word in _WRAPPED if all(name.startswith(word) for name in state)), ""):
+        state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+    return state
 
 
 def _is_state_dict(data: Any) -> bool:
@@ -50,10 +58,13 @@ def _read(path: Path) -> Any:
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; give the path of a checkpoint")
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        with torch.serialization.safe_globals(_SETTINGS):
+        with warnings.catch_warnings(), torch.serialization.safe_globals(_SETTINGS):
+            warnings.simplefilter("ignore")  # what is wrong is told by us
+            if path.suffix == ".safetensors":
+                return load_file(path)
             return torch.load(path, map_location="cpu", weights_only=True)
+    except PermissionError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from None
     except UnpicklingError as error:
         if foreign := sorted(set(re.findall(r"GLOBAL (\S+)", str(error)))):
             raise CheckpointError(

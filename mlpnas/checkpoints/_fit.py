@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mlpnas.checkpoints._misfits import some, why
 from mlpnas.checkpoints._tables import resized
+from mlpnas.checkpoints._tensors import as_weights, plain
 from mlpnas.errors import CheckpointError
 from mlpnas.nets.network import Network
 
@@ -21,7 +22,7 @@ def fill(network: Network, state: Mapping[str, Tensor], namings: Iterable[Mappin
         source: what the messages call the checkpoint.
 
     Raises:
-        CheckpointError: tensors are missing, left over, or of another shape.
+        CheckpointError: tensors are missing, left over, of another shape or type, or hold NaN or infinite values.
     """
     own = network.state_dict()
     theirs = min((_renamed(state, naming) for naming in namings), key=lambda names: len(names.keys() ^ own.keys()))
@@ -32,10 +33,27 @@ def fill(network: Network, state: Mapping[str, Tensor], namings: Iterable[Mappin
         raise CheckpointError(
             f"{source}: weights of another network, {', '.join(lists)}; give the model or spec that they belong to"
         )
-    tensors = {name: _shaped(state[key], network, name, own[name].shape) for name, key in theirs.items()}
+    tensors = {
+        name: _shaped(plain(state[key], key, source), network, name, own[name].shape) for name, key in theirs.items()
+    }
     if misfits := {name: tensor for name, tensor in tensors.items() if tensor.shape != own[name].shape}:
         raise CheckpointError(f"{source}: {why(misfits, own, network.spec)}")
-    network.load_state_dict(tensors)
+    network.load_state_dict({name: as_weights(t, own[name], theirs[name], source) for name, t in tensors.items()})
+
+
+def fill_exactly(network: Network, state: Mapping[str, Tensor], source: str) -> None:
+    """Load `state` into `network`, whose names and shapes it has.
+
+    Raises:
+        CheckpointError: it has others, or tensors of another type, or NaN or infinite values.
+    """
+    own = network.state_dict()
+    wrong = [name for name in own.keys() | state.keys() if name not in own or name not in state]
+    wrong = wrong or [name for name in own if own[name].shape != state[name].shape]
+    if wrong:
+        raise CheckpointError(f"{source}: weights of another network than the spec's: {some(sorted(wrong))} differ")
+    tensors = {name: plain(state[name], name, source) for name in own}
+    network.load_state_dict({name: as_weights(t, own[name], name, source) for name, t in tensors.items()})
 
 
 def _renamed(state: Iterable[str], naming: Mapping[str, str]) -> dict[str, str]:

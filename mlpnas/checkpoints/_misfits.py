@@ -6,6 +6,7 @@ from math import isqrt
 
 from torch import Tensor
 
+from mlpnas.checkpoints._tensors import shown
 from mlpnas.plugins import find
 from mlpnas.spec import ArchSpec
 
@@ -56,7 +57,7 @@ def _differs_in_first(tensor: Tensor, own: Tensor) -> bool:
 
 def some(items: Sequence[str]) -> str:
     """How many, and the first few of them."""
-    return f"{len(items)} ({', '.join(items[:_SHOWN])}{', ...' if len(items) > _SHOWN else ''})"
+    return f"{len(items)} ({', '.join(map(shown, items[:_SHOWN]))}{', ...' if len(items) > _SHOWN else ''})"
 
 
 def _by(shape: Sequence[int]) -> str:

@@ -10,6 +10,8 @@ from mlpnas.mixers.window_attention import WindowAttention
 from mlpnas.nets.network import Network
 from mlpnas.spec import Grid
 
+_MOST = 2**26  # values of a table that is resized
+
 
 def resized(table: Tensor, network: Network, name: str, shape: Sequence[int]) -> Tensor:
     """`table` for the grid or window of the network's tensor `name`; whatever is no position table stays as it is."""
@@ -24,8 +26,10 @@ def resized(table: Tensor, network: Network, name: str, shape: Sequence[int]) ->
 
 def _positions(table: Tensor, grid: Grid, shape: Sequence[int]) -> Tensor:
     """A learned position per token: (1, extra + tokens of a square, C), or (H, W, C) as our own are without extra."""
+    if table.ndim not in (2, 3) or table.shape[-1] != shape[-1] or not 0 < table.numel() <= _MOST:
+        return table
     tokens = table.numel() // shape[-1]
-    if table.ndim not in (2, 3) or table.shape[-1] != shape[-1] or tokens in (0, grid.tokens):
+    if tokens == grid.tokens:
         return table
     plane = list(table.shape[:2]) if table.ndim == 3 and len(table) > 1 else [isqrt(max(tokens - grid.extra, 0))] * 2
     if plane[0] * plane[1] + grid.extra != tokens:
@@ -38,4 +42,5 @@ def _positions(table: Tensor, grid: Grid, shape: Sequence[int]) -> Tensor:
 def _window_bias(table: Tensor, window: tuple[int, int], shape: Sequence[int]) -> Tensor:
     """Swin's bias per relative position inside a square window: ((2 window - 1)^2, heads)."""
     fits = table.ndim == 2 and table.shape[1] == shape[1] and isqrt(len(table)) ** 2 == len(table) > 0
+    fits = fits and table.numel() <= _MOST
     return resize_rel_pos_bias_table(table, window, tuple(shape)) if fits and len(table) != shape[0] else table

@@ -7,13 +7,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mlpnas.errors import ExportError, MlpnasError
+from mlpnas.errors import CheckpointError, ExportError, MlpnasError
 from mlpnas.plugins import find, names
 from mlpnas.spec import ArchSpec
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from mlpnas.nets.network import Network
     from mlpnas.run import Run
 
 SPEC, WEIGHTS, CARD, ONNX = "spec.json", "model.safetensors", "README.md", "model.onnx"
@@ -125,23 +126,19 @@ def with_weights(spec: ArchSpec, file: Path) -> "nn.Module":
     """The network of `spec` with the weights in a safetensors file, in eval mode.
 
     Raises:
-        ExportError: the file is missing, unreadable, or of another network.
+        ExportError: the file is missing, unreadable, of another network, or without usable numbers.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from mlpnas.checkpoints import load_own
 
     network = fresh(spec, seed=0)
     try:
-        network.load_state_dict(load_file(file))
-    except (OSError, SafetensorError) as error:
-        raise ExportError(f"{file}: no readable safetensors file ({error})") from None
-    except RuntimeError as error:
-        reason = str(error).splitlines()[1].strip()
-        raise ExportError(f"{file}: weights of another network than the spec's ({reason})") from None
+        load_own(network, file)
+    except CheckpointError as error:
+        raise ExportError(str(error)) from None
     return network
 
 
-def fresh(spec: ArchSpec, seed: int) -> "nn.Module":
+def fresh(spec: ArchSpec, seed: int) -> "Network":
     """The network of `spec`, initialised from `seed`, in eval mode; other random numbers stay as they would be."""
     import torch
 

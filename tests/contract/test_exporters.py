@@ -175,7 +175,7 @@ def test_a_broken_spec_is_named(exported: dict[tuple[str, str], Path], tmp_path:
 def test_broken_weights_are_named(exported: dict[tuple[str, str], Path], tmp_path: Path, content: bytes | None) -> None:
     file = folder_of(exported, tmp_path) / "model.safetensors"
     file.unlink() if content is None else file.write_bytes(content)
-    with pytest.raises(ExportError, match=r"model\.safetensors: no readable safetensors file"):
+    with pytest.raises(ExportError, match=r"model\.safetensors: (cannot be read|no such file)"):
         load(tmp_path)
 
 
@@ -183,7 +183,7 @@ def test_weights_of_another_network_are_refused(exported: dict[tuple[str, str], 
     file = folder_of(exported, tmp_path) / "model.safetensors"
     for weights in (disturbed(TOKENS).state_dict(), disturbed(replace(FLAT, classes=7)).state_dict(), {}):
         save_file(weights, file)
-        with pytest.raises(ExportError, match="weights of another network than the spec's"):
+        with pytest.raises(ExportError, match=r"weights of another network than the spec's|no state dict in it"):
             load(tmp_path)
 
 
