@@ -15,6 +15,8 @@ from mlpnas.published import Published, find, names
 from mlpnas.spec import ArchSpec
 
 _HUB = "timm/"
+_FILE = "model.safetensors"
+_PATIENCE = 5.0  # seconds with the hub, until it has said that the file is there
 
 
 def load_checkpoint(model: str | ArchSpec, path: str | Path) -> nn.Module:
@@ -91,10 +93,27 @@ def _fetched(model: Published, classes: int) -> Mapping[str, Tensor]:
     import timm
 
     try:
-        return timm.create_model(model.weights.removeprefix(_HUB), pretrained=True, num_classes=classes).state_dict()
+        overlay = {"file": _downloaded(model.weights), "custom_load": False}
+        name = model.weights.removeprefix(_HUB)
+        network = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, num_classes=classes)
     except Exception as error:  # the hub, the connection and the file have no common class of errors
         raise CheckpointError(
             f"{model.weights}: cannot be fetched ({type(error).__name__}); check the connection, or download "
-            f"model.safetensors from https://huggingface.co/{model.weights} elsewhere and use "
+            f"{_FILE} from https://huggingface.co/{model.weights} elsewhere and use "
             f"mlpnas.load_checkpoint({model.name!r}, path)"
         ) from error
+    return network.state_dict()
+
+
+def _downloaded(weights: str) -> str:
+    """The path of a weights file in the hub's cache; only what is not there yet is asked for.
+
+    The hub's own download tries six times in half a minute before it says that there is no connection.
+    """
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
+
+    cached = try_to_load_from_cache(weights, _FILE)
+    if isinstance(cached, str):
+        return cached
+    get_hf_file_metadata(hf_hub_url(weights, _FILE), timeout=_PATIENCE)
+    return hf_hub_download(weights, _FILE)

@@ -6,9 +6,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import pytest
 import timm
 import torch
+from huggingface_hub import constants
 from timm.models import mlp_mixer, swin_transformer, vision_transformer
 from torch import Tensor, nn
 
@@ -193,20 +195,40 @@ def test_create_is_fresh() -> None:
     assert network.training
 
 
-def test_create_pretrained_asks_timm(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = []
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """An empty cache of the hub, and no connection to it; the addresses that were asked for."""
+    asked: list[str] = []
 
-    def create_model(name: str, pretrained: bool, num_classes: int) -> nn.Module:
-        made.append((name, pretrained, shaken(real("vit_tiny_patch16_224", num_classes=num_classes))))
-        return made[-1][-1]
+    def offline(url: str, **options: Any) -> None:
+        asked.append(url)
+        assert options["timeout"] <= 10
+        raise ConnectionError("no route")
 
-    real = timm.create_model
-    monkeypatch.setattr(timm, "create_model", create_model)
-    ours = create("vit_ti16", pretrained=True, classes=7)
-    ((name, pretrained, theirs),) = made
-    assert (name, pretrained) == ("vit_tiny_patch16_224.augreg_in21k_ft_in1k", True)
-    assert not ours.training
-    assert agree(ours, theirs, 224, 224)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", offline)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", None)
+    return asked
+
+
+def test_create_takes_weights_from_the_cache_of_the_hub_without_asking_it(hub: list[str], tmp_path: Path) -> None:
+    theirs = shaken(timm.create_model("vit_tiny_patch16_224", num_classes=1000))
+    repository = tmp_path / "models--timm--vit_tiny_patch16_224.augreg_in21k_ft_in1k"
+    snapshot = repository / "snapshots" / "0123abc"
+    for folder in (snapshot, repository / "refs"):
+        folder.mkdir(parents=True)
+    (repository / "refs" / "main").write_text("0123abc")
+    saved(theirs.state_dict(), snapshot / "model.safetensors")
+    assert agree(create("vit_ti16", pretrained=True), theirs, 224, 224)
+    assert create("vit_ti16", pretrained=True, classes=7).spec.classes == 7
+    assert hub == []
+
+
+def test_create_without_a_connection_asks_once(hub: list[str]) -> None:
+    says = r"timm/resmlp_12_224.fb_in1k: cannot be fetched \(ConnectionError\); check the connection"
+    with pytest.raises(CheckpointError, match=says):
+        create("resmlp_s12", pretrained=True)
+    assert hub == ["https://huggingface.co/timm/resmlp_12_224.fb_in1k/resolve/main/model.safetensors"]
 
 
 @pytest.mark.parametrize(
@@ -214,13 +236,8 @@ def test_create_pretrained_asks_timm(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("as_mlp_t", "as_mlp_t: not on timm's hub; its released weights: OneDrive.*load_checkpoint"),
         ("resmlp_b24", "no released weights are known"),
-        ("resmlp_s12", r"timm/resmlp_12_224.fb_in1k: cannot be fetched \(ConnectionError\); check the connection"),
     ],
 )
-def test_create_without_weights_or_connection(name: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def offline(*arguments: Any, **options: Any) -> None:
-        raise ConnectionError("no route")
-
-    monkeypatch.setattr(timm, "create_model", offline)
+def test_create_without_weights_on_the_hub(name: str, says: str) -> None:
     with pytest.raises(CheckpointError, match=says):
         create(name, pretrained=True)
