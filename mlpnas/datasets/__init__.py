@@ -111,7 +111,7 @@ def survey(ref: DataRef) -> Survey:
         DataError: missing, corrupt or unusable; lists the images that cannot be read.
         MissingPackage: the source needs a package that is not installed.
     """
-    source, content = _content(ref)
+    source, content = _read(ref)
     name = _name(ref)
     first = []
     if ref.path and name in sources_without_path():
@@ -127,7 +127,7 @@ def load(ref: DataRef) -> Dataset:
         DataError: missing, corrupt or unusable; lists the images that cannot be read.
         MissingPackage: the source needs a package that is not installed.
     """
-    source, content = _content(ref)
+    source, content = _read(ref)
     splits = _splits(content, ref)
     pixels = _pixels(content, ref)
     mean, std = _statistics(pixels, splits["train"])
@@ -151,7 +151,7 @@ def is_comparable(fingerprint: object) -> bool:
     return isinstance(fingerprint, str) and fingerprint.startswith(FINGERPRINT)
 
 
-def _content(ref: DataRef) -> tuple[Source, Content]:
+def _read(ref: DataRef) -> tuple[Source, Content]:
     source: Source = plugins.find("datasets", ref.source)(ref)
     about = str(replace(ref, seed=0, size=None).to_json())
     return source, content_of(source.listing(), str(ref), about, ref.skip_bad)

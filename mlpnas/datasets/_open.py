@@ -62,8 +62,10 @@ def read_bytes(data: Encoded) -> bytes:
         return data
     try:
         return _file_bytes(data) if isinstance(data, str) else data()
-    except OSError as error:
-        raise Unreadable(f"not a readable image ({error.strerror or shown(error, 100)})") from None
+    except Unreadable:
+        raise
+    except Exception as error:  # the readers of archives raise whatever damaged bytes lead them to
+        raise Unreadable(f"not a readable image ({getattr(error, 'strerror', None) or _reason(error)})") from None
 
 
 def _file_bytes(path: str) -> bytes:
