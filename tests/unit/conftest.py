@@ -1,6 +1,8 @@
 """What several of these tests need."""
 
 import importlib
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlpnas import remote
+from mlpnas.cli import main
 from mlpnas.datasets import Dataset, load, resolve
 from mlpnas.engine import lease as lease_module
 from mlpnas.engine import publish
@@ -42,6 +45,19 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setattr(remote, "_PATIENCE", 0.0)
     monkeypatch.setattr(proxy_training, "_LOOKS_FOR_ROOM", 0.0)
     return place
+
+
+@pytest.fixture
+def mlpnas(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs one command line in this process: (exit code, stdout, stderr)."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["mlpnas", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        return int(stop.value.code or 0), *capfd.readouterr()
+
+    return call
 
 
 def import_benchmark(name: str) -> ModuleType:

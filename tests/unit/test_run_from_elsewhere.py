@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlpnas import cache, columns, remote, run_files
-from mlpnas.cli import main
 from mlpnas.engine import weights
 from mlpnas.errors import RunError
 from mlpnas.mirror import Mirror
@@ -42,19 +40,6 @@ LEAD_OUT = [
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setenv("MLPNAS_CACHE", str(tmp_path / "cache"))
     return Place(tmp_path / "far" / "run")
-
-
-@pytest.fixture
-def mlpnas(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs one command line in this process: (exit code, stdout, stderr)."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mlpnas", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        return int(stop.value.code or 0), *capfd.readouterr()
-
-    return call
 
 
 def written(folder: Path, *names: str) -> Path:
