@@ -120,13 +120,15 @@ class Manifest:
     def read(cls, folder: Path) -> Self:
         """Read run.json; fields that it does not have take their defaults, those of a later version are passed over.
 
+        Credentials that an earlier version wrote are masked.
+
         Raises:
             RunError: `folder` holds no run.json, or one that is no manifest; names the field.
         """
         path = folder / MANIFEST
         try:
             data = json.loads(read_file(path), parse_constant=_refuse_constant)
-            return cls(**_read_fields(cls, data))._checked()
+            return cls(**_read_fields(cls, _without_credentials(data)))._checked()
         except (FileNotFoundError, NotADirectoryError):
             raise RunError(f"{folder}: no run here (no {MANIFEST}); `mlpnas runs` lists the runs") from None
         except OSError as error:

@@ -118,7 +118,7 @@ class Run:
         self.path = locate(name_or_path)
         self.mirror = Mirror.of(self.path)
         self.manifest = Manifest.read(self.path)
-        self.store = Store(self.path, self.manifest.id)
+        self.store = Store(self.path, self.manifest.id, self.mirror.missing if self.mirror else ())
 
     @property
     def place(self) -> str:
@@ -141,9 +141,7 @@ class Run:
     def set_aside(self) -> list[str]:
         """Return what of the run is not used, and why, a line for each file; no command moves or deletes those."""
         assert self.history is not None  # they are read
-        missing = self.mirror.missing if self.mirror else ()
-        found = {**self.store.set_aside, **dict.fromkeys(missing, "is listed, but cannot be fetched")}
-        return [f"{name} is not used: {reason}" for name, reason in sorted(found.items())]
+        return [f"{name} is not used: {reason}" for name, reason in self.store.set_aside.items()]
 
     @cached_property
     def history(self) -> list[Record]:

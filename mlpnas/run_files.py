@@ -12,7 +12,8 @@ from mlpnas.plain_text import quoted
 
 MANIFEST, SPACE, REPORT = "run.json", "space.yaml", "report.html"
 TRIALS, EPOCHS, WEIGHTS, STATES = "trials", "epochs", "weights", "checkpoints"
-FOLDERS = (TRIALS, EPOCHS, WEIGHTS, STATES)
+TABLES = (TRIALS, EPOCHS)
+FOLDERS = (*TABLES, WEIGHTS, STATES)
 LAST_PART = 10**15 - 1
 
 _PART = re.compile(r"part-([0-9]{6,15})-([0-9]{6,15})\.parquet")

@@ -8,7 +8,7 @@ A part that cannot be used is set aside: it is named, the others are read, and n
 
 import json
 import math
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from mlpnas.errors import RunError
 from mlpnas.files import clear_leftovers, until_there_is_room
 from mlpnas.parts import BadPart
 from mlpnas.record import EpochRow, Record
-from mlpnas.run_files import EPOCHS, LAST_PART, TRIALS, part_name, part_range
+from mlpnas.run_files import EPOCHS, LAST_PART, TABLES, TRIALS, part_name, part_range
 
 _COMPACT_AT = 64
 
@@ -42,13 +42,21 @@ class Table:
     Args:
         checked: returns a part's rows in our types, or raises ValueError.
         run: the identity of the run; None: parts of every run are read, and those that are written have none.
+        absent: names of parts that the run has elsewhere and that could not be fetched: they are set aside.
 
     Attributes:
         set_aside: what the last reading could not use: file -> reason.
     """
 
-    def __init__(self, folder: Path, checked: Callable[[pa.Table], pa.Table], run: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        checked: Callable[[pa.Table], pa.Table],
+        run: str | None = None,
+        absent: Iterable[str] = (),
+    ) -> None:
         self.folder, self._checked, self._run = folder, checked, run
+        self._absent = [folder / name for name in absent]
         self.set_aside: dict[Path, str] = {}
         self._sound: set[tuple[str, int]] = set()  # parts whose JSON is known to be right, by name and time
         self._next = max((part.last for part in self._listed()), default=-1) + 1
@@ -60,7 +68,7 @@ class Table:
             self.set_aside[self.folder] = "is a link, which is not followed"
             return []
         found = []
-        for path in self.folder.glob("part-*.parquet"):
+        for path in {*self.folder.glob("part-*.parquet"), *self._absent}:
             if covered := part_range(path.name):
                 found.append(Part(*covered, path))
             else:
@@ -154,7 +162,7 @@ class Table:
             except FileNotFoundError:
                 if not is_last_try:
                     raise
-                self.set_aside[part.path] = "is listed, but cannot be opened"
+                self.set_aside[part.path] = "is listed, but cannot be read"
             else:
                 end = part.last
                 yield part, table
@@ -191,13 +199,14 @@ class Store:
     """The trials and epochs of one run folder.
 
     Args:
-        run: the identity of the run; see Table.
+        run: the identity of the run; absent: names, from the run folder, of parts that are elsewhere; see Table.
     """
 
-    def __init__(self, folder: Path, run: str | None = None) -> None:
+    def __init__(self, folder: Path, run: str | None = None, absent: Sequence[str] = ()) -> None:
         self.folder = folder
-        self.trials = Table(folder / TRIALS, columns.checked_trials, run)
-        self.epochs = Table(folder / EPOCHS, columns.checked_epochs, run)
+        gone = {kind: [name.rpartition("/")[2] for name in absent if name.startswith(f"{kind}/")] for kind in TABLES}
+        self.trials = Table(folder / TRIALS, columns.checked_trials, run, gone[TRIALS])
+        self.epochs = Table(folder / EPOCHS, columns.checked_epochs, run, gone[EPOCHS])
 
     @property
     def set_aside(self) -> dict[str, str]:

@@ -49,9 +49,10 @@ def page(run: Run) -> str:
         lstrip_blocks=True,
     )
     charts = _charts(run)
-    return pages.get_template("report.html.j2").render(
+    html = pages.get_template("report.html.j2").render(
         _contents(run), charts=charts, plotly=get_plotlyjs() if any(charts.values()) else "", nonce=token_urlsafe(16)
     )
+    return html.encode("utf-8", "backslashreplace").decode()  # a name may hold half a character
 
 
 def _contents(run: Run) -> dict[str, Any]:

@@ -163,7 +163,7 @@ def test_a_part_that_is_listed_and_cannot_be_opened_ends_the_reading(
 
     monkeypatch.setattr(parts, "read", gone)
     assert [item.trial for item in run.records] == [0]
-    assert run.set_aside() == [f"trials/{place(run, 1).name} is not used: is listed, but cannot be opened"]
+    assert run.set_aside() == [f"trials/{place(run, 1).name} is not used: is listed, but cannot be read"]
 
 
 def test_one_bad_run_hides_no_other(tmp_path: Path, mlpnas: Callable[..., tuple[int, str, str]]) -> None:

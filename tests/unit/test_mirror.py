@@ -101,6 +101,58 @@ def test_a_reader_follows_what_stands_there(place: Place) -> None:
     assert len(Run(place.uri).records) == 3
 
 
+@pytest.fixture
+def listed_only(place: Place, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of files that the place lists, but does not give."""
+    read, names = remote.read_bytes, list[str]()
+
+    def give(target: str | Path) -> bytes:
+        if any(str(target).endswith(name) for name in names):
+            raise FileNotFoundError(target)
+        return read(target)
+
+    monkeypatch.setattr(remote, "read_bytes", give)
+    return names
+
+
+def test_what_is_listed_and_cannot_be_fetched_is_named_and_the_rest_is_used(
+    place: Place, listed_only: list[str]
+) -> None:
+    begun(place)
+    listed_only.append("trials/part-000001-000001.parquet")
+    for _ in range(2):
+        run = Run(place.uri)
+        assert [record.trial for record in run.records] == [0]
+        assert run.set_aside() == [f"{listed_only[0]} is not used: is listed, but cannot be read"]
+    listed_only.clear()
+    assert [record.trial for record in Run(place.uri).records] == [0, 1]
+    assert Run(place.uri).set_aside() == []
+
+
+def test_a_run_whose_manifest_cannot_be_fetched_is_one_message(place: Place, listed_only: list[str]) -> None:
+    begun(place)
+    listed_only.append("run.json")
+    with pytest.raises(RunError, match=r"its run\.json is listed, but cannot be fetched"):
+        Run(place.uri)
+
+
+def test_what_cannot_be_fetched_is_no_other_search(place: Place, listed_only: list[str]) -> None:
+    """Nor is it deleted there when the search goes on."""
+    begun(place)
+    shutil.rmtree(Mirror.at(place.uri, "search").folder)
+    listed_only.append("trials/part-000001-000001.parquet")
+    mirror = Mirror.at(place.uri, "search")
+    assert mirror.reconcile() is None
+    run = Run(mirror.folder)
+    for trial in range(5, 10):
+        run.store.append(record(trial))
+    run.store.compact()
+    mirror = Mirror.at(place.uri, "search")
+    assert mirror.reconcile() is None
+    mirror.push()
+    assert place.trials() == [0, 1, 5, 6, 7, 8, 9]
+
+
 def test_a_report_that_cannot_be_sent_is_kept_here(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     begun(place)
     monkeypatch.setattr("mlpnas.report.page", lambda run: run.place)
