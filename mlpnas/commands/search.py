@@ -33,7 +33,7 @@ def search(
     trials: Annotated[str | None, typer.Option(help="Trials in all (24); +20 with --resume: so many more.")] = None,
     time: Annotated[str | None, typer.Option(help="Start no trial after this time: 30m, 2h.")] = None,
     trial_time: Annotated[str | None, typer.Option(help="End a trial, as a failure, after this time: 10m.")] = None,
-    data: Annotated[str | None, typer.Option(help=f"A source ({_DATA}) or a path.")] = None,
+    data: Annotated[str | None, typer.Option(help=f"A path (folders, tables, archives) or a source: {_DATA}.")] = None,
     image_column: Annotated[str, typer.Option(help="Of a table of images, where it cannot be guessed.")] = "",
     label_column: Annotated[str, typer.Option(help="Of a table of images, where it cannot be guessed.")] = "",
     skip_bad_images: Annotated[

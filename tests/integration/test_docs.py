@@ -53,6 +53,10 @@ def test_the_guide_to_a_mixer_shows_the_file_that_is_there() -> None:
     assert f"1 file, {len(file.splitlines())} lines" in DOCS["add-a-mixer.md"]
 
 
+def test_sources_of_data_are_documented() -> None:
+    assert all(f"`{name}" in DOCS["data.md"] for name in names("datasets"))
+
+
 @pytest.mark.parametrize("kind", ["samplers", "objectives"])
 def test_names_are_documented(kind: str) -> None:
     assert all(f"`{name}`" in DOCS["commands.md"] or name in DOCS["commands.md"] for name in names(kind))
