@@ -11,7 +11,7 @@ import torch
 from mlpnas.datasets import Survey
 from mlpnas.spec import ArchSpec
 from mlpnas.training.recipe import PRECISIONS, Recipe
-from mlpnas.training.speed import Speed, device_name, likely_speeds, speeds
+from mlpnas.training.speed import Timings, device_name, known_timings, timings
 from mlpnas.units import duration
 
 _SMALLEST_GRID = 8  # tokens per side after the stem; with fewer, token mixers have nothing to mix
@@ -52,7 +52,8 @@ def choose(
     """A recipe for searching among architectures like `specs`, and the lines that explain it.
 
     Full width and input come first; then fewer images, a smaller input, narrower networks, in this order, until the
-    mean training of `specs` is predicted to end in a share of the time that a search should take.
+    mean training of `specs` is predicted to end in a share of the time that a search should take. The prediction rests
+    on timed steps of some of them, in the precision that is faster for them; that takes seconds.
 
     Args:
         rungs: epochs after which most trainings stop, rising, then those of a whole one; none: every one is whole.
@@ -62,21 +63,42 @@ def choose(
     """
     aim = _AIMS.get(torch.device(device).type, _AIMS["cuda"])
     wanted = aim.trial_seconds(trials, workers)
-    measured = speeds(device)
-    for fidelity in _fidelities(specs, data, aim):
-        recipe = _fastest(fidelity, specs, data, measured)
-        seconds = _seconds(replace(recipe, epochs=1), specs, data, measured)
-        if mean(seconds) * _spent(rungs or aim.epochs[:1]) <= wanted:
-            break
+    most_seconds = wanted / _spent(rungs or aim.epochs[:1])
+    recipe, measured = _most_faithful(list(_fidelities(specs, data, aim)), specs, data, device, most_seconds)
+    seconds = _seconds(recipe, specs, data, measured)
     most = max(aim.epochs[1], _STEPS * recipe.batch_size // data.images["train"])  # small data: more epochs
     *stops, epochs = rungs or [min(max(int(wanted / mean(seconds)), 1), most)]
     recipe = _tuned(replace(recipe, epochs=epochs), specs, data)
     spent = _spent([*stops, epochs])
     lines = _explained(recipe, specs, data, device, workers, trials, [spent * each for each in seconds])
+    if measured.estimates:
+        lines.append(_timed(measured))
     if stops:
         after = " or ".join(map(str, stops))
         lines.append(f"early stopping: most trials end after {after} epochs; the mean is {spent:.2g}")
     return recipe, lines
+
+
+def _most_faithful(
+    fidelities: Sequence[Recipe], specs: Sequence[ArchSpec], data: Survey, device: str, most_seconds: float
+) -> tuple[Recipe, Timings]:
+    """The first fidelity whose mean epoch is predicted to take at most `most_seconds`, or the last, timed.
+
+    What is chosen by an estimate, or by the timings of other networks, is timed, and the choice made again.
+    """
+    timed: dict[tuple[int | None, float], Timings] = {}
+    latest = Timings(device)
+    while True:
+        for fidelity in fidelities:
+            networks = fidelity.input_size, fidelity.width_scale
+            measured = timed.get(networks, latest)
+            recipe = _fastest(fidelity, specs, data, measured)
+            if mean(_seconds(recipe, specs, data, measured)) <= most_seconds:
+                break
+        if networks in timed:
+            return recipe, measured
+        latest = timings([recipe.network(spec, data) for spec in specs], recipe.batch_size, device)
+        timed[networks] = latest
 
 
 def _spent(rungs: Sequence[int]) -> float:
@@ -85,12 +107,13 @@ def _spent(rungs: Sequence[int]) -> float:
 
 
 def expected_seconds(recipe: Recipe, specs: Sequence[ArchSpec], data: Survey, device: str) -> float:
-    """Of the mean training of `specs` by a recipe; roughly, where the device's speed was not measured yet.
+    """Of the mean training of `specs` by a recipe; roughly, where none of these networks was timed yet.
 
     Raises:
         ShapeError: an architecture that fits no input size.
     """
-    return mean(_seconds(recipe, specs, data, likely_speeds(device)))
+    networks = [recipe.network(spec, data) for spec in specs]
+    return mean(_seconds(recipe, specs, data, known_timings(networks, recipe.batch_size, device)))
 
 
 def _fidelities(specs: Sequence[ArchSpec], data: Survey, aim: _Aim) -> Iterator[Recipe]:
@@ -133,18 +156,18 @@ def _filled(spec: ArchSpec, data: Survey) -> float:
     return max(spec.image) * min(stored / side for stored, side in zip(data.largest, spec.image, strict=True))
 
 
-def _fastest(recipe: Recipe, specs: Sequence[ArchSpec], data: Survey, measured: dict[str, Speed]) -> Recipe:
+def _fastest(recipe: Recipe, specs: Sequence[ArchSpec], data: Survey, measured: Timings) -> Recipe:
     """In the precision that takes less time for these networks."""
     candidates = [replace(recipe, precision=precision) for precision in PRECISIONS]
     return min(candidates, key=lambda candidate: mean(_seconds(candidate, specs, data, measured)))
 
 
-def _seconds(recipe: Recipe, specs: Sequence[ArchSpec], data: Survey, measured: dict[str, Speed]) -> list[float]:
+def _seconds(recipe: Recipe, specs: Sequence[ArchSpec], data: Survey, measured: Timings) -> list[float]:
     """Predicted time of each training."""
     count = min(recipe.samples or data.images["train"], data.images["train"])
     steps = max(count // recipe.batch_size, 1) + data.images["val"] / recipe.batch_size * _VAL_STEP
     networks = [recipe.network(spec, data) for spec in specs]
-    return [recipe.epochs * steps * measured[recipe.precision].step(net, recipe.batch_size) for net in networks]
+    return [recipe.epochs * steps * measured.step(net, recipe.batch_size, recipe.precision) for net in networks]
 
 
 def _tuned(recipe: Recipe, specs: Sequence[ArchSpec], data: Survey) -> Recipe:
@@ -164,6 +187,11 @@ def _learning_rate(networks: Sequence[ArchSpec], batch_size: int) -> float:
     widths = [stage.width for net in networks for stage in net.stages for _ in range(stage.depth)]
     rate = 0.04 * (batch_size / 64 / mean(widths)) ** 0.5
     return float(f"{min(max(rate, 5e-4), 1e-2):.2g}")
+
+
+def _timed(measured: Timings) -> str:
+    of_each = " and ".join(f"{1000 * mean(seconds):.3g} ms in {name}" for name, seconds in measured.seconds.items())
+    return f"timed: a step of {len(measured.estimates)} of the networks takes {of_each}"
 
 
 def _explained(

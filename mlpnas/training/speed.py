@@ -1,77 +1,177 @@
-"""How fast this machine trains, measured once per device and torch version and kept in the cache folder.
+"""How long a device takes to train networks: some of a kind are timed in both precisions, the others are predicted.
 
-bf16 gains or loses by device and by size of the network (casts cost what small matrix products save), so both
-precisions are measured on a few small networks, and time is predicted from what costs.py knows exactly.
+bf16 gains or loses by device, width and size of a network, and networks of equal cost differ by a factor of two. So
+what is timed are networks of the search itself, and the prediction is their cost, corrected by how far the same
+estimate is off for timed networks of about that cost.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache as remember
+from math import inf
 from pathlib import Path
+from statistics import median
 from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import nn
 
 from mlpnas import cache
 from mlpnas.costs import cost
 from mlpnas.nets.network import build
-from mlpnas.spec import ArchSpec, Layer, Stage, Stem
-from mlpnas.training.recipe import PRECISIONS
+from mlpnas.spec import ArchSpec
+from mlpnas.training.recipe import PRECISIONS, Recipe
+from mlpnas.training.repeatable import repeatable
+from mlpnas.training.step import TrainStep
 
-_ROUNDS = 4
-_BATCH = 64
+_TIMED = 8  # networks
+_ROUNDS = 12  # steps in each precision, at most
+_NETWORK_SECONDS = 0.3  # after which no further round begins
+_STEP_SECONDS = 0.3  # that a timed step should take at most, by the estimate; larger networks get fewer images
+_KEPT = 1_000  # networks in the cache folder
 _TRAINING = 3  # MACs of forward and backward over those of forward
-_TYPICAL = {"cpu": (2e-11, 1.3e-9, 2e-3), "cuda": (2e-14, 1e-12, 1e-3)}  # per MAC, byte and block
+_TYPICAL = {"cpu": (2e-11, 1.3e-9, 2e-3), "cuda": (2e-14, 1e-12, 1e-3)}  # seconds per MAC, byte and block
 
 
 @dataclass(frozen=True)
-class Speed:
-    """Seconds of a training step = batch * (3 * macs * per_mac + activation_bytes * per_byte) + blocks * per_block."""
+class Timings:
+    """Predicts the seconds of a training step from those of timed networks; with none, from the cost alone.
 
-    per_mac: float
-    per_byte: float
-    per_block: float
+    Attributes:
+        estimates: of the timed networks by `estimate`, rising.
+        seconds: what they took instead, for each precision, in the same order.
+    """
 
-    def step(self, spec: ArchSpec, batch: int) -> float:
-        """Predicted seconds of a training step."""
-        return float(np.dot(_amounts(spec, batch), (self.per_mac, self.per_byte, self.per_block)))
+    device: str
+    estimates: tuple[float, ...] = ()
+    seconds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    def step(self, network: ArchSpec, batch: int, precision: str) -> float:
+        """Predict the seconds of a training step; without timings right to a factor of some."""
+        rough = estimate(network, batch, self.device)
+        if not self.estimates:
+            return rough
+        known = np.log(self.estimates)
+        ratios = np.log(self.seconds[precision]) - known
+        return rough * float(np.exp(np.interp(np.log(rough), known, ratios)))
 
 
-def _amounts(spec: ArchSpec, batch: int) -> tuple[float, float, float]:
-    one, blocks = cost(spec), sum(stage.depth for stage in spec.stages)
-    return batch * _TRAINING * one.macs, batch * one.activation_bytes, blocks
+def estimate(network: ArchSpec, batch: int, device: str) -> float:
+    """Return the seconds of a training step that are typical of its cost on this kind of device."""
+    one, blocks = cost(network), sum(stage.depth for stage in network.stages)
+    amounts = batch * _TRAINING * one.macs, batch * one.activation_bytes, blocks
+    return float(np.dot(amounts, _TYPICAL.get(torch.device(device).type, _TYPICAL["cuda"])))
 
 
-@remember
-def speeds(device: str) -> dict[str, Speed]:
-    """Speed in each precision, of one thread on a CPU; takes some seconds where it was not measured yet.
+def timings(networks: Sequence[ArchSpec], batch: int, device: str) -> Timings:
+    """Time a few of `networks`, from small to large, in batches of `batch`; takes seconds, and once.
+
+    What was timed is remembered in the cache folder, per device and torch version. A network that cannot be trained is
+    left out: its own trial will tell why.
 
     Raises:
         DataError: the cache folder cannot be made.
     """
-    known = _known(device)
-    if known is None:
-        known = {"device": device_name(device), "torch": torch.__version__, **_measured(device)}
-        cache.write_json(_file(device), known)
-    return {precision: Speed(**known[precision]) for precision in PRECISIONS}
+    known = _remembered(device)
+    rows = []
+    for network in _picked(networks, batch, device):
+        images = _images(network, batch, device)
+        key = f"{network.key}@{images}"
+        if key not in known:
+            known[key] = _timed_or_none(network, images, device)
+            _remember(device, known)
+        if (steps := known[key]) is not None:
+            scale = estimate(network, batch, device) / estimate(network, images, device)
+            rows.append((network, {precision: scale * seconds for precision, seconds in steps.items()}))
+    return _timings(rows, batch, device)
 
 
-def likely_speeds(device: str) -> dict[str, Speed]:
-    """As `speeds`, at once: where it was not measured yet, what is typical of the kind, right to a factor of some."""
-    if _known(device) is not None:
-        return speeds(device)
-    typical = Speed(*_TYPICAL.get(torch.device(device).type, _TYPICAL["cuda"]))
-    return dict.fromkeys(PRECISIONS, typical)
+def known_timings(networks: Sequence[ArchSpec], batch: int, device: str) -> Timings:
+    """Return what `timings` would where all of it is remembered, and none otherwise; takes no time."""
+    known = _remembered(device)
+    keys = [f"{network.key}@{_images(network, batch, device)}" for network in _picked(networks, batch, device)]
+    return timings(networks, batch, device) if all(key in known for key in keys) else Timings(device)
 
 
-def _known(device: str) -> dict[str, Any] | None:
-    known = cache.read_json(_file(device))
-    return known if known and known.get("torch") == torch.__version__ else None
+def _timings(rows: Sequence[tuple[ArchSpec, Mapping[str, float]]], batch: int, device: str) -> Timings:
+    return Timings(
+        device,
+        tuple(estimate(network, batch, device) for network, _ in rows),
+        {precision: tuple(steps[precision] for _, steps in rows) for precision in PRECISIONS},
+    )
+
+
+def _picked(networks: Sequence[ArchSpec], batch: int, device: str) -> list[ArchSpec]:
+    """Return the networks in the middle of equal parts of all, ordered by their estimates, each once."""
+    ordered = sorted(dict.fromkeys(networks), key=lambda network: (estimate(network, batch, device), network.key))
+    count = min(_TIMED, len(ordered))
+    return [ordered[int((part + 0.5) * len(ordered) / count)] for part in range(count)]
+
+
+def _images(network: ArchSpec, batch: int, device: str) -> int:
+    """Return how many images to time a step with: a batch, or as few as take no longer than they should."""
+    images = batch
+    while images > 2 and estimate(network, images, device) > _STEP_SECONDS:
+        images //= 2
+    return images
+
+
+def _timed_or_none(network: ArchSpec, images: int, device: str) -> dict[str, float] | None:
+    try:
+        return next(repeatable((step_seconds(one, images, device) for one in [network]), 1, device))
+    except Exception:  # whatever is wrong with it is a finding of its trial
+        return None
+
+
+def step_seconds(network: ArchSpec, images: int, device: str) -> dict[str, float]:
+    """Return the median seconds of a training step in each precision, taken in turns."""
+    steps = {
+        precision: TrainStep(build(network).to(device).train(), Recipe(precision=precision, batch_size=images), device)
+        for precision in PRECISIONS
+    }
+    pixels = torch.randn(images, network.channels, *network.image, device=device)
+    labels = torch.zeros(images, dtype=torch.long, device=device)
+    # a CPU shared with other work is as fast as ever, and workers have a core each: count this process alone
+    clock = process_time if torch.device(device).type == "cpu" else perf_counter
+    seconds: dict[str, list[float]] = {precision: [] for precision in PRECISIONS}
+    start = clock()
+    for number in range(_ROUNDS + 1):
+        for precision, step in steps.items():
+            synchronise(device)
+            before = clock()
+            step(pixels, labels)
+            synchronise(device)
+            seconds[precision].append(clock() - before)
+        if number > 1 and clock() - start > _NETWORK_SECONDS:
+            break
+    return {precision: median(times[1:]) for precision, times in seconds.items()}
+
+
+def synchronise(device: str) -> None:
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _remembered(device: str) -> dict[str, Any]:
+    """Return the seconds in each precision by network and number of images; None for one that cannot be trained."""
+    known = cache.read_json(_file(device)) or {}
+    steps = known.get("steps")
+    if known.get("torch") != torch.__version__ or not isinstance(steps, dict):
+        return {}
+    return {key: value for key, value in steps.items() if value is None or _are_seconds(value)}
+
+
+def _are_seconds(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(value.get(precision), float) and 0 < value[precision] < inf for precision in PRECISIONS
+    )
+
+
+def _remember(device: str, steps: Mapping[str, Any]) -> None:
+    kept = dict(list(steps.items())[-_KEPT:])
+    cache.write_json(_file(device), {"device": device_name(device), "torch": torch.__version__, "steps": kept})
 
 
 def _file(device: str) -> Path:
@@ -90,73 +190,3 @@ def device_name(device: str) -> str:
         info = ""
     names = re.findall(r"model name\s*: (.+)", info)
     return names[0] if names else torch.device(device).type
-
-
-def _measured(device: str) -> dict[str, dict[str, float]]:
-    specs = _probes(wide=torch.device(device).type != "cpu")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        seconds = [_step_seconds(spec, device) for spec in specs]
-    finally:
-        torch.set_num_threads(threads)
-    return {precision: asdict(_fit(specs, [row[precision] for row in seconds])) for precision in PRECISIONS}
-
-
-def _probes(wide: bool) -> list[ArchSpec]:
-    """Networks of which some cost arithmetic, some memory traffic and some the number of operations."""
-    scale = 8 if wide else 1
-
-    def one(size: int, patch: int, width: int, depth: int, mixer: Layer, mlp_ratio: float = 2) -> ArchSpec:
-        return ArchSpec((Stage(width * scale, depth, mixer, mlp_ratio),), Stem(patch), size, classes=10)
-
-    return [
-        one(32, 8, 16, 6, Layer.of("token_mlp", ratio=1.0)),
-        one(32, 4, 128, 2, Layer.of("token_mlp", ratio=0.5)),
-        one(32, 8, 512, 1, Layer.of("token_linear"), 4),
-        one(32, 2, 32, 2, Layer.of("token_mlp", ratio=1.0)),
-        one(32, 4, 64, 4, Layer.of("axial_shift", shift_size=3)),
-        one(32, 4, 32, 4, Layer.of("attention", head_dim=8)),
-    ]
-
-
-def _step_seconds(spec: ArchSpec, device: str) -> dict[str, float]:
-    """The fastest of several steps in each precision, taken in turns."""
-    network = build(spec).to(device).train()
-    optimizer = torch.optim.AdamW(network.parameters(), fused=True)
-    images = torch.randn(_BATCH, spec.channels, *spec.image, device=device)
-    seconds: dict[str, list[float]] = {precision: [] for precision in PRECISIONS}
-    for _ in range(_ROUNDS + 1):
-        for precision, times in seconds.items():
-            times.append(_timed_step(network, optimizer, images, precision))
-    return {precision: min(times[1:]) for precision, times in seconds.items()}
-
-
-def _timed_step(network: nn.Module, optimizer: torch.optim.Optimizer, images: torch.Tensor, precision: str) -> float:
-    # a CPU shared with other work is as fast as ever, and workers have a core each: count this process alone
-    clock = process_time if images.device.type == "cpu" else perf_counter
-    synchronise(images.device)
-    start = clock()
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bf16"):
-        logits = network(images)
-    F.cross_entropy(logits.float(), torch.zeros(len(images), dtype=torch.long, device=images.device)).backward()
-    optimizer.step()
-    optimizer.zero_grad()
-    synchronise(images.device)
-    return clock() - start
-
-
-def synchronise(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def _fit(specs: Sequence[ArchSpec], seconds: Sequence[float]) -> Speed:
-    """Non-negative coefficients with the least relative error."""
-    from scipy.optimize import nnls  # type: ignore[import-untyped]
-
-    amounts = np.array([_amounts(spec, _BATCH) for spec in specs])
-    relative = amounts / np.array(seconds)[:, None]
-    scale = relative.max(0)
-    coefficients, _ = nnls(relative / scale, np.ones(len(specs)))
-    return Speed(*(coefficients / scale).tolist())

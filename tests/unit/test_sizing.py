@@ -19,10 +19,11 @@ from mlpnas.space import SearchSpace
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 from mlpnas.training import memory
 from mlpnas.training.recipe import Recipe
-from mlpnas.training.speed import Speed
+from mlpnas.training.speed import Timings
 from tests.drivers import TINY
 
 GB = 2**30
+FAST = {"fp32": (0.05,), "bf16": (0.05,)}  # seconds where one was estimated
 
 
 @pytest.mark.parametrize(
@@ -192,8 +193,7 @@ def test_short_trials_go_to_the_pool(
 def test_what_is_chosen_and_said_is_for_trials_that_stop_early(
     monkeypatch: pytest.MonkeyPatch, measured: list[float]
 ) -> None:
-    speed = Speed(1e-12, 1e-10, 1e-4)
-    monkeypatch.setattr(sizing.auto, "speeds", lambda device: {"fp32": speed, "bf16": speed})
+    monkeypatch.setattr(sizing.auto, "timings", lambda networks, batch, device: Timings(device, (1.0,), FAST))
     manifest = _prepared(monkeypatch, [Node(2, 0)], recipe="auto", fidelity="epochs=1,3,9")
     assert manifest.recipe["epochs"] == 9
     for said in (", 9 epochs of 1,151 images", "after 1 or 3 epochs; the mean is 2.3", "s to its first stop: a pool"):

@@ -1,20 +1,19 @@
-"""What `--recipe auto` picks, with the speed of the machine given, so that the pick does not depend on it."""
+"""What `--recipe auto` picks, with the seconds of a step given, so that the pick does not depend on the machine."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-import torch
 
-from mlpnas import cache as cache_folder
+from mlpnas.costs import cost
 from mlpnas.datasets import Survey, resolve, survey
-from mlpnas.nets.network import build
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 from mlpnas.training import auto, speed
-from mlpnas.training.speed import Speed
 
-SLOW = {"fp32": Speed(2e-11, 1.3e-9, 2e-3), "bf16": Speed(5e-12, 1.2e-9, 3e-3)}
-FAST = {"fp32": Speed(2e-14, 1e-12, 1e-4), "bf16": Speed(5e-15, 5e-13, 1e-4)}
+Speeds = Mapping[str, tuple[float, float, float]]  # seconds per MAC, byte and block, in each precision
+SLOW: Speeds = {"fp32": (2e-11, 1.3e-9, 2e-3), "bf16": (5e-12, 1.2e-9, 3e-3)}
+FAST: Speeds = {"fp32": (2e-14, 1e-12, 1e-4), "bf16": (5e-15, 5e-13, 1e-4)}
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +28,25 @@ def photos(digits: Survey) -> Survey:
     return replace(digits, channels=3, smallest=(100, 90), largest=(256, 400), images=images)
 
 
+def _step(speeds: Speeds, network: ArchSpec, batch: int, precision: str) -> float:
+    per_mac, per_byte, per_block = speeds[precision]
+    one, blocks = cost(network), sum(stage.depth for stage in network.stages)
+    return batch * (3 * one.macs * per_mac + one.activation_bytes * per_byte) + blocks * per_block
+
+
+def _clock(monkeypatch: pytest.MonkeyPatch, speeds: Speeds) -> None:
+    """A device whose steps take so long."""
+    monkeypatch.setattr(
+        speed,
+        "step_seconds",
+        lambda network, images, device: {precision: _step(speeds, network, images, precision) for precision in speeds},
+    )
+
+
 @pytest.fixture(autouse=True)
-def slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auto, "speeds", lambda device: SLOW)
+def slow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MLPNAS_CACHE", str(tmp_path))
+    _clock(monkeypatch, SLOW)
 
 
 def _small(width: int = 32) -> ArchSpec:
@@ -55,7 +70,7 @@ def test_small_networks_are_trained_as_they_are(digits: Survey) -> None:
 
 
 def test_inputs_are_no_larger_than_the_images_can_fill(photos: Survey, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auto, "speeds", lambda device: FAST)
+    _clock(monkeypatch, FAST)
     for largest, input_size in (((64, 32), 32), ((96, 130), 96), ((500, 375), None)):
         small = replace(photos, largest=largest)
         assert auto.choose(_large(), small, "cpu", workers=1, trials=1)[0].input_size == input_size
@@ -73,8 +88,23 @@ def test_large_networks_shrink_until_they_end_in_time(digits: Survey) -> None:
 
 def _predicted(recipe: auto.Recipe, specs: list[ArchSpec], data: Survey) -> float:
     steps = min(recipe.samples or 10**9, data.images["train"]) // recipe.batch_size
-    seconds = [SLOW[recipe.precision].step(recipe.network(spec, data), recipe.batch_size) for spec in specs]
+    networks = [recipe.network(spec, data) for spec in specs]
+    seconds = [_step(SLOW, network, recipe.batch_size, recipe.precision) for network in networks]
     return recipe.epochs * steps * sum(seconds) / len(specs)
+
+
+@pytest.mark.parametrize("factor", [0.1, 1, 10])
+def test_the_proxy_is_chosen_by_timed_steps_of_the_space(
+    digits: Survey, monkeypatch: pytest.MonkeyPatch, factor: float
+) -> None:
+    """However far the first estimate is off."""
+    slow = {name: tuple(factor * value for value in values) for name, values in SLOW.items()}
+    _clock(monkeypatch, slow)  # type: ignore[arg-type]
+    specs = _large()
+    recipe, lines = auto.choose(specs, digits, "cpu", workers=2, trials=8)
+    assert 75 / 3 < factor * _predicted(recipe, specs, digits) <= 75 * 1.01
+    assert lines[2].startswith("timed: a step of 3 of the networks takes ")
+    assert lines[2].count(" ms in ") == 2
 
 
 def test_many_images_are_thinned_out(photos: Survey) -> None:
@@ -109,8 +139,9 @@ def _work(recipe: auto.Recipe) -> float:
 
 
 def test_a_fast_device_takes_more_of_everything(photos: Survey, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auto, "speeds", lambda device: FAST)
-    monkeypatch.setattr(auto, "device_name", lambda device: "a GPU")
+    _clock(monkeypatch, FAST)
+    for module in (auto, speed):
+        monkeypatch.setattr(module, "device_name", lambda device: "a GPU")
     recipe, lines = auto.choose(_large(), photos, "cuda", workers=1, trials=8)
     assert (recipe.width_scale, recipe.input_size, recipe.samples) == (1, None, None)
     assert recipe.epochs > 10
@@ -128,59 +159,3 @@ def test_wide_networks_learn_slower(digits: Survey) -> None:
     rates = [auto.choose([_small(width)], digits, "cpu", 2, 24)[0].learning_rate for width in (16, 32, 64, 256)]
     assert rates == sorted(rates, reverse=True)
     assert all(5e-4 <= rate <= 1e-2 for rate in rates)
-
-
-def test_speed_predicts_from_costs() -> None:
-    spec = _small()
-    of_one = auto.mean([Speed(1, 0, 0).step(spec, 1)])
-    assert of_one == 3 * speed.cost(spec).macs
-    assert Speed(0, 1, 0).step(spec, 4) == 4 * speed.cost(spec).activation_bytes
-    assert Speed(0, 0, 1).step(spec, 4) == 2
-
-
-def test_fit_finds_the_coefficients() -> None:
-    specs, true = speed._probes(wide=False), Speed(3e-11, 2e-9, 1e-3)
-    found = speed._fit(specs, [true.step(spec, speed._BATCH) for spec in specs])
-    assert [found.per_mac, found.per_byte, found.per_block] == pytest.approx([3e-11, 2e-9, 1e-3], rel=1e-6)
-
-
-@pytest.mark.parametrize("wide", [False, True])
-def test_probes_can_be_built(wide: bool) -> None:
-    with torch.device("meta"):
-        assert [build(spec) for spec in speed._probes(wide)]
-
-
-@pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    calls: list[str] = []
-
-    def measured(device: str) -> dict[str, dict[str, float]]:
-        calls.append(device)
-        return {name: {"per_mac": 1.0, "per_byte": 2.0, "per_block": 3.0} for name in ("fp32", "bf16")}
-
-    monkeypatch.setattr(speed, "_measured", measured)
-    monkeypatch.setattr(speed, "device_name", lambda device: "A processor (TM) @ 2 GHz")
-    speed.speeds.cache_clear()
-    yield calls
-    speed.speeds.cache_clear()
-
-
-def test_speed_is_measured_once_and_written_down(counted: list[str]) -> None:
-    for _ in range(2):
-        assert speed.speeds("cpu")["fp32"] == Speed(1, 2, 3)
-        speed.speeds.cache_clear()
-    assert counted == ["cpu"]
-    file = cache_folder.folder("speed") / "a-processor-tm-2-ghz.json"
-    known = cache_folder.read_json(file)
-    assert known is not None
-    assert (known["device"], known["torch"]) == ("A processor (TM) @ 2 GHz", torch.__version__)
-    cache_folder.write_json(file, known | {"torch": "1.0"})
-    speed.speeds("cpu")
-    assert len(counted) == 2, "another torch is another speed"
-
-
-def test_a_real_step_takes_time() -> None:
-    spec = ArchSpec((Stage(16, 1, Layer("token_linear")),), Stem(8), 32)
-    seconds = speed._step_seconds(spec, "cpu")
-    assert set(seconds) == {"fp32", "bf16"}
-    assert all(0 < value < 10 for value in seconds.values())
