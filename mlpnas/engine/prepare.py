@@ -18,8 +18,8 @@ from mlpnas.errors import RunError
 from mlpnas.manifest import Manifest
 from mlpnas.plugins import find
 from mlpnas.plugins import options as plugin_options
-from mlpnas.space.space import SearchSpace
-from mlpnas.space.tables import QUANTITIES
+from mlpnas.space.space import SearchSpace, Window
+from mlpnas.space.tables import QUANTITIES, SUMMED
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.speed import device_name
 
@@ -50,7 +50,8 @@ def prepare(options: Options, folder: Path, command: str = "") -> Manifest:
         size: Size = devices.call(sizing.size, wanted)
     size = rungs.staged(size, fidelity) if fidelity else size
     share = size.share if options.gpus_per_trial is None else options.gpus_per_trial
-    data = decode(ref, size.image, size.recipe, options, some)
+    image = size.image if size.recipe.input_size else _largest_input(space, window)
+    data = decode(ref, image, size.recipe, options, some)
     scheduler, notes = placement.choose_scheduler(options, asked, size.seconds)
     return Manifest(
         name=folder.name,
@@ -86,6 +87,16 @@ def prepare(options: Options, folder: Path, command: str = "") -> Manifest:
         machine=_machine(device, size.device),
         notes=(*data.notes, *size.notes, *notes),
     )
+
+
+def _largest_input(space: SearchSpace, window: Window) -> tuple[int, int]:
+    """(height, width) that no architecture of the space exceeds inside the window."""
+    sizes = [
+        table.assembly.size
+        for table in space.tables.networks
+        if all(table.range(name)[0] <= high for name, (_, high) in window.items() if name in SUMMED)
+    ]
+    return max(height for height, _ in sizes), max(width for _, width in sizes)
 
 
 def _check(options: Options) -> None:

@@ -30,6 +30,11 @@ class Assembly:
         self.network, self.count = network, count
         self.image: Mapping[str, Any] = {**image, **network.get("input", {})}
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the input in pixels."""
+        return ArchSpec((), **({"input_size": self.image["size"]} if "size" in self.image else {})).image
+
     def stage(self, number: int, values: Mapping[str, Any]) -> Stage:
         """Raises ShapeError where width times width_factor is no whole number."""
         own = {name: value for name, value in self.network.items() if name in _STAGE_FIELDS} | dict(values)

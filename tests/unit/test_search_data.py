@@ -89,6 +89,13 @@ def test_wide_networks_get_wide_images(tmp_path: Path) -> None:
     assert decoded(manifest).image == (32, 64)
 
 
+def test_images_fit_the_largest_network_inside_the_budget(tmp_path: Path) -> None:
+    folder = write(tmp_path, 10, a=noise(70, 70), b=noise(70, 70))
+    several = SPACE.replace("size: 32", "size: {choose: [16, 64]}")
+    assert decoded(prepared(folder, several)).image == (64, 64)
+    assert decoded(prepared(folder, several, budget=("100kMACs",))).image == (16, 16)
+
+
 def test_what_networks_see_is_said_where_images_are_smaller(tmp_path: Path) -> None:
     manifest = prepared("digits")
     assert decoded(manifest).image == (8, 8)
