@@ -65,7 +65,7 @@ CHANGED: Mapping[str, tuple[Any, Mapping[str, Any]]] = {
     "trials": ("+3", {"trials": 5}),
     "time": ("2m", {"seconds": 120.0}),
     "trial_time": ("3m", {"trial_seconds": 180.0}),
-    "data": ("digits", {"data": {"source": "digits", "path": "", "seed": 0, "size": [28, 28]}}),
+    "data": ("digits", {"data": {"source": "digits", "path": "", "seed": 0, "size": (28, 28)}}),
     "backend": ("ray", {"backend": "ray", "scheduler": "pool"}),
     "workers": (1, {"workers": 1}),
     "device": ("cpu", {"device": "cpu"}),
