@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mlpnas.errors import MlpnasError
 from mlpnas.nets.meter import Meter
-from mlpnas.nets.plan import Piece, blocks, plan, within
+from mlpnas.nets.plan import Block, Piece, first_and_second, plan, within
 from mlpnas.spec import ArchSpec, Grid, Stage
 
 
@@ -42,6 +42,10 @@ class Cost:
             self.activation_bytes + other.activation_bytes,
             max(self.peak_bytes, other.peak_bytes),
         )
+
+    def __mul__(self, times: int) -> "Cost":
+        """`times` of it, one after the other."""
+        return Cost(self.params * times, self.macs * times, self.activation_bytes * times, self.peak_bytes)
 
 
 class Row(NamedTuple):
@@ -98,9 +102,15 @@ def _unwrap(result: Cost | MlpnasError) -> Cost:
 @cache
 def _stage_cost(stage: Stage, grid: Grid) -> Cost | MlpnasError:
     try:
-        return sum((piece_cost(piece) for block in blocks(stage, grid) for piece in block.values()), Cost())
+        first, second = first_and_second(stage, grid)
+        odd = _block_cost(second) * (stage.depth // 2) if stage.depth > 1 else Cost()
+        return _block_cost(first) * ((stage.depth + 1) // 2) + odd
     except MlpnasError as error:
         return error
+
+
+def _block_cost(block: Block) -> Cost:
+    return sum((piece_cost(piece) for piece in block.values()), Cost())
 
 
 @cache

@@ -17,7 +17,7 @@ from mlpnas.errors import Problem, TextError
 from mlpnas.plain_text import quoted, shortened
 
 _MOST_BYTES = 500_000  # of a file
-_MOST_VALUES = 20_000  # of a YAML document, every alias followed
+_MOST_VALUES = 10_000  # of a YAML document, every alias followed
 _DEEPEST = 50  # levels of values within values
 _MOST_DIGITS = 30  # of a whole number
 _MOST_PROBLEMS = 100
@@ -92,7 +92,7 @@ def parse_yaml(text: str) -> Item:
         _refuse(f"not valid YAML: {shortened(problem)}", mark.line + 1 if mark else 1)
     if node is None:
         return Item(None, 1)
-    if _unfolded(node, {}) > _MOST_VALUES:
+    if _unfolded(node, {}) > 2 * _MOST_VALUES:  # keys are nodes, too
         _refuse(f"its aliases unfold to more than {_MOST_VALUES} values")
     reading = _Reading()
     item = reading.item(node, "", frozenset())
@@ -153,7 +153,7 @@ class _Loader(yaml.SafeLoader):
             self._refuse(f"tags like {shortened(event.tag, 40)} are not read; write the value alone")
         if self._depth > _DEEPEST:
             self._refuse(f"values stand more than {_DEEPEST} levels deep in one another")
-        if self._nodes > 2 * _MOST_VALUES:  # keys are nodes, too
+        if self._nodes > 2 * _MOST_VALUES:
             self._refuse(f"more than {_MOST_VALUES} values")
         node = super().compose_node(parent, index)
         self._depth -= 1

@@ -61,7 +61,7 @@ class ShapeError(SpecError):
     pass
 
 
-_SHOWN = 20  # problems of one file in a message
+SHOWN = 20  # problems of one file in a message
 
 
 @dataclass(frozen=True, order=True)
@@ -81,10 +81,10 @@ class SpaceError(MlpnasError):
     """All problems of a space file at once, in the order of its lines; of very many, the first are shown."""
 
     def __init__(self, source: str, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(sorted(problems))
+        self.problems = tuple(sorted(problems, key=lambda problem: (problem.line, problem.path)))
         count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
-        rows = [f"  {problem}" for problem in self.problems[:_SHOWN]]
-        more = [f"  and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
+        rows = [f"  {problem}" for problem in self.problems[:SHOWN]]
+        more = [f"  and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
         super().__init__("\n".join([f"{shortened(source)}: {count}", *rows, *more]))
 
 
@@ -92,8 +92,8 @@ class TextError(MlpnasError):
     """Text that cannot be read as YAML or JSON, with every problem."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(sorted(problems))
-        super().__init__("; ".join(map(str, self.problems[:_SHOWN])))
+        self.problems = tuple(sorted(problems, key=lambda problem: (problem.line, problem.path)))
+        super().__init__("; ".join(map(str, self.problems[:SHOWN])))
 
 
 class BudgetError(MlpnasError):

@@ -1,5 +1,6 @@
 """Axial shift, AS-MLP's token mixer (arXiv:2107.08391, section 3.2; svip-lab/AS-MLP, models/as_mlp.py)."""
 
+from itertools import count, islice
 from math import ceil
 from typing import Any
 
@@ -138,16 +139,20 @@ def check_shift(mixer: str, dim: int, grid: Grid, shift_size: int, dilation: int
     if dilation < 1:
         raise ShapeError(f"{mixer}: dilation must be at least 1, got {dilation}")
     if not _fits(dim, shift_size):
-        widths = [width for width in range(dim + 1, dim + shift_size**2) if _fits(width, shift_size)][:3]
-        sizes = [size for size in range(1, shift_size, 2) if _fits(dim, size)]
+        widths = list(islice((width for width in count(max(dim + 1, shift_size)) if _fits(width, shift_size)), 3))
+        sizes = [size for size in range(1, min(shift_size, dim + 1), 2) if _fits(dim, size)][-10:]
         raise ShapeError(
-            f"{mixer}: width {dim} makes {len(_groups(dim, shift_size, 1))} channel groups, not {shift_size}, "
+            f"{mixer}: width {dim} makes {_group_count(dim, shift_size)} channel groups, not {shift_size}, "
             f"which would leave out offsets; widths that fit: {_listed(widths)}; shift sizes that fit: {_listed(sizes)}"
         )
 
 
 def _fits(dim: int, shift_size: int) -> bool:
-    return len(_groups(dim, shift_size, 1)) == shift_size
+    return _group_count(dim, shift_size) == shift_size
+
+
+def _group_count(dim: int, shift_size: int) -> int:
+    return ceil(dim / ceil(dim / shift_size))
 
 
 def _listed(numbers: list[int]) -> str:

@@ -47,10 +47,18 @@ class Meter(TorchDispatchMode):
         kwargs = kwargs or {}
         result = _SHAPES.get(op, op)(*args, **kwargs)
         if formula := flop_registry.get(op._overloadpacket):
-            self.flops += formula(*args, **kwargs, out_val=result)
+            self.flops += _flops(formula, args, kwargs, result)
         for tensor in _tensors(result):
             self.watch(tensor)
         return result
+
+
+def _flops(formula: Any, args: Any, kwargs: Any, result: Any) -> int:
+    """A formula on shapes; its wrapper would search the arguments as trees, most of the time of a small layer."""
+    if not hasattr(formula, "__wrapped__") or kwargs or not isinstance(result, Tensor):
+        return int(formula(*args, **kwargs, out_val=result))
+    shapes = [argument.shape if isinstance(argument, Tensor) else argument for argument in args]
+    return int(formula.__wrapped__(*shapes, out_shape=result.shape))
 
 
 def _tensors(result: Any) -> Iterator[Tensor]:
@@ -105,7 +113,9 @@ _SHAPES: dict[Any, Callable[..., Any]] = {
     aten.add.Tensor: _broadcast,
     aten.mul.Tensor: _broadcast,
     aten.cat.default: _joined,
+    aten.addcmul.default: lambda x, first, second, **_: _broadcast(_broadcast(first, second), x),
     aten.gelu.default: _like,
+    aten.silu.default: _like,
     aten.roll.default: _like,
     aten.empty_like.default: _like,
     aten._softmax.default: _like,

@@ -81,9 +81,13 @@ def head_piece(spec: ArchSpec, grid: Grid) -> Piece:
 @cache
 def blocks(stage: Stage, grid: Grid) -> tuple[Block, ...]:
     """The blocks of a stage; in every second one the mixer's alternating option is on."""
-    even = _block(stage, stage.mixer, grid)
-    odd = _block(stage, _alternated(stage.mixer), grid)
+    even, odd = first_and_second(stage, grid)
     return tuple(odd if number % 2 else even for number in range(stage.depth))
+
+
+def first_and_second(stage: Stage, grid: Grid) -> tuple[Block, Block]:
+    """The two blocks that a stage repeats in turn."""
+    return _block(stage, stage.mixer, grid), _block(stage, _alternated(stage.mixer), grid)
 
 
 def _block(stage: Stage, mixer: Layer, grid: Grid) -> Block:

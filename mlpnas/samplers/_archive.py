@@ -77,7 +77,7 @@ class Archive:
         return self._stacked(self._codes)
 
     def _stacked(self, rows: list[Codes]) -> Codes:
-        return np.array(rows, np.int16).reshape(-1, len(self.domain.questions))
+        return np.array(rows, np.int16).reshape(len(rows), len(self.domain.questions))
 
     def values(self, name: str) -> Floats:
         """(records,) of one objective or cost; nan where a record has none."""

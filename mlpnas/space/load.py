@@ -10,6 +10,7 @@ from mlpnas.documents import Item, parse_yaml
 from mlpnas.errors import Problem, SpaceError, TextError, UnitError, did_you_mean
 from mlpnas.kinds import Word, refusal
 from mlpnas.plain_text import quoted, shortened
+from mlpnas.space import workload
 from mlpnas.space.grammar import CONSTRAINT, DOCUMENT, NETWORK, RESOLUTION, STAGE, STAGES, VERSION
 from mlpnas.space.reader import VARIANT, Reader, TooManyProblems, names, without
 from mlpnas.space.tree import Fields
@@ -49,6 +50,8 @@ def read(text: str, source: str) -> Document:
         document = reader.document(root)
     if reader.problems:
         raise SpaceError(source, list(reader.problems))
+    if too_many := workload.excess(document.network, document.stages):
+        raise SpaceError(source, [Problem(0, "", too_many)])
     return document
 
 

@@ -35,7 +35,7 @@ def lines(space: SearchSpace, budget: Budget = None) -> Iterator[str]:
 
 
 def _counted(space: SearchSpace) -> str:
-    shown = space.with_head(space.tables.draw("macs", 0.0, np.inf, np.random.default_rng(0)).draw().spec)
+    shown = space.with_head(space.draw(np.random.default_rng(0), {}).spec)
     return " and ".join(f"{getattr(shown, name):,} {name}" for name in space.left_out)
 
 

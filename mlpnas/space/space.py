@@ -11,7 +11,8 @@ import numpy as np
 
 from mlpnas.costs import cost
 from mlpnas.documents import read_text
-from mlpnas.errors import BudgetError, Problem, SpaceError, SpecError, TextError
+from mlpnas.errors import SHOWN, BudgetError, Problem, SpaceError, SpecError, TextError
+from mlpnas.plain_text import quoted
 from mlpnas.plugins import shipped, shipped_folder
 from mlpnas.space import edit, fit
 from mlpnas.space.assemble import Assembly
@@ -94,13 +95,14 @@ class SearchSpace:
     def _refuse_unusable(self, lines: Mapping[str, int]) -> None:
         """An option that no architecture can have is a mistake in the file."""
         used = self.tables.used()
+        unused = [(q, label) for q in self.questions for label in q.labels if (q.path, label) not in used]
         problems = [
             Problem(
-                lines.get(q.path, 1), q.path, f"{label!r} fits no architecture of this space{self._reason(q, label)}"
+                lines.get(q.path, 1),
+                q.path,
+                f"{quoted(label)} fits no architecture of this space{self._reason(q, label) if number < SHOWN else ''}",
             )
-            for q in self.questions
-            for label in q.labels
-            if (q.path, label) not in used
+            for number, (q, label) in enumerate(unused)
         ]
         if not any(table.buildable() for table in self.tables.networks):
             problems = [Problem(1, "", f"no architecture can be built{self._reason(None, None)}")]
@@ -207,10 +209,13 @@ class SearchSpace:
         low, high = window.get(tightest, (0.0, np.inf))
         for _ in range(_TRIES):
             drawn = self.tables.draw(tightest, low, high, rng)
-            if drawn.inside(window):
+            if drawn is not None and drawn.inside(window):
                 return drawn
         bounds = ", ".join(show(bound, name) for name, (_, bound) in window.items())
-        raise BudgetError(f"{self.source}: found no architecture within {bounds} together in {_TRIES} draws; raise one")
+        raise BudgetError(
+            f"{self.source}: found no architecture within {bounds} in {_TRIES} draws; raise one of the "
+            "limits, or lower the share of the budget that is to be filled (--fill)"
+        )
 
     def _look_for_tightest(self, bounds: tuple[tuple[str, tuple[float, float]], ...]) -> str:
         """The quantity whose limits fewest architectures keep, by a look at some."""
@@ -219,7 +224,7 @@ class SearchSpace:
             return (asked or ["macs"])[0]
         look, window = np.random.default_rng(0), dict(bounds)
         some = [self.tables.draw("macs", 0.0, np.inf, look) for _ in range(100)]
-        return min(asked, key=lambda name: sum(chain.inside({name: window[name]}) for chain in some))
+        return min(asked, key=lambda name: sum(chain.inside({name: window[name]}) for chain in some if chain))
 
     def fit(self, answers: Answers, window: Window, rng: np.random.Generator) -> Draw:
         """The architecture nearest to `answers` that can be built inside `window`; see space/fit.py.
@@ -254,7 +259,7 @@ class SearchSpace:
 
     def _candidates(self, chains: Iterable[Chain | None]) -> Candidates:
         found = [chain for chain in chains if chain is not None]
-        codes = np.array([chain.codes for chain in found], np.int16).reshape(-1, len(self.questions))
+        codes = np.array([chain.codes for chain in found], np.int16).reshape(len(found), len(self.questions))
         return Candidates(codes, {name: np.array([chain.cost(name) for chain in found]) for name in QUANTITIES})
 
     quantities = QUANTITIES

@@ -10,22 +10,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlpnas.costs import Cost
 from mlpnas.errors import BudgetError, ShapeError
 from mlpnas.space.assemble import Assembly, State
 from mlpnas.space.codes import Codes, Floats, Level, encode
+from mlpnas.space.histogram import NOTHING_LEFT, Histogram, histogram, sums
 from mlpnas.space.outcomes import StageOutcomes
 from mlpnas.space.tree import Answers, Fields, outcomes, questions
 from mlpnas.spec import ArchSpec, Scalar, Stage
 
 SUMMED = ("macs", "params", "activation_bytes")
 QUANTITIES = (*SUMMED, "peak_bytes")  # a maximum, not a sum
-_LARGEST = 2**17  # sums kept apart; beyond, they are rounded up to a raster of as many steps
 
 
 class _Outcome(NamedTuple):
@@ -33,35 +32,6 @@ class _Outcome(NamedTuple):
     stage: Stage
     cost: Cost
     state: State
-
-
-class Histogram(NamedTuple):
-    """Distinct costs in rising order, and how many ways there are below each and, as the last, in all."""
-
-    costs: Floats
-    cumulative: Floats
-
-    def within(self, low: Floats, high: Floats) -> Floats:
-        """Ways with low <= cost <= high, elementwise."""
-        upper = self.cumulative[np.searchsorted(self.costs, high, side="right")]
-        return np.maximum(upper - self.cumulative[np.searchsorted(self.costs, low, side="left")], 0.0)
-
-
-def _histogram(costs: Floats, ways: Floats) -> Histogram:
-    if len(costs) > _LARGEST:
-        step = costs.max() / _LARGEST
-        coarse = np.bincount(np.ceil(costs / step).astype(np.int64), ways)
-        kept = np.flatnonzero(coarse)
-        return Histogram(kept * step, _cumulative(coarse[kept]))
-    distinct, where = np.unique(costs, return_inverse=True)
-    return Histogram(distinct, _cumulative(np.bincount(where, ways, minlength=len(distinct))))
-
-
-def _cumulative(ways: NDArray[Any]) -> Floats:
-    return np.concatenate([[0.0], np.cumsum(ways)])
-
-
-_NOTHING_LEFT = Histogram(np.zeros(1), np.array([0.0, 1.0]))
 
 
 @dataclass(frozen=True)
@@ -134,7 +104,7 @@ class NetworkTable:
     def remaining(self, quantity: str, number: int, state: State | None) -> Histogram:
         """Costs of everything from stage `number` on."""
         if number == len(self.stages):
-            return _NOTHING_LEFT
+            return NOTHING_LEFT
         key = (quantity, number, state)
         if key not in self._remaining:
             self._remaining[key] = self._summed(quantity, number, state)
@@ -142,14 +112,11 @@ class NetworkTable:
 
     def _summed(self, quantity: str, number: int, state: State | None) -> Histogram:
         table = self.outcomes(number, state)
-        costs, ways = [np.zeros(0)], [np.zeros(0)]
+        pairs = []
         for following, rows in table.rows.items():
-            own = _histogram(table.costs[quantity][rows], np.ones(len(rows)))
-            rest = self.remaining(quantity, number + 1, following)
-            costs.append(np.add.outer(own.costs, rest.costs).ravel())
-            ways.append(np.multiply.outer(_each(own), _each(rest)).ravel())
-        joined = np.concatenate(costs)
-        return _histogram(joined, np.concatenate(ways)) if len(joined) else Histogram(joined, np.zeros(1))
+            own = histogram(table.costs[quantity][rows], np.ones(len(rows)))
+            pairs.append((own, self.remaining(quantity, number + 1, following)))
+        return sums([(own, rest) for own, rest in pairs if len(rest.costs)])
 
     def range(self, quantity: str, number: int = 0, state: State | None = None) -> tuple[float, float]:
         """Lowest and highest cost from stage `number` on; (inf, -inf) where nothing can be built."""
@@ -177,12 +144,17 @@ class NetworkTable:
             ways[rows] = rest.within(low - own[rows], high - own[rows])
         return ways
 
-    def draw(self, quantity: str, low: float, high: float, rng: np.random.Generator) -> Chain:
-        """Uniform among the architectures of this table inside the window."""
+    def draw(self, quantity: str, low: float, high: float, rng: np.random.Generator) -> Chain | None:
+        """Uniform among the architectures of this table inside the window.
+
+        None: a dead end. Costs that were rounded up to a raster may promise more than there is in a narrow window.
+        """
         chain: list[Row] = []
         state = None
         for number in range(len(self.stages)):
             ways = self.ways(quantity, number, state, low, high)
+            if not ways.any():
+                return None
             row = _chosen(ways, rng)
             table = self.outcomes(number, state)
             own = table.costs[quantity][row]
@@ -224,10 +196,6 @@ class NetworkTable:
 def _chosen(weights: Floats, rng: np.random.Generator) -> int:
     up_to = np.cumsum(weights)
     return int(np.searchsorted(up_to, rng.random() * up_to[-1], side="right"))
-
-
-def _each(histogram: Histogram) -> Floats:
-    return np.diff(histogram.cumulative)
 
 
 class SpaceTables:
@@ -288,13 +256,16 @@ class SpaceTables:
         """The answers that lead to `spec`, or None."""
         return next((answers for table in self.networks if (answers := table.find(spec)) is not None), None)
 
-    def draw(self, quantity: str, low: float, high: float, rng: np.random.Generator) -> Chain:
-        """Uniform among the architectures that cost from `low` to `high`.
+    def draw(self, quantity: str, low: float, high: float, rng: np.random.Generator) -> Chain | None:
+        """Uniform among the architectures that cost from `low` to `high`; None: a dead end, to be tried again.
 
         Raises:
             BudgetError: there is none.
         """
         weights = self._weights(quantity, low, high)
         if not weights.any():
-            raise BudgetError(f"no architecture of the space has {quantity} from {low:g} to {high:g}")
+            raise BudgetError(
+                f"no architecture of the space has {quantity} from {low:,.0f} to {high:,.0f}; "
+                "raise the budget, or lower the share of it that is to be filled (--fill)"
+            )
         return self.networks[_chosen(weights, rng)].draw(quantity, low, high, rng)

@@ -27,8 +27,11 @@ def name(request: pytest.FixtureRequest) -> str:
 def _judged(proposal: Proposal, trial: int, status: str | None = None) -> Record:
     answers = proposal.draw.answers
     top1 = 0.5 + 0.2 * (answers["stage1.mixer"] == "axial_shift") + 0.1 * (answers["width"] == 24)
-    spec = proposal.draw.spec
-    status = status or STATUSES[trial % len(STATUSES)]
+    return _record(proposal, trial, top1, status or STATUSES[trial % len(STATUSES)])
+
+
+def _record(proposal: Proposal, trial: int, top1: float, status: str = "done") -> Record:
+    spec, answers = proposal.draw.spec, proposal.draw.answers
     values: Mapping[str, float] = dict(proposal.draw.costs) | ({"top1": top1} if status == "done" else {})
     return Record(trial, spec.key, spec.dumps(), answers, status, values=values, sampler_state=dict(proposal.state))
 
@@ -84,6 +87,19 @@ def test_a_duplicate_ends_its_proposal(name: str, space: SearchSpace) -> None:
     for trial in range(15):
         record = _judged(sampler.ask(trial), trial, "done")
         sampler.tell(Record(**{**vars(record), "origin": "duplicate"}))
+
+
+@pytest.mark.parametrize("depth", ["1", "{choose: [1]}"])
+def test_a_space_of_one_architecture_is_proposed_again_and_again(name: str, depth: str) -> None:
+    single = SearchSpace(
+        "version: 1\nname: single\ninput: {size: 8, channels: 1, classes: 2}\nstem: {patch: 4}\n"
+        f"width: 8\ndepth: {depth}\nmixer: token_linear\nstages: {{count: 1}}\n"
+    )
+    sampler = find("samplers", name)(single, {}, OBJECTIVES, 0)
+    for trial in range(14):
+        proposal = sampler.ask(trial)
+        assert proposal.draw.spec == single.spec(proposal.draw.answers)
+        sampler.tell(_record(proposal, trial, 0.5))
 
 
 def test_a_published_model_from_outside_the_space_is_no_trouble(name: str, space: SearchSpace) -> None:

@@ -123,3 +123,32 @@ def test_a_level_edits_one_question_and_what_it_opens() -> None:
 def test_distance_counts_new_and_different_answers() -> None:
     rows = np.array([[0, 1, -1], [0, 2, 3]], np.int16)
     assert distance(rows, np.array([0, 1, 3], np.int16)).tolist() == [0, 1]
+
+
+WITH_NULL = """\
+version: 1
+name: with_null
+input: {size: 32, channels: 3, classes: 10}
+stem: {patch: 4}
+width: 16
+depth: 1
+stages:
+  each:
+    variant:
+      choose:
+        scaled: {mixer: token_linear, layer_scale: {choose: [null, 0.1]}}
+        plain: {mixer: {gmlp: {ratio: {choose: [2, 4]}}}}
+"""
+
+
+def test_a_question_answered_with_null_is_asked_and_edits_leave_its_variant() -> None:
+    space, rng = SearchSpace(WITH_NULL), np.random.default_rng(0)
+    (asked,) = [number for number, question in enumerate(space.questions) if None in question.labels]
+    drawn = space.drawn(300, {}, rng).codes
+    scaled = drawn[:, 0] == 0
+    assert set(drawn[scaled, asked]) == {0, 1}
+    assert set(drawn[~scaled, asked]) == {-1}
+    children = space.mutated(drawn, [1] * len(drawn), {}, rng).codes
+    assert 100 < int((children[:, 0] != drawn[:, 0]).sum()) < 200  # one of two questions
+    for codes in drawn:
+        assert np.array_equal(encode(space.questions, [decode(space.questions, codes)])[0], codes)

@@ -62,6 +62,14 @@ WRONG = [
     ("width: 16", "width: &w [*w]", 5, "an alias that contains itself"),
     ("width: 16", "width: {", 7, "not valid YAML"),
     ("name: tiny", "name: tiny\nresolution: fixed", 3, "resolution: expected one of free; got 'fixed'"),
+    ("version: 1", "version: true", 1, "version: must be 1, got True"),
+    ("value: 1M", "value: 0", 12, "above zero"),
+    ("value: 1M", "value: 1e308T", 12, "too large"),
+    ("value: 1M", "value: 1e19", 12, "too large"),
+    ("width: 16", "width: 16\nposition_embedding: no", 6, "expected one of true, false; got 'no'; write false"),
+    ("width: 16", "width: '16'", 5, "got '16'; write it without quotes"),
+    ("width: 16", "<<: {width: 16}", 5, "merge keys"),
+    ("depth: {choose: [1, 2]}", "depth: [[1, 2], [3, 4]]", 10, "got [1, 2]"),
     ("{choose: [2, 4]}", "{choose: [2, 0.01]}", 11, "0.01 fits no architecture of this space"),
 ]
 
@@ -118,6 +126,21 @@ def test_aliases_cannot_unfold_without_end() -> None:
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 9)]
     with pytest.raises(SpaceError, match="aliases unfold"):
         SearchSpace("\n".join(lines))
+
+
+@pytest.mark.parametrize("name", ["width", "depth", "mixer"])
+def test_every_alternative_of_a_variant_brings_what_one_brings(name: str) -> None:
+    fields = {"width": "16", "depth": "1", "mixer": "gmlp"}
+    beside = "".join(f"    {field}: {value}\n" for field, value in fields.items() if field != name)
+    variant = f"    variant: {{choose: {{a: {{{name}: {fields[name]}}}, b: {{}}}}}}\n"
+    text = f"version: 1\nname: x\nstages:\n  each:\n{beside}{variant}"
+    with pytest.raises(SpaceError, match=f"line 7: stage1.variant: b brings no {name}, and others do; give it in each"):
+        SearchSpace(text)
+
+
+def test_a_space_has_stages() -> None:
+    with pytest.raises(SpaceError, match="stages: 0 stages are listed; wanted are 1 to 16"):
+        SearchSpace("version: 1\nname: x\nwidth: 8\ndepth: 1\nmixer: gmlp\nstages: []\n")
 
 
 def test_a_missing_file_lists_the_shipped_ones() -> None:

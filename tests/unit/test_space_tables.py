@@ -77,7 +77,7 @@ def test_draws_are_uniform_inside_the_budget(space: SearchSpace, everything: dic
 
 
 def test_a_coarse_raster_never_lets_a_cost_through(space: SearchSpace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlpnas.space.tables._LARGEST", 64)
+    monkeypatch.setattr("mlpnas.space.histogram._LARGEST", 64)
     coarse = SearchSpace(SMALL)
     rng, bound = np.random.default_rng(0), space.tables.range("macs")[1] / 3
     costs = [coarse.draw(rng, {"macs": (0, bound)}).costs["macs"] for _ in range(200)]
