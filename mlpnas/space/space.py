@@ -96,13 +96,10 @@ class SearchSpace:
         """An option that no architecture can have is a mistake in the file."""
         used = self.tables.used()
         unused = [(q, label) for q in self.questions for label in q.labels if (q.path, label) not in used]
+        reasons = [self._reason(*each) for each in unused[:SHOWN]] + [""] * len(unused[SHOWN:])
         problems = [
-            Problem(
-                lines.get(q.path, 1),
-                q.path,
-                f"{quoted(label)} fits no architecture of this space{self._reason(q, label) if number < SHOWN else ''}",
-            )
-            for number, (q, label) in enumerate(unused)
+            Problem(lines.get(q.path, 1), q.path, f"{quoted(label)} fits no architecture of this space{reason}")
+            for (q, label), reason in zip(unused, reasons, strict=True)
         ]
         if not any(table.buildable() for table in self.tables.networks):
             problems = [Problem(1, "", f"no architecture can be built{self._reason(None, None)}")]
@@ -212,9 +209,9 @@ class SearchSpace:
             if drawn is not None and drawn.inside(window):
                 return drawn
         bounds = ", ".join(show(bound, name) for name, (_, bound) in window.items())
+        lower = ", or lower --fill" if any(low for low, _ in window.values()) else ""
         raise BudgetError(
-            f"{self.source}: found no architecture within {bounds} in {_TRIES} draws; raise one of the "
-            "limits, or lower the share of the budget that is to be filled (--fill)"
+            f"{self.source}: found no architecture within {bounds} together in {_TRIES} draws; raise one{lower}"
         )
 
     def _look_for_tightest(self, bounds: tuple[tuple[str, tuple[float, float]], ...]) -> str:
