@@ -5,7 +5,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -52,8 +52,10 @@ def replacing(path: Path, mode: int = 0o666) -> Iterator[Path]:
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    except BaseException:
+        with suppress(OSError):  # what went wrong before is told
+            temporary.unlink(missing_ok=True)
+        raise
 
 
 def write_text(path: Path, text: str, mode: int = 0o666) -> None:
@@ -79,4 +81,5 @@ def clear_leftovers(folder: Path) -> None:
     """Delete what a process that was killed while `replacing` a file has left; its writer must be gone."""
     for path in folder.glob(".*"):
         if _TEMPORARY.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # they do no harm
+                path.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ A part that cannot be used is set aside: it is named, the others are read, and n
 import json
 import math
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -79,12 +80,13 @@ class Table:
         """Write one part; it is on disk, whole, when this returns."""
         if self._next > LAST_PART:
             raise RunError(f"{self.folder}: no number is left after that of its last part; move that one away")
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(exist_ok=True)  # the run folder itself is never made anew
         self._write(table, self._next, self._next)
         self._next += 1
         self._since += 1
         if self._since >= _COMPACT_AT:
-            self.compact()
+            with suppress(OSError):  # the row is kept; another time
+                self.compact()
 
     def _write(self, table: pa.Table, first: int, last: int) -> None:
         path = self.folder / part_name(first, last)

@@ -6,7 +6,7 @@ import os
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -34,16 +34,24 @@ def writing(folder: Path) -> Iterator[None]:
             raise RunError(f"{folder}: {_holder(file)} is searching here; wait for it, or take another --run") from None
         except OSError as error:
             if error.errno not in _NO_LOCKS:
-                raise
+                raise RunError(f"{folder}: cannot be locked ({error.strerror}); no trial was begun") from error
             _check_name(folder, file)
+        _sign(folder, file)
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # a name that stays is that of a process that is gone
+                file.truncate(0)
+
+
+def _sign(folder: Path, file: TextIO) -> None:
+    try:
         file.seek(0)
         file.truncate(0)
         file.write(own_name())
         file.flush()
-        try:
-            yield
-        finally:
-            file.truncate(0)
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written ({error.strerror}); no trial was begun") from error
 
 
 def _opened(folder: Path) -> TextIO:

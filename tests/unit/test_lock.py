@@ -75,7 +75,7 @@ def test_another_error_is_not_taken_for_a_lack_of_locks(tmp_path: Path, monkeypa
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.raises(OSError, match="Input/output"), writing(tmp_path):
+    with pytest.raises(RunError, match=r"cannot be locked \(Input/output"), writing(tmp_path):
         pass
 
 

@@ -192,6 +192,7 @@ def test_compaction_leaves_files_of_others_alone(tmp_path: Path) -> None:
 @pytest.fixture
 def mixed(tmp_path: Path) -> Path:
     """A run whose parts differ: a failed trial has no top1, a later one has a latency."""
+    (tmp_path / "lr=0.1").mkdir()
     kept = Store(tmp_path / "lr=0.1")  # looks like a Hive partition and is none
     kept.append(record(0, status="failed", values={"macs": 2e6}, error="boom"))
     kept.append(record(1), curve(1))
