@@ -1,11 +1,19 @@
 """The command line: one file of `commands/` is one command. An MlpnasError has no traceback and exits with 2."""
 
+import errno
+import os
 import sys
 from importlib import import_module
 from typing import Annotated, Any
 
 from mlpnas import __version__
 from mlpnas.engine.interrupt import EXIT_CODE, interruptible
+
+# errors that say something about a place on this machine, and not about a mistake in the program
+_OF_THE_PLACE = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTALE),
+    *(errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EMFILE, errno.ENFILE),
+}
 
 
 def application() -> Any:
@@ -72,3 +80,8 @@ def _run() -> None:
     except BrokenPipeError:  # `mlpnas front RUN | head` is no failure
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        if error.errno not in _OF_THE_PLACE or not error.filename:
+            raise
+        complain(f"error: {os.fsdecode(error.filename)}: cannot be used ({os.strerror(error.errno)})")
+        sys.exit(2)

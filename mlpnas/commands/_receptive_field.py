@@ -1,5 +1,6 @@
 """The receptive fields of a network as a figure: one column for each stage, its first block above the whole network."""
 
+import logging
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ def write_png(title: str, panels: "list[Panel]", path: Path) -> None:
 
 def draw(title: str, panels: "list[Panel]") -> "Figure":
     """A single stage has its two panels side by side."""
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it needs no folder for its settings
     from matplotlib.figure import Figure
 
     rows, columns = (2, len(panels)) if len(panels) > 1 else (1, 2)

@@ -1,5 +1,6 @@
 """mlpnas report: a run as one HTML page."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +11,9 @@ from mlpnas.commands._terminal import say
 
 def report(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, a path, or a URI.")],
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it there, and nothing into the run folder.")
+    ] = None,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """Write report.html into the run folder: one page that needs no network.
@@ -21,7 +25,7 @@ def report(
     from mlpnas.run import Run
 
     found = Run(run)
-    path = write_report(found)
+    path = write_report(found, output)
     say(path)
     say_set_aside(found)
     if open_it:

@@ -80,7 +80,6 @@ def search(
 
 
 def _write_report(view: "Lines") -> None:
-    from shlex import quote
 
     from mlpnas.errors import MlpnasError
     from mlpnas.report import write_report
@@ -89,7 +88,7 @@ def _write_report(view: "Lines") -> None:
     try:
         view.reported(write_report(Run(view.state.folder)))
     except (OSError, MlpnasError) as error:  # a full disk must not hide how the search ended
-        view.write(f"no report: {error}; `mlpnas report {quote(view.state.run)}` writes it")
+        view.write(f"no report: {error}")
 
 
 def _given(context: typer.Context) -> dict[str, Any]:

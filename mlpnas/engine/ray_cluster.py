@@ -109,6 +109,8 @@ def connected(address: str, workers: int = 0) -> Iterator[None]:
     except (ConnectionError, ValueError) as error:
         hint = "it may want RAY_AUTH_MODE=token in the environment" if address != "auto" else "start one with ray start"
         raise RunError(f"no Ray cluster answers at {address!r}: {error}; {hint}") from None
+    except OSError as error:  # it keeps files of its own, under the home folder and /tmp
+        raise RunError(f"Ray cannot start ({error}); make that place usable, or take --backend local") from None
     try:
         yield
     finally:

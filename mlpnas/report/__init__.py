@@ -2,29 +2,39 @@
 
 from pathlib import Path
 from secrets import token_urlsafe
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from mlpnas.errors import RunError
 from mlpnas.files import write_text
 from mlpnas.remote import reason, write_bytes
 from mlpnas.run import Run
+from mlpnas.run_files import REPORT
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 
-def write_report(run: Run) -> Path:
+def write_report(run: Run, file: Path | None = None) -> Path:
     """Write `report.html` into the run folder, whatever state the run is in, and return its path.
 
     Where the run is kept elsewhere it is written there too, and the path is that of its copy.
 
+    Args:
+        file: to be written instead, and nothing in the run folder.
+
     Raises:
-        RunError: the trials cannot be read, or the report cannot be sent to where the run is kept.
+        RunError: the trials cannot be read, or the report cannot be written, or not be sent to where the run is kept.
     """
-    path = run.path / "report.html"
+    path = file or run.path / REPORT
     html = page(run)
-    write_text(path, html)
-    if run.mirror:
+    try:
+        write_text(path, html)
+    except OSError as error:
+        write_elsewhere = f"`mlpnas report {quote(run.place)} --output FILE` writes it elsewhere"
+        remedy = "name another file" if file else write_elsewhere
+        raise RunError(f"{path}: cannot be written ({error.strerror}); {remedy}") from None
+    if run.mirror and not file:
         _send(run.mirror.join(path.name), html, path)
     return path
 

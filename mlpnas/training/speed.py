@@ -7,6 +7,7 @@ estimate is off for timed networks of about that cost.
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache as remember
 from math import inf
@@ -171,7 +172,8 @@ def _are_seconds(value: Any) -> bool:
 
 def _remember(device: str, steps: Mapping[str, Any]) -> None:
     kept = dict(list(steps.items())[-_KEPT:])
-    cache.write_json(_file(device), {"device": device_name(device), "torch": torch.__version__, "steps": kept})
+    with suppress(OSError):  # it is measured again
+        cache.write_json(_file(device), {"device": device_name(device), "torch": torch.__version__, "steps": kept})
 
 
 def _file(device: str) -> Path:
