@@ -2,11 +2,35 @@
 
 import json
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlpnas.errors import DataError
 from mlpnas.files import write_text
+
+
+class Kind(NamedTuple):
+    """What one folder of the cache holds.
+
+    Attributes:
+        what: in words; names: of what mlpnas puts into it, so that nothing else is ever deleted there.
+    """
+
+    what: str
+    names: re.Pattern[str]
+
+
+KINDS: Mapping[str, Kind] = {
+    "images": Kind("decoded images, and what was seen in data sets", re.compile(r"[0-9a-f]{20}(\.scan)?\.(npy|json)")),
+    "downloads": Kind(
+        "data sets that torchvision has downloaded",
+        re.compile(r"cifar-10-batches-py|cifar-100-python|FashionMNIST|cifar-100?-python\.tar\.gz"),
+    ),
+    "speed": Kind("how fast this machine trains", re.compile(r"[a-z0-9_-]+\.json")),
+    "runs": Kind("copies of runs that are kept elsewhere", re.compile(r"[0-9a-f]{12}-(read|search)")),
+}
 
 
 def path(*parts: str) -> Path:

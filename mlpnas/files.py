@@ -77,9 +77,14 @@ def until_there_is_room(write: Callable[[], object]) -> Iterator[str]:
             yield f"no room{place}: {os.strerror(error.errno)}"
 
 
+def is_temporary(name: str) -> bool:
+    """Whether a file is called as those are that `replacing` writes to."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
 def clear_leftovers(folder: Path) -> None:
     """Delete what a process that was killed while `replacing` a file has left; its writer must be gone."""
     for path in folder.glob(".*"):
-        if _TEMPORARY.fullmatch(path.name):
+        if is_temporary(path.name):
             with suppress(OSError):  # they do no harm
                 path.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ wants some fetches them.
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from stat import S_ISREG
@@ -40,10 +41,14 @@ class Mirror:
 
     def __init__(self, uri: str, folder: Path) -> None:
         self.uri, self.folder = uri, folder
-        self._files, self._root = remote.filesystem(uri)
         stored = cache.read_json(folder / _MEMORY) or {}
         self._equal = {name: _Pair(*pair) for name, pair in _pairs(stored.get("files")) if is_copied(name)}
         self.missing = [name for name in _list(stored.get("missing")) if is_copied(name)]
+
+    @cached_property
+    def _filesystem(self) -> tuple[Any, str]:
+        """Asked for when it is needed: what has changed in the copy is known without it."""
+        return remote.filesystem(self.uri)
 
     @classmethod
     def at(cls, uri: str, use: str = "read") -> "Mirror":
@@ -165,9 +170,10 @@ class Mirror:
         """
         from pyarrow.fs import FileSelector
 
-        selector = FileSelector(f"{self._root}/{below}".rstrip("/"), allow_not_found=True, recursive=True)
+        files, root = self._filesystem
+        selector = FileSelector(f"{root}/{below}".rstrip("/"), allow_not_found=True, recursive=True)
         try:
-            infos = self._files.get_file_info(selector)
+            infos = files.get_file_info(selector)
         except OSError as error:
             raise remote.unreachable(self.uri, error) from None
         for info in infos:
@@ -176,7 +182,8 @@ class Mirror:
 
     def _name(self, path: str) -> str:
         """Of a file that was listed."""
-        root = f"{self._root}/" if self._root else ""
+        _, folder = self._filesystem
+        root = f"{folder}/" if folder else ""
         if not path.startswith(root):
             raise RunError(f"{self.uri}: lists {quoted(path)}, which lies elsewhere; do not use this run")
         return run_files.check_stays(path.removeprefix(root), self.uri)
@@ -244,7 +251,8 @@ class Mirror:
         return [status.st_size, status.st_mtime_ns] if S_ISREG(status.st_mode) else None
 
     def _stamp_there(self, name: str) -> Stamp:
-        return _stamp(self._files.get_file_info(f"{self._root}/{name}"))
+        files, root = self._filesystem
+        return _stamp(files.get_file_info(f"{root}/{name}"))
 
     def _remember(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -47,6 +47,7 @@ def _row(place: str) -> dict[str, Any]:
     from mlpnas import remote
     from mlpnas.errors import MlpnasError
     from mlpnas.record import FAILURES
+    from mlpnas.report.wording import data_name
     from mlpnas.run import Run
 
     try:
@@ -57,6 +58,7 @@ def _row(place: str) -> dict[str, Any]:
             "name": run.path.name,
             "created": run.manifest.created,
             "space": run.manifest.space,
+            "data": data_name(run),
             "trials": len(trials),
             "failed": sum(record.status in FAILURES for record in trials),
             "best": {"trial": best.trial, **best.values} if best else None,
@@ -72,13 +74,13 @@ def _show(rows: list[dict[str, Any]]) -> None:
     from mlpnas.commands._table import print_table
     from mlpnas.report.wording import text
 
-    heads = ["name", "date", "space", "trials", "failed", "best", "hypervolume"]
+    heads = ["name", "date", "space", "data", "trials", "failed", "best", "hypervolume"]
     lines = []
     for row in rows:
         best = row.get("best") or {}
         words = ", ".join(text(name, best[name]) for name in ("top1", "macs") if name in best)
         volume = f"{row['hypervolume']:.3f}" if best else ""
-        counts = [str(row.get(name, "")) for name in ("space", "trials", "failed")]
+        counts = [str(row.get(name, "")) for name in ("space", "data", "trials", "failed")]
         date = row["created"][:16].replace("T", " ")
         lines.append([row["name"], date, *counts, words or row.get("error", ""), volume])
     print_table(heads, lines, right={"trials", "failed", "hypervolume"})
