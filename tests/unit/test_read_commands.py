@@ -67,10 +67,10 @@ def test_runs_newest_first(cli: Cli, runs: Path) -> None:
     code, out, _ = cli("runs")
     head, first, second, third = out.splitlines()
     assert code == 0
-    assert head.split() == ["name", "date", "space", "trials", "failed", "best", "hypervolume"]
-    assert first.split() == ["empty", "2025-03-05", "00:00", "quick", "0", "0"]
+    assert head.split() == ["name", "date", "space", "data", "trials", "failed", "best", "hypervolume"]
+    assert first.split() == ["empty", "2025-03-05", "00:00", "quick", "mnist5k", "0", "0"]
     run = Run(runs / "quick")
-    assert second.split()[:6] == ["quick", "2025-03-04", "09:12", "quick", "24", "3"]
+    assert second.split()[:7] == ["quick", "2025-03-04", "09:12", "quick", "mnist5k", "24", "3"]
     assert second.endswith(f"{run.hypervolume():.3f}")
     assert "run.json: not a run's manifest" in third
 
@@ -80,6 +80,7 @@ def test_runs_for_machines(cli: Cli, runs: Path) -> None:
     empty, quick, broken = json.loads(out)
     best = Run(runs / "quick").best()
     assert (empty["trials"], empty["best"], empty["hypervolume"]) == (0, None, 0)
+    assert quick["data"] == "mnist5k"
     assert quick["best"] == {"trial": 24, **best.values}
     assert "not a run's manifest" in broken["error"]
 
