@@ -43,5 +43,8 @@ def _near_misses(space: SearchSpace, limits: Window) -> list[str]:
         costs = cost(spec)
         for quantity, (_, bound) in limits.items():
             if bound < (value := getattr(costs, quantity)) <= bound * _JUST_ABOVE:
-                notes.append(f"{name} has {show(value, quantity)}, just above the limit of {show(bound, quantity)}")
+                counted = "" if spec == published.find(name).spec else f" with {spec.classes} classes"
+                notes.append(
+                    f"{name} has {show(value, quantity)}{counted}, just above the limit of {show(bound, quantity)}"
+                )
     return notes

@@ -21,6 +21,7 @@ from mlpnas.space.show import lines
 from mlpnas.space.space import find_file, shipped
 from mlpnas.spec import ArchSpec, read_size
 from mlpnas.training.proxy import proxy
+from mlpnas.units import show
 
 OPEN = """\
 version: 1
@@ -86,6 +87,13 @@ def test_seeds_are_tried_and_counted_with_the_classes_of_the_data() -> None:
         assert seed.spec == replace(published.find(name).spec, channels=1, classes=4)
         assert seed.answers, f"{name} lies in the space"
         assert seed.costs["params"] == cost(seed.spec).params
+
+
+def test_a_published_model_that_just_misses_the_budget_is_counted_with_the_classes_of_the_data() -> None:
+    space = SearchSpace.load("vit_vs_mixer").for_data(channels=3, classes=4)
+    macs = cost(replace(published.find("mixer_s16").spec, classes=4)).macs
+    _, notes = published_seeds(space, {"macs": (0.0, macs * 0.98)}, ())
+    assert any(note.startswith(f"mixer_s16 has {show(macs, 'macs')} with 4 classes, just above") for note in notes)
 
 
 def test_a_run_is_gone_on_with_in_the_space_as_it_was() -> None:
