@@ -4,6 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlpnas.errors import SpecError
+from mlpnas.spec import ArchSpec
+
 STATUSES = ("done", "stopped", "diverged", "out_of_memory", "failed", "over_budget")
 FAILURES = ("diverged", "out_of_memory", "failed")
 MACHINE = "machine"
@@ -51,6 +54,17 @@ class Record:
     def is_done(self) -> bool:
         """Whether its values may stand on the front."""
         return self.status == "done"
+
+    def architecture(self) -> ArchSpec:
+        """Return its spec.
+
+        Raises:
+            SpecError: it is none; names the trial.
+        """
+        try:
+            return ArchSpec.loads(self.spec)
+        except SpecError as error:
+            raise SpecError(f"trial {self.trial} is of no architecture ({error})") from None
 
 
 def latest(history: Iterable[Record]) -> list[Record]:

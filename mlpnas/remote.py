@@ -188,7 +188,7 @@ def until_written(target: str | Path, content: bytes) -> Iterator[str]:
         except OSError as error:
             if monotonic() >= end:
                 raise
-            yield f"{target}: cannot be written ({reason(error)})"
+            yield f"{masked(str(target))}: cannot be written ({reason(error)})"
 
 
 def _file(uri: str) -> tuple[Any, str]:

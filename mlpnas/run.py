@@ -244,6 +244,6 @@ class Run:
             RunError: the trial names none.
         """
         try:
-            return ArchSpec.loads(record.spec)
+            return record.architecture()
         except SpecError as error:
-            raise RunError(f"{self.place}: trial {record.trial} is of no architecture ({error})") from None
+            raise RunError(f"{self.place}: {error}") from None

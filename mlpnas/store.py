@@ -20,6 +20,7 @@ from mlpnas import columns, parts, run_files
 from mlpnas.errors import RunError
 from mlpnas.files import clear_leftovers, until_there_is_room
 from mlpnas.parts import BadPart
+from mlpnas.plain_text import masked
 from mlpnas.record import EpochRow, Record
 from mlpnas.run_files import EPOCHS, LAST_PART, TABLES, TRIALS, part_name, part_range
 
@@ -221,7 +222,7 @@ class Store:
         self.append_curve(curve)
         row = {name: getattr(record, name) for name in columns.FIXED} | dict(record.values)
         row |= {name: json.dumps(dict(row[name]), sort_keys=True) for name in columns.JSON}
-        row["error"] = record.error.encode("utf-8", "replace").decode()  # may quote a file name that is no UTF-8
+        row["error"] = masked(record.error.encode("utf-8", "replace").decode())  # may quote a name that is no UTF-8
         self.trials.append(pa.Table.from_pylist([row], schema=columns.schema(Record, record.values)))
 
     def append_curve(self, curve: Sequence[EpochRow]) -> None:

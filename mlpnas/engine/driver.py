@@ -183,7 +183,7 @@ class Driver:
         return untried, self.rungs.first
 
     def _go_on(self, trial: int, until: int) -> Job:
-        (record,) = [record for record in self.known.values() if record.trial == trial]
+        record = next(r for r in reversed(self.run.history) if r.trial == trial and r.origin != "duplicate")
         return self._job(record, until)
 
     def _last(self) -> Job | None:

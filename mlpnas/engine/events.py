@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mlpnas.record import Record
-from mlpnas.spec import ArchSpec
 
 Listener = Callable[[Mapping[str, Any]], None]
 
@@ -20,5 +19,5 @@ def summary(record: Record) -> dict[str, Any]:
 
 
 def _told(record: Record, *names: str) -> dict[str, Any]:
-    mixers = [stage.mixer.name for stage in ArchSpec.loads(record.spec).stages]
+    mixers = [stage.mixer.name for stage in record.architecture().stages]
     return {name: getattr(record, name) for name in names} | {"mixers": mixers} | dict(record.values)

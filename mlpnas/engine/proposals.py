@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -37,16 +38,23 @@ class Proposals:
         if manifest.scores and "scorer" in options(kind, skip=4):
             more["scorer"] = Scorer(space, manifest)
         self.sampler: Sampler = kind(space, self.window, manifest.objectives, manifest.seed, **more)
+        self._labels = {question.path: question.labels for question in space.questions}
         taken: set[int] = set()
         keys: set[str] = set()
         for record in history:
-            self.sampler.tell(record)
+            self.sampler.tell(self._in_space(record))
             taken.add(record.trial)
             keys.add(record.key)
         self._numbers = (number for number in count() if number not in taken)
         self._next = next(self._numbers)
         self._seeds, self.notes = published_seeds(space, self.window, keys)
         self._repeats = 0
+
+    def _in_space(self, record: Record) -> Record:
+        """Without its answers where they are no answers here, as for a published model outside the space."""
+        labels = self._labels
+        is_inside = all(name in labels and value in labels[name] for name, value in record.answers.items())
+        return record if is_inside else replace(record, answers={})
 
     def next(self, taken: Container[str]) -> tuple[int, Proposal, str] | None:
         """Number, proposal and origin; maybe something of `taken` (keys). None: nothing new is left."""

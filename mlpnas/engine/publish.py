@@ -12,6 +12,7 @@ from mlpnas.engine.lease import Lease, leased
 from mlpnas.engine.lock import writing
 from mlpnas.errors import RunError
 from mlpnas.mirror import Mirror
+from mlpnas.plain_text import masked
 from mlpnas.remote import is_remote, reason
 from mlpnas.run import runs_place, uri_of
 
@@ -51,7 +52,7 @@ def _working_copy(uri: str, tell: Listener) -> Iterator["Publisher"]:
             text = (
                 f"another search went on at {uri} since this machine's; what had not arrived there is kept in {aside}"
             )
-            tell({"event": "note", "text": text})
+            tell({"event": "note", "text": masked(text)})
         _check_is_run_or_empty(mirror)
         publisher = Publisher(mirror, lease, tell)
         try:
@@ -129,4 +130,4 @@ class Publisher:
         return (self.mirror.folder / "run.json").is_file()
 
     def _note(self, text: str) -> None:
-        self._tell({"event": "note", "text": text})
+        self._tell({"event": "note", "text": masked(text)})

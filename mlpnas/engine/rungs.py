@@ -34,7 +34,7 @@ class Rungs:
     def take(self, record: Record) -> None:
         """A trial has ended, or stopped for now."""
         value = self._sign * record.values.get(self._objective, float("-inf"))
-        if record.status == "stopped":
+        if record.status == "stopped" and self._cost in record.values:
             self._halving.report(record.trial, record.epochs, record.values[self._cost], value)
         else:
             self._halving.leave(record.trial)

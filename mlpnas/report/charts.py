@@ -14,7 +14,6 @@ from mlpnas.report.front_chart import hover, mixer_colours
 from mlpnas.report.style import ACCENT, EDGE, OTHER, axis, figure, scale, shades
 from mlpnas.report.wording import label, mixers
 from mlpnas.run import Run
-from mlpnas.spec import ArchSpec
 
 _STEPS = 200  # enough points for a line; each one costs a hypervolume
 _FAINT = {"mode": "lines+markers", "line": {"color": EDGE, "width": 1}, "marker": {"size": 4}, "hoverinfo": "skip"}
@@ -99,7 +98,7 @@ def by_mixer(run: Run) -> go.Figure | None:
 def _users(records: Sequence[Record]) -> dict[str, list[Record]]:
     users: dict[str, list[Record]] = {}
     for record in records:
-        for mixer in mixers(ArchSpec.loads(record.spec)):
+        for mixer in mixers(record.architecture()):
             users.setdefault(mixer, []).append(record)
     return users
 

@@ -14,7 +14,6 @@ from mlpnas.report.published import Neighbour, published_name
 from mlpnas.report.style import ACCENT, INK, LINE, MUTED, OTHER, axis, colours, cost_axis, figure, scale
 from mlpnas.report.wording import cell, mixers, stages, text
 from mlpnas.run import Run
-from mlpnas.spec import ArchSpec
 from mlpnas.units import SHARES
 
 STRIP = 0.27  # share of the height for the published models
@@ -53,7 +52,7 @@ def hover(record: Record, *, front: bool = False) -> str:
     known = [name for name in (*SHARES, "loss", "macs", "params", "latency") if name in record.values]
     head = f"<b>trial {record.trial}</b>" + (" · on the front" if front else "")
     lines = [head, " · ".join(text(name, record.values[name]) for name in known)]
-    return "<br>".join([*lines, *map(str, map(escape, stages(ArchSpec.loads(record.spec))))])
+    return "<br>".join([*lines, *map(str, map(escape, stages(record.architecture())))])
 
 
 def _xy(records: Sequence[Record], x: str, y: str) -> dict[str, list[float]]:
@@ -82,7 +81,7 @@ def _staircase(chart: go.Figure, run: Run, done: list[Record], x: str, y: str) -
 def _trials(chart: go.Figure, run: Run, records: list[Record], x: str, y: str) -> None:
     """Dots in the colour of the mixer with the most blocks; a diamond where other mixers take part."""
     on_front = {record.trial for record in run.front()}
-    used = {record.trial: mixers(ArchSpec.loads(record.spec)) for record in records}
+    used = {record.trial: mixers(record.architecture()) for record in records}
     palette = mixer_colours(run)
     for name, colour in palette.items():
         mine = [record for record in records if used[record.trial][0] == name]
@@ -105,7 +104,7 @@ def _trials(chart: go.Figure, run: Run, records: list[Record], x: str, y: str) -
 
 def mixer_colours(run: Run) -> dict[str, str]:
     """Colours of the run's mixers, the most used one first."""
-    used = [mixer for record in run.done() for mixer in mixers(ArchSpec.loads(record.spec))]
+    used = [mixer for record in run.done() for mixer in mixers(record.architecture())]
     return dict(colours(sorted(set(used), key=lambda name: (-used.count(name), name))))
 
 

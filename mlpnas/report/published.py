@@ -32,7 +32,7 @@ def neighbours(run: Run) -> list[Neighbour]:
     if not seen:
         return []
     low, high = min(seen), max([*seen, run.manifest.limits.get("macs", 0)])
-    own = ArchSpec.loads(run.records[0].spec)
+    own = run.records[0].architecture()
     inside = [item for item in _all(own.channels, own.classes) if low <= item.macs <= 1.05 * high]
     return sorted(inside, key=lambda item: item.macs)
 
@@ -41,7 +41,7 @@ def counted_as(run: Run) -> str:
     """Return what differs between `neighbours` and the models as published: "; their MACs are of 10 classes ..."."""
     if not run.records:
         return ""
-    own, printed = ArchSpec.loads(run.records[0].spec), ArchSpec(())
+    own, printed = run.records[0].architecture(), ArchSpec(())
     if (own.channels, own.classes) == (printed.channels, printed.classes):
         return ""
     channels = f"{own.channels} channel" + "s" * (own.channels != 1)
@@ -58,7 +58,7 @@ def _all(channels: int, classes: int) -> tuple[Neighbour, ...]:
 def published_name(record: Record) -> str:
     """The name of the published model that a trial is, whatever its classes and input; or ""."""
     try:
-        return _names().get(_shape(ArchSpec.loads(record.spec)), "")
+        return _names().get(_shape(record.architecture()), "")
     except MlpnasError:
         return ""
 

@@ -47,7 +47,7 @@ def front_lines(run: Run) -> list[FrontLine]:
         FrontLine(
             record.trial,
             _tags(run, record, len(front)),
-            _stage_lines(ArchSpec.loads(record.spec), palette),
+            _stage_lines(record.architecture(), palette),
             [cell(place, record.values.get(place)) for place in places],
             export_command(run, str(record.trial)),
         )
@@ -95,7 +95,7 @@ def unfinished(run: Run) -> list[list[str]]:
             str(r.trial),
             r.status.replace("_", " "),
             r.error,
-            short(ArchSpec.loads(r.spec)),
+            short(r.architecture()),
             cell("macs", r.values.get("macs")),
         ]
         for r in rows

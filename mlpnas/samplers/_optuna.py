@@ -116,11 +116,12 @@ class OptunaStudy:
         self, record: Record, state: TrialState, values: list[float] | None, violation: float
     ) -> optuna.trial.FrozenTrial:
         labels = {q.path: q.labels for q in self.domain.questions}
+        attributes = record.sampler_state.get("optuna")
         return create_trial(
             state=state,
             values=values,
             params=dict(record.answers),
             distributions={path: CategoricalDistribution(labels[path]) for path in record.answers},
-            system_attrs=dict(record.sampler_state.get("optuna", {})),
+            system_attrs=dict(attributes) if isinstance(attributes, Mapping) else {},
             constraints={"status": violation},
         )
