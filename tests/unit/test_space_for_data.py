@@ -79,20 +79,25 @@ def test_what_a_space_leaves_to_the_data_is_said() -> None:
     assert not any("the data's" in line for line in lines(SearchSpace(STATED)))
 
 
-def test_seeds_are_tried_and_counted_with_the_classes_of_the_data() -> None:
-    space = SearchSpace.load("vit_vs_mixer").for_data(channels=1, classes=4)
-    seeds, _ = published_seeds(space, {}, ())
-    assert len(seeds) == len(space.seeds)
-    for seed, name in zip(seeds, space.seeds, strict=True):
+@pytest.fixture(scope="module")
+def backbones() -> SearchSpace:
+    return SearchSpace.load("vit_vs_mixer").for_data(channels=1, classes=4)
+
+
+def test_seeds_are_tried_and_counted_with_the_classes_of_the_data(backbones: SearchSpace) -> None:
+    seeds, _ = published_seeds(backbones, {}, ())
+    assert len(seeds) == len(backbones.seeds)
+    for seed, name in zip(seeds, backbones.seeds, strict=True):
         assert seed.spec == replace(published.find(name).spec, channels=1, classes=4)
         assert seed.answers, f"{name} lies in the space"
         assert seed.costs["params"] == cost(seed.spec).params
 
 
-def test_a_published_model_that_just_misses_the_budget_is_counted_with_the_classes_of_the_data() -> None:
-    space = SearchSpace.load("vit_vs_mixer").for_data(channels=3, classes=4)
-    macs = cost(replace(published.find("mixer_s16").spec, classes=4)).macs
-    _, notes = published_seeds(space, {"macs": (0.0, macs * 0.98)}, ())
+def test_a_published_model_that_just_misses_the_budget_is_counted_with_the_classes_of_the_data(
+    backbones: SearchSpace,
+) -> None:
+    macs = cost(replace(published.find("mixer_s16").spec, channels=1, classes=4)).macs
+    _, notes = published_seeds(backbones, {"macs": (0.0, macs * 0.98)}, ())
     assert any(note.startswith(f"mixer_s16 has {show(macs, 'macs')} with 4 classes, just above") for note in notes)
 
 
