@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from mlpnas.errors import RunError
+from mlpnas.plain_text import shortened
 from mlpnas.units import seconds
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from mlpnas.training.recipe import Recipe
 
 FIXED, CHANGEABLE = "fixed", "changeable"
-_LONGEST = 200  # characters of a value in a message
 _COUNT = re.compile(r"\+?[0-9]{1,9}")
 
 
@@ -31,16 +31,16 @@ class Declaration:
         on_resume: FIXED or CHANGEABLE.
         read: turns what the user gave into the value that `Options` holds.
         before: of a fixed option, the value that a run was searched with; None: the manifest does not tell.
-        is_same: of a fixed option, whether a value is the one of `before`.
-        show: a value in a message.
+        is_same: of a fixed option, whether a given value is the one of `before`, in this run.
+        show: a value in a message that names another one too.
     """
 
     option: str
     on_resume: str
     read: Callable[[Any], Any]
     before: Callable[["Manifest"], Any] = lambda manifest: None
-    is_same: Callable[[Any, Any], bool] = lambda given, before: bool(given == before)
-    show: Callable[[Any], str] = str
+    is_same: Callable[[Any, Any, "Manifest"], bool] = lambda given, before, manifest: bool(given == before)
+    show: Callable[[Any, Any], str] = lambda value, other: str(value)
 
 
 def _fixed(option: str, default: Any, before: Callable[["Manifest"], Any], read: Any = None, **more: Any) -> Any:
@@ -65,7 +65,7 @@ def _budget(value: str | Sequence[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def _is_same_budget(given: Sequence[str], before: Sequence[str]) -> bool:
+def _is_same_budget(given: Sequence[str], before: Sequence[str], manifest: "Manifest") -> bool:
     from mlpnas.units import Limit
 
     return [Limit.parse(text) for text in given] == [Limit.parse(text) for text in before]
@@ -101,14 +101,30 @@ def _recipe_before(manifest: "Manifest") -> "str | Recipe":
     return asked if isinstance(asked, str) else Recipe.from_json(asked)
 
 
-def _is_same_recipe(given: "str | Recipe", before: "str | Recipe") -> bool:
-    if isinstance(given, str) or isinstance(before, str):
+def _is_same_recipe(given: "str | Recipe", before: "str | Recipe", manifest: "Manifest") -> bool:
+    if isinstance(given, str) or isinstance(before, str) or manifest.asked:
         return given == before
-    return (replace(given, flip=before.flip) if given.flip == "auto" else given) == before  # a run decides what is auto
+    decided = {"flip": before.flip} if given.flip == "auto" else {}
+    if manifest.fidelity:  # then these are the last rung's
+        given = replace(given, epochs=before.epochs, warmup_epochs=before.warmup_epochs)
+    return replace(given, **decided) == before
 
 
-def _show_recipe(recipe: "str | Recipe") -> str:
-    return recipe if isinstance(recipe, str) else recipe.dumps()
+def _show_recipe(recipe: "str | Recipe", other: "str | Recipe") -> str:
+    """The name, or what differs."""
+    if isinstance(recipe, str) or isinstance(other, str):
+        return recipe if isinstance(recipe, str) else recipe.dumps()
+    before = other.to_json()
+    return ", ".join(f"{name} {value}" for name, value in recipe.to_json().items() if value != before[name])
+
+
+def _is_same_flip(given: str, before: str, manifest: "Manifest") -> bool:
+    """Also what auto has decided."""
+    return given in (before, manifest.recipe.get("flip"))
+
+
+def _listed(separator: str) -> Callable[[Any, Any], str]:
+    return lambda values, other: separator.join(values)
 
 
 def _fidelity_before(manifest: "Manifest") -> str:
@@ -141,11 +157,11 @@ class Options:
         None,
         _space_before,
         _space,
-        is_same=lambda given, before: given.hash == before.hash,
-        show=lambda space: f"{space.name} ({space.hash})",
+        is_same=lambda given, before, manifest: given.hash == before.hash,
+        show=lambda space, other: f"{space.name} ({space.hash})",
     )
     budget: tuple[str, ...] = _fixed(
-        "--budget", (), lambda manifest: manifest.budget, _budget, is_same=_is_same_budget, show=" ".join
+        "--budget", (), lambda manifest: manifest.budget, _budget, is_same=_is_same_budget, show=_listed(" ")
     )
     fill: float = _fixed("--fill", 0.5, lambda manifest: manifest.fill)
     trials: int = _changeable("--trials", 24, _whole)
@@ -155,13 +171,15 @@ class Options:
     image_column: str = _fixed("--image-column", "", lambda manifest: manifest.data.get("image_column", ""))
     label_column: str = _fixed("--label-column", "", lambda manifest: manifest.data.get("label_column", ""))
     skip_bad_images: bool = _fixed("--skip-bad-images", False, lambda manifest: manifest.data.get("skip_bad", False))
-    flip: str = _fixed("--flip", "auto", lambda manifest: manifest.asked.get("flip", "auto"), _flip)
+    flip: str = _fixed(
+        "--flip", "auto", lambda manifest: manifest.asked.get("flip", "auto"), _flip, is_same=_is_same_flip
+    )
     objectives: tuple[str, ...] = _fixed(
-        "--objectives", ("top1", "macs"), lambda manifest: tuple(manifest.objectives), _texts, show=",".join
+        "--objectives", ("top1", "macs"), lambda manifest: tuple(manifest.objectives), _texts, show=_listed(",")
     )
     sampler: str = _fixed("--sampler", "known_cost", lambda manifest: manifest.sampler)
     stratify: bool = _fixed("--stratify", False, lambda manifest: bool(manifest.sampler_options.get("stratify", False)))
-    scores: tuple[str, ...] = _fixed("--scores", (), lambda manifest: manifest.scores, _scores, show=",".join)
+    scores: tuple[str, ...] = _fixed("--scores", (), lambda manifest: manifest.scores, _scores, show=_listed(","))
     recipe: "str | Recipe" = _fixed(  # noqa: RUF009
         "--recipe", "auto", _recipe_before, _recipe, is_same=_is_same_recipe, show=_show_recipe
     )
@@ -197,21 +215,21 @@ def check_fixed(options: Mapping[str, Any], manifest: "Manifest") -> None:
     wrong = []
     for name, value in options.items():
         declared = DECLARATIONS[name]
-        if declared.on_resume == FIXED and not declared.is_same(value, before := declared.before(manifest)):
+        if declared.on_resume == FIXED and not declared.is_same(value, before := declared.before(manifest), manifest):
             wrong.append(
-                f"{_shown(declared, value)}: this run was searched {_with(declared, before)}; "
+                f"{_given(declared, value, before)}: this run was searched {_with(declared, value, before)}; "
                 "leave it out, or start another --run"
             )
     if wrong:
         raise RunError("\n".join(wrong))
 
 
-def _shown(declared: Declaration, value: Any) -> str:
-    return declared.option if value is True else f"{declared.option} {declared.show(value)[:_LONGEST]}".strip()
+def _given(declared: Declaration, value: Any, before: Any) -> str:
+    return declared.option if value is True else f"{declared.option} {shortened(declared.show(value, before))}".strip()
 
 
-def _with(declared: Declaration, before: Any) -> str:
-    shown = "" if before is False else "it" if before is True else declared.show(before)[:_LONGEST]
+def _with(declared: Declaration, value: Any, before: Any) -> str:
+    shown = "" if before is False else "it" if before is True else shortened(declared.show(before, value))
     return f"with {shown}" if shown else "without it"
 
 
@@ -219,5 +237,5 @@ def count(trials: int | str, done: int) -> int:
     """24 -> 24 in all; "+8" -> 8 more than are done."""
     text = str(trials)
     if not _COUNT.fullmatch(text):
-        raise RunError(f"--trials {text[:200]}: expected a number like 24, or +24 for so many more")
+        raise RunError(f"--trials {shortened(text)}: expected a number like 24, or +24 for so many more")
     return int(text) + (done if text.startswith("+") else 0)

@@ -36,7 +36,7 @@ OTHER: Mapping[str, Any] = {
     "image_column": "picture",
     "label_column": "label",
     "skip_bad_images": True,
-    "flip": "no",
+    "flip": "yes",
     "objectives": "params,macs",
     "sampler": "random",
     "stratify": True,
@@ -122,12 +122,15 @@ def test_a_fixed_option_that_differs_is_refused_by_its_name_and_both_values(made
 
 def test_the_message_reads_as_it_should(made: Path) -> None:
     with pytest.raises(RunError) as refused:
-        _resumed(made, sampler="tpe", seed=3, stratify=True)
-    assert str(refused.value).splitlines() == [
-        "--sampler tpe: this run was searched with known_cost; leave it out, or start another --run",
-        "--seed 3: this run was searched with 0; leave it out, or start another --run",
-        "--stratify: this run was searched without it; leave it out, or start another --run",
+        _resumed(made, sampler="tpe", seed=3, stratify=True, recipe=replace(RECIPE, epochs=2, samples=50))
+    lines = [
+        "--recipe epochs 2, samples 50: this run was searched with epochs 1, samples 100",
+        "--sampler tpe: this run was searched with known_cost",
+        "--seed 3: this run was searched with 0",
+        "--stratify: this run was searched without it",
     ]
+    told = sorted(str(refused.value).splitlines())
+    assert told == [f"{line}; leave it out, or start another --run" for line in lines]
 
 
 @pytest.mark.parametrize("name", SAME)
@@ -151,3 +154,11 @@ def test_a_run_that_kept_nothing_of_what_was_asked_knows_its_fixed_options_too(m
     assert _resumed(old, recipe=RECIPE, sampler="known_cost").asked
     with pytest.raises(RunError, match="--recipe"):
         _resumed(old, recipe="smoke")
+    replace(Run(old).manifest, asked={}, fidelity=(1, 4), recipe=replace(RECIPE, epochs=4).to_json()).write(old)
+    assert _resumed(old, recipe=RECIPE, fidelity="epochs=1,4").asked
+
+
+def test_mirroring_may_be_given_as_it_was_decided(made: Path) -> None:
+    decided = Run(made).manifest.recipe["flip"]
+    assert decided in ("yes", "no")
+    assert _resumed(made, flip=decided)
