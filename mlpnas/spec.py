@@ -67,8 +67,13 @@ class Layer:
         return {self.name: dict(self.options)} if self.options else self.name
 
     def __str__(self) -> str:
-        inner = ", ".join(f"{name}={value}" for name, value in self.options)
+        inner = ", ".join(f"{name}={word(value)}" for name, value in self.options)
         return f"{self.name}({inner})" if inner else self.name
+
+
+def word(value: object) -> str:
+    """An option's value as people write it: true, false, null, or itself."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 
 def _is_options(data: Any) -> bool:

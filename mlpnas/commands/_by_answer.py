@@ -1,6 +1,5 @@
 """The finished trials of a run, grouped by what was decided, and compared at like cost."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -13,7 +12,7 @@ from mlpnas.errors import UnknownName
 from mlpnas.record import Record
 from mlpnas.report.wording import cell, certainty, data_name, label, mixers, text
 from mlpnas.run import Run
-from mlpnas.spec import ArchSpec, Scalar
+from mlpnas.spec import ArchSpec, Scalar, word
 
 _BINS = 3  # ranges of MACs with as many trials each
 
@@ -91,7 +90,7 @@ def _said(answer: Any) -> str:
     """As the space file says it; several stages' answers one after the other."""
     if isinstance(answer, list):
         return ", ".join(map(_said, answer)) or "not asked"
-    return json.dumps(answer) if answer is None or isinstance(answer, bool) else str(answer)
+    return word(answer)
 
 
 def _edges(macs: Sequence[float]) -> tuple[float, ...]:

@@ -10,7 +10,7 @@ from mlpnas.costs import Cost, cost_table
 from mlpnas.nets.plan import locked, resolution
 from mlpnas.plugins import find
 from mlpnas.report.wording import options
-from mlpnas.spec import NO_NORM, ArchSpec, Grid, Layer, Stage
+from mlpnas.spec import NO_NORM, ArchSpec, Grid, Layer, Stage, word
 
 _POOLED = {"avg": "mean of tokens", "cls": "class token", "distilled": "class and distillation token"}
 
@@ -59,7 +59,7 @@ def _stem(spec: ArchSpec) -> tuple[str, str]:
 def _stage(stage: Stage, number: int) -> tuple[str, str]:
     kind = "MLP" if stage.channel_mlp.name == "mlp" else str(stage.channel_mlp)
     details = [
-        *(f"{name} {value}" for name, value in options(stage.mixer).items()),
+        *(f"{name} {word(value)}" for name, value in options(stage.mixer).items()),
         _said(stage.norm, "norm"),
         f"{kind} x{stage.mlp_ratio:g}" if stage.mlp_ratio else "no channel MLP",
         f"layer scale {stage.layer_scale:g}" if stage.layer_scale is not None else "",
@@ -75,7 +75,7 @@ def _head(spec: ArchSpec) -> tuple[str, str]:
 
 def _said(layer: Layer, role: str) -> str:
     """layer norm (eps 1e-05)"""
-    inner = ", ".join(f"{name} {value}" for name, value in layer.options)
+    inner = ", ".join(f"{name} {word(value)}" for name, value in layer.options)
     return f"{layer.name} {role}" + (f" ({inner})" if inner else "")
 
 

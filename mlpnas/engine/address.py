@@ -1,8 +1,10 @@
 """Whether somebody answers at an address."""
 
+import re
 import socket
 
 from mlpnas.errors import RunError
+from mlpnas.plain_text import quoted
 
 
 def knock(address: str) -> None:
@@ -13,8 +15,10 @@ def knock(address: str) -> None:
     """
     host, _, port = address.rpartition("://")[2].rpartition(":")
     try:
+        if not host or not re.fullmatch("[0-9]{1,5}", port):
+            raise ValueError("not HOST:PORT")
         socket.create_connection((host, int(port)), timeout=10).close()
     except (OSError, ValueError, OverflowError) as error:
         raise RunError(
-            f"no Ray cluster answers at {address!r} ({error}); write HOST:PORT of its head, or auto"
+            f"no Ray cluster answers at {quoted(address)} ({error}); write HOST:PORT of its head, or auto"
         ) from None

@@ -46,7 +46,12 @@ def _use(spec: ArchSpec, facts: Mapping[str, object]) -> str:
     )
     if not {"mean", "std"} <= facts.keys():
         return f"{code}\n\nPixels between 0 and 1, normalised as in training (mean and deviation of the train images)."
-    return f"{code}\n\nPixels between 0 and 1; per channel less {facts['mean']}, then over {facts['std']}."
+    mean, std = (_numbers(facts[name]) for name in ("mean", "std"))
+    return f"{code}\n\nPixels between 0 and 1; per channel less {mean}, then over {std}."
+
+
+def _numbers(values: object) -> str:
+    return ", ".join(map(str, values)) if isinstance(values, list) else str(values)
 
 
 def _stages(spec: ArchSpec) -> Iterable[tuple[object, ...]]:

@@ -12,7 +12,7 @@ from mlpnas.costs import cost
 from mlpnas.receptive_field import Extent, Field, block_fields, extent, receptive_fields
 from mlpnas.report.wording import options
 from mlpnas.run import Run
-from mlpnas.spec import ArchSpec
+from mlpnas.spec import ArchSpec, word
 
 DECADES = 3  # of gradient, from the lightest to the darkest shade
 RAMP = ("#dbe6f4", "#a9c4e6", "#6f9bd3", "#2457a6", "#0c2450")
@@ -49,7 +49,7 @@ def panels(spec: ArchSpec) -> list[Panel]:
         Panel(
             f"stage {number}",
             f"{stage.depth} x {stage.mixer.name}",
-            ", ".join(f"{name} {value}" for name, value in options(stage.mixer).items()),
+            ", ".join(f"{name} {word(value)}" for name, value in options(stage.mixer).items()),
             close_up(block),
             network,
             f"{sides(extent(block).box)} of {sides(size[:2])} tokens",

@@ -10,7 +10,7 @@ from mlpnas.report.published import Neighbour, published_name
 from mlpnas.report.style import OTHER
 from mlpnas.report.wording import cell, data_name, grid, label, options, short, text
 from mlpnas.run import Run, runs_folder
-from mlpnas.spec import ArchSpec
+from mlpnas.spec import ArchSpec, word
 
 
 class StageLine(NamedTuple):
@@ -70,7 +70,7 @@ def _stage_lines(spec: ArchSpec, palette: Mapping[str, str]) -> list[StageLine]:
     lines = []
     for stage, size in zip(spec.stages, spec.grids(), strict=True):
         mlp = f"MLP {stage.mlp_ratio:g}" if stage.mlp_ratio else "no MLP"
-        inner = ", ".join(f"{name} {value}" for name, value in options(stage.mixer).items())
+        inner = ", ".join(f"{name} {word(value)}" for name, value in options(stage.mixer).items())
         facts = f"{grid(size)} · {stage.width} ch · {mlp}"
         colour = palette.get(stage.mixer.name, OTHER)
         lines.append(StageLine(colour, stage.depth, stage.mixer.name, inner, facts))

@@ -7,7 +7,7 @@ from mlpnas import plugins
 from mlpnas.errors import UnknownName
 from mlpnas.record import FAILURES
 from mlpnas.run import Run
-from mlpnas.spec import ArchSpec, Grid, Layer, Scalar, Stage
+from mlpnas.spec import ArchSpec, Grid, Layer, Scalar, Stage, word
 from mlpnas.units import SHARES, duration, show
 
 _UNEVEN = 0.8  # top-1 of guessing, from which it is told
@@ -63,7 +63,7 @@ def options(mixer: Layer) -> dict[str, Scalar]:
 def stage(stage: Stage, size: Grid) -> str:
     """One line for one stage: 14x14 · 48 channels · 3 x axial_shift(shift_size=5, dilation=1) · MLP 2."""
     mlp = f"MLP {stage.mlp_ratio:g}" if stage.mlp_ratio else "no MLP"
-    inner = ", ".join(f"{name}={value}" for name, value in options(stage.mixer).items())
+    inner = ", ".join(f"{name}={word(value)}" for name, value in options(stage.mixer).items())
     mixer = f"{stage.mixer.name}({inner})" if inner else stage.mixer.name
     return f"{grid(size)} · {stage.width} channels · {stage.depth} x {mixer} · {mlp}"
 

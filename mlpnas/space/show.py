@@ -6,6 +6,7 @@ import numpy as np
 
 from mlpnas.space.space import Budget, SearchSpace, Window
 from mlpnas.space.tree import Choose, Fields, LayerNode, Node
+from mlpnas.spec import word
 from mlpnas.units import show
 
 _BARS = 10
@@ -92,11 +93,7 @@ def _node(node: Node, depth: int) -> Iterator[str]:
 def _label(value: object) -> str:
     if isinstance(value, tuple):
         return "x".join(map(str, value))
-    return (
-        {True: "true", False: "false", None: "null"}[value]
-        if value is None or value is True or value is False
-        else str(value)
-    )
+    return word(value)
 
 
 def _followups(question: Choose, depth: int) -> Iterator[str]:

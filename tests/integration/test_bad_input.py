@@ -1,6 +1,7 @@
 """Whatever is wrong with the input: one short message, exit code 2, no traceback, nothing written."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -112,6 +113,7 @@ def test_bad_input(
     assert stopped.value.code == 2, told
     assert words in told.err
     assert "Traceback" not in told.err
+    assert not re.search(r"\[['\"]|\{'|\('|\(\)|\bNone\b|\bTrue\b|\bFalse\b", told.err)  # Python's, not a sentence's
     assert len(told.err.splitlines()) <= 5
     assert _listing(folder) == before
 

@@ -137,7 +137,7 @@ def test_card_tells_what_it_is_and_how_it_was_found(tmp_path: Path) -> None:
         "--space quick.yaml --data mnist5k",
         "9d4c1f0a5e77b021",
         '"epochs": 3',
-        "per channel less [0.1307], then over [0.3081]",
+        "per channel less 0.1307, then over 0.3081",
         "license: # yours to choose",
     ):
         assert words in card
