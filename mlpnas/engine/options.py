@@ -104,10 +104,11 @@ def _recipe_before(manifest: "Manifest") -> "str | Recipe":
 def _is_same_recipe(given: "str | Recipe", before: "str | Recipe", manifest: "Manifest") -> bool:
     if isinstance(given, str) or isinstance(before, str) or manifest.asked:
         return given == before
-    decided = {"flip": before.flip} if given.flip == "auto" else {}
+    if given.flip == "auto":
+        given = replace(given, flip=before.flip)
     if manifest.fidelity:  # then these are the last rung's
         given = replace(given, epochs=before.epochs, warmup_epochs=before.warmup_epochs)
-    return replace(given, **decided) == before
+    return given == before
 
 
 def _show_recipe(recipe: "str | Recipe", other: "str | Recipe") -> str:
