@@ -58,6 +58,12 @@ def zip_bomb(folder: Path, samples: list[Sample]) -> Path:
     return file
 
 
+@form("zip: labels.csv and images without class folders")
+def zip_with_table(folder: Path, samples: list[Sample]) -> Path:
+    files = {f"{sample.label}-{sample.name}": sample.data for sample in samples}
+    return _zip(folder / "pets.zip", files | {"labels.csv": b"file,label\n"})
+
+
 @form("zip: damaged")
 def zip_damaged(folder: Path, samples: list[Sample]) -> Path:
     file = _zip(folder / "pets.zip", _files(samples))

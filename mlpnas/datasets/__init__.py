@@ -160,7 +160,9 @@ def _read(ref: DataRef) -> tuple[Source, Content]:
 def _splits(content: Content, ref: DataRef) -> dict[str, NDArray[np.int64]]:
     indices = dict(zip(("train", "val", "test"), split(content.labels, content.parts, ref.seed), strict=True))
     if not len(indices["val"]):
-        raise DataError(f"{ref}: too few images ({len(content.labels)}) to split val from train")
+        raise DataError(
+            f"{ref}: too few images ({len(content.labels):,}, {len(content.classes):,} classes) to split val from train"
+        )
     return indices
 
 

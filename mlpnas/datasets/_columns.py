@@ -30,6 +30,9 @@ def choose(
             return asked
         why = f"cannot hold {what}s" if asked in names else "is not there"
         raise DataError(f"--{what}-column {shown(asked, 40)}: {why} in {shown(file)} (it has {has})")
+    named = {name.lower() for name in possible} & {*usual}
+    if misfits := [name for name in names if name.lower() in usual and name not in possible and not named]:
+        raise DataError(f"{shown(file)}: column {shown(misfits[0], 40)!r} cannot hold {what}s{_WANTED[what]}")
     if not possible:
         raise DataError(f"{shown(file)}: no column holds {what}s (it has {has}){_WANTED[what]}")
     lowered = {name.lower(): name for name in reversed(possible)}

@@ -14,7 +14,7 @@ from mlpnas.datasets import _open
 from mlpnas.datasets._listing import Encoded
 from mlpnas.datasets._memory import memory_limit
 from mlpnas.datasets._open import Layout, Unreadable
-from mlpnas.datasets._scan import VERSION, Size, for_each
+from mlpnas.datasets._scan import VERSION, Size, for_each, writing
 from mlpnas.errors import DataError
 from mlpnas.files import replacing
 from mlpnas.units import show
@@ -64,7 +64,7 @@ def decoded(
     file = cache.folder("images") / f"{name}.npy"
     if not _holds(file, shape):
         try:
-            with replacing(file) as part:
+            with writing(file), replacing(file) as part:
                 _decode(images(), shape, layout, part)
         except _Unusable as found:
             return np.empty((0, *layout.shape), np.uint8), found.bad

@@ -39,7 +39,8 @@ def by_split(files: Sequence[Path], root: Path) -> dict[str, list[Path]]:
         return {"train": [root]}
     found: dict[str, list[Path]] = {}
     for file in files:
-        found.setdefault(split_of(file.name) or split_of(file.parent.name), []).append(file)
+        folder = file.parent.name if file.parent != root else ""
+        found.setdefault(split_of(file.name) or split_of(folder), []).append(file)
     _check_one_set([file.relative_to(root) for file in files], root)
     unknown = found.pop("", [])
     if not found:

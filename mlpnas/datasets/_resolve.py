@@ -6,7 +6,7 @@ from pathlib import Path
 from mlpnas import plugins
 from mlpnas.datasets._listing import shown
 from mlpnas.datasets._ref import DataRef
-from mlpnas.datasets._walk import is_image, visible
+from mlpnas.datasets._walk import has_image, visible
 from mlpnas.errors import DataError, did_you_mean
 
 _LOOKED_AT = 50  # files of a folder that holds no data set
@@ -72,7 +72,7 @@ def _why_not(path: Path) -> str:
     inside = sorted(islice(visible(path), _LOOKED_AT)) if path.is_dir() else []
     if readable := next((child for child in inside if _recognising(child)), None):
         return f"holds no data set, but {shown(readable)} can be read"
-    if any(is_image(child.name) for child in inside):
+    if has_image(path):
         return "has images, but neither a folder per class nor a table (labels.csv) that says their classes"
     return "holds no data set"
 

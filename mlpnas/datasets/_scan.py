@@ -9,9 +9,11 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
+from pathlib import Path
 from typing import Any, TypeVar
 
 from mlpnas import cache
@@ -19,6 +21,7 @@ from mlpnas.datasets import _open
 from mlpnas.datasets._listing import Encoded, Listing, Part
 from mlpnas.datasets._memory import digest_of
 from mlpnas.datasets._open import Unreadable
+from mlpnas.errors import DataError
 
 VERSION = 2  # raise when reading or decoding changes
 _THREADS = min(os.cpu_count() or 1, 8)
@@ -69,8 +72,21 @@ def scan(listing: Listing, about: str, is_deep: bool) -> Scan:
     found = _look(listing, key, is_deep)
     if found.bad and not is_deep:
         return _look(listing, key, is_deep=True)  # all that is unusable is named at once
-    cache.write_json(file, _to_json(found))
+    with writing(file):
+        cache.write_json(file, _to_json(found))
     return found
+
+
+@contextmanager
+def writing(file: Path) -> Iterator[None]:
+    """A cache folder that is full or cannot be written to is a DataError that names it."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DataError(
+            f"{file.parent}: cannot be written to ({reason}); set MLPNAS_CACHE to a folder of yours"
+        ) from None
 
 
 def for_each(images: Iterable[Item], work: Callable[[int, Item], Result]) -> Iterator[Result]:

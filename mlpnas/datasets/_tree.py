@@ -12,6 +12,7 @@ from mlpnas.datasets._parts import in_order, split_of
 from mlpnas.errors import DataError
 
 Named = tuple[str, str]  # a file's name, with "/", and what is wrong with it, or ""
+_TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 _EMPTY = "an empty folder; put the images of this class there, or remove it"
 _NO_IMAGE = "holds no image; put the images of this class there, or remove it"
 
@@ -48,7 +49,7 @@ class Tree:
             else:
                 found.setdefault(split or "train", []).append((label, name, problem))
         if not any(not problem for images in found.values() for *_, problem in images):
-            raise DataError(f"{self.name}: {_without_classes(outside)}")
+            raise DataError(f"{self.name}: {_without_classes(outside, self.others)}")
         found.setdefault("train", []).extend(self._without_images(sorter, found))
         if sorter.has_splits and not found["train"]:
             raise DataError(f"{self.name}: has no train part, only {' and '.join(sorter.origins())}")
@@ -155,11 +156,13 @@ def _has_inner_splits(rows: Sequence[Sequence[str]]) -> bool:
     return "" not in words and "train" in words and len(words) > 1
 
 
-def _without_classes(outside: Mapping[str, Sequence[str]]) -> str:
+def _without_classes(outside: Mapping[str, Sequence[str]], others: Sequence[str]) -> str:
+    if tables := [name for name in others if name.lower().endswith(_TABLES)]:
+        return f"holds {shown(tables[0])} but no class folders; unpack it: tables are read from folders"
     if not outside:
         return "holds no images"
     why, names = next(iter(outside.items()))
-    return f"{why} ({len(names):,} images); make one folder per class, or write their classes into labels.csv"
+    return f"{len(names):,} images {why}; make one folder per class, or write their classes into labels.csv"
 
 
 def _ending(name: str) -> str:

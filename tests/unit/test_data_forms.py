@@ -41,6 +41,7 @@ REFUSED = {
     "csv: several columns that may be the label": r"which column holds the labels\? --label-column breed, ",
     "zip: names that lead out of the archive": r"(?s)/abs.jpg: a name that leads out.*evil.jpg: a name that leads out",
     "zip: claims more bytes than it can hold": r"claims 4,0.* bytes, more than its size can hold",
+    "zip: labels.csv and images without class folders": r"holds labels.csv but no class folders; unpack it",
     "zip: damaged": r"pets.zip: cannot be read",
     "tar: ImageNet's archives": r"ImageNet's archives .*; write imagenet:",
     "npz: floats from -1 to 1": r"pixels from -0.* to .*write integers from 0 to 255, or floats from 0 to 1",

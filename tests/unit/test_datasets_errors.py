@@ -94,8 +94,12 @@ BAD: dict[str, tuple[Callable[[Path], str], str]] = {
         lambda folder: str(write_parquet(folder / "test.parquet", GOOD).parent),
         r"has no train part",
     ),
-    "no image column": (_table(img=[1.5], label=[1]), r"no column holds images \(it has img, label\); images are"),
+    "no image column": (_table(img=[1.5], label=[1]), r"column 'img' cannot hold images; images are encoded"),
     "no label column": (_table(image=[b"1"], fine=[[1]]), r"no column holds labels \(it has image, fine\); labels are"),
+    "several labels a row": (
+        _table(image=[b"1"], labels=[[1, 2]], id=[1]),
+        r"column 'labels' cannot hold labels; labels are integers or words, one a row",
+    ),
     "several image columns": (
         _table(front=[b"1"], back=[b"1"], label=[1]),
         r"which column holds the images\? --image-column front, or one of back",
@@ -109,7 +113,7 @@ BAD: dict[str, tuple[Callable[[Path], str], str]] = {
     "missing label": (_parquet([0, 1, 1, None]), r"train.parquet row 3: has no label"),
     "no rows": (_parquet([]), r"holds no images"),
     "one class": (_parquet([0, 0, 0, 0]), r"only one class \(0\); a classifier needs at least two"),
-    "one image each": (_parquet([0, 1, 2]), r"too few images \(3\)"),
+    "one image each": (_parquet([0, 1, 2]), r"too few images \(3, 3 classes\)"),
     "label out of range": (
         lambda folder: str(
             write_parquet(folder / "train.parquet", [0, 1, 0, 1, 2], metadata={"class_names": "a,b"}).parent
@@ -192,3 +196,12 @@ def test_images_of_one_call_do_not_hide_an_error_of_the_next(tmp_path: Path) -> 
         load(ref)
     image(0).save(tmp_path / "pets" / "cat" / "bad.png")
     assert load(ref).classes == ("cat", "dog", "owl")
+
+
+def test_a_full_cache_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mlpnas.cache.write_json", refuse)
+    with pytest.raises(DataError, match=r"images: cannot be written to \(No space left on device\); set MLPNAS_CACHE"):
+        load(resolve(str(write_folder(tmp_path / "pets"))))
