@@ -1,7 +1,7 @@
 """Failures whose cause lies outside the architectures: which end a search, and which are tried again on resume."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mlpnas.job import TIME_LIMIT, Outcome
 from mlpnas.record import MACHINE, Record
@@ -25,7 +25,11 @@ class Crashes:
         is_crash = record.status == "failed" and not record.error.startswith(TIME_LIMIT)
         is_same = bool(self._last) and _shape(self._last[0].error) == _shape(record.error)
         self._last = [*(self._last if is_same else []), record] if is_crash else []
-        return self._last if len(self._last) >= _IN_A_ROW else []
+        return self._last if self.are_too_many(self._last) else []
+
+    @staticmethod
+    def are_too_many(alike: Sequence[Record]) -> bool:
+        return len(alike) >= _IN_A_ROW
 
 
 def _shape(error: str) -> str:

@@ -73,7 +73,7 @@ class Driver:
 
     Attributes:
         known: the latest record of every architecture, by key.
-        crash: the error that made an end of the search, or "".
+        crash: the error that the last trials had in common, too many of them, or "".
         watch: knows which workers hang.
     """
 
@@ -91,13 +91,14 @@ class Driver:
         self.known: dict[str, Record] = {}
         self.running: dict[int, _Running] = {}
         self.started = time.monotonic()
-        self.crash, self._crashes = "", Crashes()
+        self.crash, self._is_stopped, self._crashes = "", False, Crashes()
         self.proposals = Proposals(run.manifest, space, run.history)
         self.rungs = Rungs(run.manifest)
         news, crashed = without_crashes(run.history)
         for record in news:
             self._learn(record)
         self._retries = [self._retried(record) for record in crashed]
+        self._tried_again = {record.trial for record in crashed}
         longest = max((record.seconds for record in self.known.values()), default=0.0)
         self.watch = Watch(run.manifest.trial_seconds, longest)
         self._is_exhausted = False
@@ -135,7 +136,7 @@ class Driver:
         """Whether the time is up, all trials crash, or someone asked to end."""
         limit = self.run.manifest.seconds
         is_late = limit is not None and time.monotonic() - self.started >= limit
-        return self.interrupt.asked or bool(self.crash) or is_late
+        return self.interrupt.asked or self._is_stopped or is_late
 
     def _is_full(self) -> bool:
         """Whether enough trials were begun."""
@@ -271,11 +272,17 @@ class Driver:
         self.run.history.append(record)
         self.proposals.tell(record)
         if self._learn(record):
-            alike = self._crashes.take(record)
-            self.crash = self.crash or (alike[0].error if alike else "")
+            self._look_for_crashes(record)
         self._settle_reference(record)
         self.tell({"event": "trial", **summary(record)})
         self._prune_weights()
+
+    def _look_for_crashes(self, record: Record) -> None:
+        """End the search where new trials crash alike; what crashes again may do so for good and holds up nothing."""
+        alike = self._crashes.take(record)
+        if not self._is_stopped:
+            self.crash = alike[0].error if alike else ""
+            self._is_stopped = self._crashes.are_too_many([one for one in alike if one.trial not in self._tried_again])
 
     def _learn(self, record: Record) -> bool:
         """Whether a record says something new of its architecture, which a repeat does not."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 from shlex import quote
+from weakref import finalize
 
 from mlpnas.errors import RunError
 from mlpnas.run import locate, place_of, runs_folder
@@ -38,9 +39,7 @@ class HeldFolder:
         self.path = path.absolute()
         self._file = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         self._status = os.fstat(self._file)
-
-    def __del__(self) -> None:
-        os.close(self._file)
+        finalize(self, os.close, self._file)
 
     def check(self) -> None:
         """Raises FolderGone where another folder, or none, is at its path."""

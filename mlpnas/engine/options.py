@@ -184,7 +184,7 @@ class Options:
     recipe: "str | Recipe" = _fixed(  # noqa: RUF009
         "--recipe", "auto", _recipe_before, _recipe, is_same=_is_same_recipe, show=_show_recipe
     )
-    fidelity: str = _fixed("--fidelity", "", _fidelity_before)
+    fidelity: str = _fixed("--fidelity", "", _fidelity_before, lambda value: value.replace(" ", ""))
     seed: int = _fixed("--seed", 0, lambda manifest: manifest.seed)
     backend: str = _changeable("--backend", "ray")
     workers: int | None = _changeable("--workers", None)

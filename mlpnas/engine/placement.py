@@ -33,6 +33,8 @@ def check(options: Options) -> None:
         raise RunError(
             f"--device {options.device} and --gpus-per-trial {share:g} contradict each other; leave one of them out"
         )
+    if options.backend == "local" and options.address:
+        raise RunError(f"--address {options.address}: --backend local uses no cluster; leave one of them out")
     if options.backend == "local" and (options.workers or 1) > 1:
         raise RunError("--backend local runs one trial at a time; leave --workers out, or take --backend ray")
     if options.backend == "ray" and find_spec("ray") is None:

@@ -189,7 +189,7 @@ def _run(folder: Path, manifest: Manifest, space: SearchSpace, workers: Backend,
             listener(_end(run, time.monotonic() - clock))
     if driver.crash:
         raise RunError(
-            f"{run.place}: trials in a row failed alike, so the search was stopped. Everything is kept: once the cause "
+            f"{run.place}: trials in a row failed alike, so the search has ended. Everything is kept: once the cause "
             f"is repaired, `mlpnas search --resume --run {quote(run.place)}` tries them again and goes on. The first "
             f"of them said:\n{driver.crash}"
         )

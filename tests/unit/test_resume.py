@@ -143,7 +143,15 @@ def test_a_run_made_on_cores_stays_there_unless_asked(made: Path, monkeypatch: p
 
 @pytest.mark.parametrize(
     "asked",
-    [{"workers": 0}, {"device": "tpu"}, {"backend": "dask"}, {"trials": "²"}, {"time": "5"}, {"gpus_per_trial": 4}],
+    [
+        {"workers": 0},
+        {"device": "tpu"},
+        {"backend": "dask"},
+        {"trials": "²"},
+        {"time": "5"},
+        {"gpus_per_trial": 4},
+        {"address": "head:1"},
+    ],
 )
 def test_what_cannot_be_done_is_refused_on_resume_too(made: Path, asked: dict[str, Any]) -> None:
     with pytest.raises(MlpnasError):

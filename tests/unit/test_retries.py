@@ -72,15 +72,46 @@ def test_three_like_crashes_are_tried_again_and_again_until_they_are_repaired(tm
     driver, _ = new_driver(tmp_path, trials=4)
     lost = [_fail(driver, f"RuntimeError: no such file ({number})") for number in range(3)]
     assert driver.crash
+    assert driver.is_over()
     again, _ = new_driver(tmp_path)
     assert [_fail(again, f"RuntimeError: no such file ({number})") for number in range(3)] == lost
-    assert again.crash
     last, _ = new_driver(tmp_path)
     jobs = [_next(last) for _ in range(4)]
     assert [job.trial for job in jobs[:3]] == lost
     for job in jobs:
         end(last, job)
     assert [record.status for record in Run(tmp_path).records] == ["done"] * 4
+
+
+def test_what_crashes_for_good_does_not_keep_a_search_from_going_on(tmp_path: Path) -> None:
+    """Three architectures in a row may be at fault themselves; a resume tries them once more, and then others."""
+    driver, _ = new_driver(tmp_path, trials=5)
+    for number in range(3):
+        _fail(driver, f"no such option {number}")
+    again, _ = new_driver(tmp_path)
+    for number in range(3):
+        _fail(again, f"no such option {number}")
+    assert again.crash
+    end(again, _next(again))
+    end(again, _next(again))
+    assert not again.crash
+    assert again.next_job() is None
+    assert [record.status for record in Run(tmp_path).records] == ["failed"] * 3 + ["done"] * 2
+
+
+def test_new_trials_that_crash_too_end_it_and_so_does_a_search_that_has_no_others(tmp_path: Path) -> None:
+    for trials in (3, 9):
+        folder = tmp_path / str(trials)
+        folder.mkdir()
+        driver, _ = new_driver(folder, trials=trials)
+        for _ in range(3):
+            _fail(driver, "no kernel image")
+        again, _ = new_driver(folder)
+        for _ in range(trials if trials == 3 else 6):
+            _fail(again, "no kernel image")
+        assert again.is_over()
+        assert again.crash == "no kernel image"
+        assert len(Run(folder).records) == min(trials, 6)
 
 
 def test_a_trial_that_had_stopped_goes_on_from_there_when_it_is_tried_again(tmp_path: Path) -> None:
