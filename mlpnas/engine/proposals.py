@@ -80,4 +80,4 @@ class Proposals:
         return None
 
     def tell(self, record: Record) -> None:
-        self.sampler.tell(record)
+        self.sampler.tell(self._in_space(record))
