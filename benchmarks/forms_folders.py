@@ -43,6 +43,11 @@ def extra(folder: Path, samples: list[Sample]) -> Path:
     return _split(folder, samples, {"train": "train", "val": "val", "test": "extra"})
 
 
+@form("folder: pets_train/CLASS and pets_test/CLASS")
+def long_names(folder: Path, samples: list[Sample]) -> Path:
+    return _split(folder, samples, {"train": "pets_train", "test": "pets_test"})
+
+
 @form("folder: CLASS/train, CLASS/test")
 def inner_splits(folder: Path, samples: list[Sample]) -> Path:
     for split, some in shares(samples):

@@ -44,6 +44,13 @@ def _layout(name: str, pattern: str) -> None:
 _layout("plain_text/train-00000-of-00001.parquet", "plain_text/{}-00000-of-00001.parquet")
 _layout("data/train-00000-of-00001.parquet", "data/{}-00000-of-00001.parquet")
 _layout("default/train/0000.parquet", "default/{}/0000.parquet")
+_layout("pets-train.parquet", "pets-{}.parquet")
+
+
+@form("parquet: train, test and a file of another name")
+def unsupervised(folder: Path, samples: list[Sample]) -> Path:
+    _write(plain(folder, samples) / "unsupervised.parquet", image=_images(samples), label=[-1] * len(samples))
+    return folder
 
 
 def _column(name: str, kind: Any = _STRUCT, image: str = "image", label: str = "label", **options: Any) -> None:

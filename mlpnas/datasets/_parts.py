@@ -24,35 +24,40 @@ def split_of(name: str) -> str:
     return next((split for split, word in _WORDS.items() if word.match(name)), "")
 
 
+def split_in(name: str) -> str:
+    """As `split_of`, or the only split that a word of the name says: `mnist-test.arrow` -> "test"."""
+    said = {split for word in re.split(r"[^A-Za-z0-9]+", name) if (split := split_of(word))}
+    return split_of(name) or (said.pop() if len(said) == 1 else "")
+
+
 def in_order(found: Mapping[str, Held]) -> dict[str, Held]:
     """train, val, test as found, in this order."""
     return {split: found[split] for split in SPLITS if split in found}
 
 
-def by_split(files: Sequence[Path], root: Path) -> dict[str, list[Path]]:
-    """The files of each split, by their names or their folders'; files of no split are all train.
+def by_split(files: Sequence[Path], root: Path) -> tuple[dict[str, list[Path]], list[str]]:
+    """The files of each split, by their names or their folders', and what is said of files of no split.
+
+    Where no name says a split, all files are train.
 
     Raises:
-        DataError: no train part; some files are of a split and some are not; files of several data sets.
+        DataError: no train part; files of several data sets.
     """
     if root.is_file():
-        return {"train": [root]}
+        return {"train": [root]}, []
     found: dict[str, list[Path]] = {}
     for file in files:
         folder = file.parent.name if file.parent != root else ""
-        found.setdefault(split_of(file.name) or split_of(folder), []).append(file)
-    _check_one_set([file.relative_to(root) for file in files], root)
+        found.setdefault(split_in(file.name) or split_in(folder), []).append(file)
     unknown = found.pop("", [])
     if not found:
-        return {"train": unknown}
-    if unknown:
-        raise DataError(
-            f"{shown(unknown[0])}: not called train, val or test, as other files there are; "
-            "rename it, or give the path of the file that you mean"
-        )
+        _check_one_set(unknown, root)
+        return {"train": unknown}, []
+    _check_one_set([file for some in found.values() for file in some], root)
     if "train" not in found:
         raise DataError(f"{shown(root)}: has no train part, only {' and '.join(found)}")
-    return in_order(found)
+    left = [f"{shown(file.relative_to(root))} is not called train, val or test: left out" for file in unknown]
+    return in_order(found), left
 
 
 def origin_of(files: Sequence[Path], root: Path) -> str:
@@ -61,9 +66,10 @@ def origin_of(files: Sequence[Path], root: Path) -> str:
     return first if len(files) == 1 else f"{first} and {len(files) - 1:,} more"
 
 
-def _check_one_set(names: Sequence[Path], root: Path) -> None:
+def _check_one_set(files: Sequence[Path], root: Path) -> None:
     """Folders that are not called as a split name data sets, of which there must be one."""
-    sets = {tuple(folder for folder in name.parts[:-1] if not split_of(folder)) for name in names}
+    folders = [file.relative_to(root).parts[:-1] for file in files]
+    sets = {tuple(folder for folder in some if not split_in(folder)) for some in folders}
     if len(sets) > 1:
-        listed = ", ".join(shown("/".join(folders) or ".") for folders in sorted(sets)[:10])
+        listed = ", ".join(shown("/".join(some) or ".") for some in sorted(sets)[:10])
         raise DataError(f"{shown(root)}: holds several data sets ({listed}); give the path of the one that you mean")

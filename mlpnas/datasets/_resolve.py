@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mlpnas import plugins
 from mlpnas.datasets._listing import shown
+from mlpnas.datasets._parts import split_in
 from mlpnas.datasets._ref import DataRef
 from mlpnas.datasets._walk import has_image, visible
 from mlpnas.errors import DataError, did_you_mean
@@ -70,6 +71,7 @@ def _why_not(path: Path) -> str:
     if _is_empty(path):
         return "an empty folder"
     inside = sorted(islice(visible(path), _LOOKED_AT)) if path.is_dir() else []
+    inside.sort(key=lambda child: split_in(child.name) != "train")
     if readable := next((child for child in inside if _recognising(child)), None):
         return f"holds no data set, but {shown(readable)} can be read"
     if has_image(path):

@@ -8,10 +8,11 @@ from os.path import splitext
 import numpy as np
 
 from mlpnas.datasets._listing import Encoded, Listing, Part, shown
-from mlpnas.datasets._parts import in_order, split_of
+from mlpnas.datasets._parts import in_order, split_in, split_of
 from mlpnas.errors import DataError
 
 Named = tuple[str, str]  # a file's name, with "/", and what is wrong with it, or ""
+Placed = tuple[str, str, str]  # its class before these
 _TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 _EMPTY = "an empty folder; put the images of this class there, or remove it"
 _NO_IMAGE = "holds no image; put the images of this class there, or remove it"
@@ -40,7 +41,22 @@ class Tree:
         names = [name for name, problem in self.images if not problem]
         top = _single_top(names)
         sorter = _Sorter(top, names)
-        found: dict[str, list[tuple[str, str, str]]] = {}
+        found, outside = self._sorted(sorter)
+        classes = sorted({label for label, *_ in found["train"] if label})
+        strange = sorted({label for images in found.values() for label, *_ in images} - set(classes))
+        known = {label: number for number, label in enumerate((*classes, *strange))}
+        origins = sorter.origins()
+        parts = {split: self._part(images, known, origins.get(split, "all images")) for split, images in found.items()}
+        notes = [f"{shown(top)}/ is taken for the data set: nothing else here holds images"] if top else []
+        notes += [f"{why}: {len(some):,} images are left out" for why, some in outside.items()]
+        if deeper := [name for name in names if sorter.is_deep(name)]:
+            notes.append(f"{len(deeper):,} images in folders of a class folder are of that class ({shown(deeper[0])})")
+        skipped = [*self.skipped, *((shown(name), f"no image ({_ending(name)})") for name in self.others)]
+        return Listing((*classes, *strange), in_order(parts), self.stamp, notes=tuple(notes), skipped=tuple(skipped))
+
+    def _sorted(self, sorter: "_Sorter") -> tuple[dict[str, list[Placed]], dict[str, list[str]]]:
+        """The images of each split, and those of none by the reason."""
+        found: dict[str, list[Placed]] = {"train": []}
         outside: dict[str, list[str]] = {}
         for name, problem in self.images:
             split, label, why = sorter.place(name)
@@ -50,31 +66,20 @@ class Tree:
                 found.setdefault(split or "train", []).append((label, name, problem))
         if not any(not problem for images in found.values() for *_, problem in images):
             raise DataError(f"{self.name}: {_without_classes(outside, self.others)}")
-        found.setdefault("train", []).extend(self._without_images(sorter, found))
+        found["train"] += self._without_images(sorter, found["train"])
         if sorter.has_splits and not found["train"]:
             raise DataError(f"{self.name}: has no train part, only {' and '.join(sorter.origins())}")
-        classes = sorted({label for label, _, problem in found["train"] if label})
-        known = {label: number for number, label in enumerate(classes)}
-        strange = sorted({label for images in found.values() for label, *_ in images} - set(classes))
-        known |= {label: len(classes) + number for number, label in enumerate(strange)}
-        origins = sorter.origins()
-        parts = {split: self._part(images, known, origins.get(split, "all images")) for split, images in found.items()}
-        notes = [f"{shown(top)}/ is taken for the data set: nothing else here holds images"] if top else []
-        notes += [f"{why}: {len(names):,} images are left out" for why, names in outside.items()]
-        skipped = [*self.skipped, *((shown(name), f"no image ({_ending(name)})") for name in self.others)]
-        return Listing((*classes, *strange), in_order(parts), self.stamp, notes=tuple(notes), skipped=tuple(skipped))
+        return found, outside
 
-    def _part(self, images: Sequence[tuple[str, str, str]], known: Mapping[str, int], origin: str) -> Part:
+    def _part(self, images: Sequence[Placed], known: Mapping[str, int], origin: str) -> Part:
         labels = np.array([known[label] for label, *_ in images], np.int64)
         names = [name for _, name, _ in images]
         problems = {number: problem for number, (*_, problem) in enumerate(images) if problem}
         return Part(labels, lambda: self.read(names), lambda row: shown(f"{self.name}/{names[row]}"), origin, problems)
 
-    def _without_images(
-        self, sorter: "_Sorter", found: Mapping[str, Sequence[tuple[str, str, str]]]
-    ) -> Iterator[tuple[str, str, str]]:
+    def _without_images(self, sorter: "_Sorter", train: Sequence[Placed]) -> Iterator[Placed]:
         """Folders that would be classes of train, and hold no image."""
-        classes = {label for label, *_ in found.get("train", ())}
+        classes = {label for label, *_ in train}
         for name in self.empty:
             if (label := sorter.class_of_train(f"{name}/")) and label not in classes:
                 classes.add(label)
@@ -117,6 +122,10 @@ class _Sorter:
             )
         return self._splits[folders[0]], folders[1], ""
 
+    def is_deep(self, name: str) -> bool:
+        """Whether a file stands in a folder of its class's folder."""
+        return len(self._folders(name)) > 1 + self.has_splits and not self.place(name)[2]
+
     def class_of_train(self, name: str) -> str:
         """The class of train in whose folder a file stands, or ""."""
         if self._inner or name[: self._start].rstrip("/") != name[: max(self._start - 1, 0)]:
@@ -144,10 +153,11 @@ def _single_top(names: Iterable[str]) -> str:
 def _leading_splits(rows: Sequence[Sequence[str]]) -> dict[str, str]:
     """Top folder -> split, where one of them is train with class folders in it, or all of them are splits."""
     holding_folders = {row[0] for row in rows if len(row) > 1}
-    splits = {folder: split for folder in {row[0] for row in rows if row} if (split := split_of(folder))}
-    has_train = any(splits.get(folder) == "train" for folder in holding_folders)
-    are_all = bool(splits) and holding_folders == set(splits) == {row[0] for row in rows if row}
-    return dict(sorted(splits.items())) if has_train or are_all else {}
+    folders = sorted({row[0] for row in rows if row})
+    if folders and all(folder in holding_folders and split_in(folder) for folder in folders):
+        return {folder: split_in(folder) for folder in folders}
+    splits = {folder: split_of(folder) for folder in folders if split_of(folder)}
+    return splits if any(splits.get(folder) == "train" for folder in holding_folders) else {}
 
 
 def _has_inner_splits(rows: Sequence[Sequence[str]]) -> bool:

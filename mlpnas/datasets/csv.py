@@ -15,7 +15,7 @@ from mlpnas.datasets._columns import FILES, LABELS, SPLITS, choose
 from mlpnas.datasets._index import Index
 from mlpnas.datasets._labels import numbered, plain
 from mlpnas.datasets._listing import Labels, Listing, Part, Stamp, shown
-from mlpnas.datasets._parts import in_order, split_of
+from mlpnas.datasets._parts import in_order, split_in, split_of
 from mlpnas.datasets._rows import ENDINGS, read_rows
 from mlpnas.datasets._walk import visible
 from mlpnas.errors import DataError
@@ -54,11 +54,12 @@ class Csv:
         parts = {split: _part(some, root, known.labels[split]) for split, some in found.items()}
         stamp = _stamp(root, [table.file for table in tables], [row.name for row in rows if row.name])
         notes.append(f"files are column {shown(tables[0].column, 40)!r}, labels column {shown(label, 40)!r}")
+        skipped: list[tuple[str, str]] = []
         if self.path.is_dir():
-            named = {row.name for row in rows}
+            named, skipped = {row.name for row in rows}, index.found.skipped
             if others := [name for name, _ in index.found.images if name not in named]:
                 notes.append(f"{len(others):,} images that no row names are left out, {shown(others[0])} the first")
-        return Listing(known.classes, parts, stamp, notes=tuple(notes))
+        return Listing(known.classes, parts, stamp, notes=tuple(notes), skipped=tuple(skipped))
 
     def _tables(self, index: Index) -> tuple[list["_Table"], list[str]]:
         """The tables to read, train's first, and what is said of the others."""
@@ -102,7 +103,7 @@ class _Table:
         self.file, self.table = file, read_rows(file)
         names = self.table.column_names
         self.folder = "" if file.parent == index.root else file.parent.relative_to(index.root).as_posix()
-        self.split = split_of(file.stem) or (split_of(file.parent.name) if self.folder else "")
+        self.split = split_in(file.stem) or (split_of(file.parent.name) if self.folder else "")
         possible = [name for name in names if _first_texts(self.table, name)]
         self.column = choose(asked, possible, (), names, "image", str(file)) if asked else self._guess(possible, index)
         self.split_column = next((name for name in names if name.lower() in SPLITS and self._says_splits(name)), "")

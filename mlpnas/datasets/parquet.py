@@ -36,7 +36,7 @@ class Parquet:
     def listing(self) -> Listing:
         if not (files := _files(self.path)):
             raise DataError(f"{self.path}: no such folder or file, or no .parquet file in it")
-        found = by_split(files, self.path)
+        found, left_out = by_split(files, self.path)
         tables = {split: [Table(file) for file in some] for split, some in found.items()}
         first, stamp = tables["train"][0], Stamp()
         image = choose(self.ref.image_column, first.images_in(), IMAGES, first.names, "image", str(first.file))
@@ -53,8 +53,8 @@ class Parquet:
             split: _part(some, image, known.labels[split], known.problems[split], origin_of(found[split], self.path))
             for split, some in tables.items()
         }
-        note = f"images are column {shown(image, 40)!r}, labels column {shown(label, 40)!r}"
-        return Listing(known.classes, parts, str(stamp), notes=(note,))
+        columns = f"images are column {shown(image, 40)!r}, labels column {shown(label, 40)!r}"
+        return Listing(known.classes, parts, str(stamp), notes=(columns, *left_out))
 
 
 def _files(path: Path) -> list[Path]:

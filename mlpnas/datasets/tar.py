@@ -6,7 +6,7 @@ their beginning in every pass.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -39,12 +39,13 @@ class Tar:
             raise DataError(f"{self.path}: no such .tar file, or folder with such")
         if archives := [file.name for file in files if file.name.startswith("ILSVRC2012")]:
             raise DataError(f"{self.path}: ImageNet's archives ({archives[0]}); write imagenet:{self.path}")
-        found = by_split(files, self.path)
+        found, left_out = by_split(files, self.path)
         shards = {split: [TarArchive(file, _LABELS) for file in some] for split, some in found.items()}
         every = [shard for some in shards.values() for shard in some]
         if not any(shard.texts for shard in every):
             return self._folders(every)
-        return self._samples(shards, {split: origin_of(some, self.path) for split, some in found.items()})
+        listing = self._samples(shards, {split: origin_of(some, self.path) for split, some in found.items()})
+        return replace(listing, notes=(*listing.notes, *left_out))
 
     def _folders(self, archives: Sequence[TarArchive]) -> Listing:
         if len(archives) > 1:

@@ -1,5 +1,6 @@
 """What a resumed run goes on with: the same data, wherever they are now, and machines that can train it."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,6 +85,23 @@ def test_data_that_have_moved_are_found_at_their_new_place(made: Path, images: P
     (moved / "cats" / "00.png").unlink()
     with pytest.raises(RunError, match="not the data"):
         _resume(made, data=str(moved))
+
+
+def test_data_of_an_older_run_are_compared_by_their_counts(made: Path, images: Path) -> None:
+    """Its fingerprint was of decoded pixels: no reason to refuse, and none to trust."""
+    manifest = json.loads((made / "run.json").read_text())
+    manifest["data_facts"]["fingerprint"] = "6eab286d742c4db7"
+    (made / "run.json").write_text(json.dumps(manifest))
+    assert _resume(made).trials == 1
+    (images / "cats" / "00.png").unlink()
+    with pytest.raises(RunError, match=r"train: \d+ images, not \d+"):
+        _resume(made)
+
+
+def test_the_same_data_packed_into_an_archive_go_on(made: Path, images: Path, tmp_path: Path) -> None:
+    packed = shutil.make_archive(str(tmp_path / "packed"), "zip", images)
+    shutil.rmtree(images)
+    assert _resume(made, data=packed).data["source"] == "zip_file"
 
 
 def test_a_refused_resume_leaves_the_run_as_it_was(made: Path) -> None:
