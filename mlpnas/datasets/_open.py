@@ -91,7 +91,7 @@ def header(data: bytes) -> Header:
 def check(data: bytes) -> None:
     """Decode all of it. Raises Unreadable."""
     with _opened(data) as image:
-        image.load()
+        _plain(image, "RGB")
 
 
 def pixels(data: bytes, layout: Layout) -> NDArray[np.uint8]:

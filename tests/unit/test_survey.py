@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from mlpnas.datasets import DataRef, _open, _scan, is_comparable, load, resolve, survey
 from mlpnas.errors import DataError
@@ -94,6 +96,13 @@ def test_bad_images_are_skipped_when_that_is_asked_for(tmp_path: Path) -> None:
     assert sum(about.images.values()) == len(data.labels) == 18
     assert any(note.startswith("6 files skipped, pets/cat/bad00.png the first") for note in about.notes)
     assert about.fingerprint == data.fingerprint
+
+
+def test_an_image_whose_pixels_cannot_be_used_is_skipped_too(tmp_path: Path) -> None:
+    deep = Image.fromarray(np.array([[0, 1_000_000]], np.int32))  # a good header, and 20 bits
+    deep.save(write_folder(tmp_path / "pets") / "cat" / "deep.tif")
+    data = load(resolve(str(tmp_path / "pets"), skip_bad=True))
+    assert len(data.labels) == 18
 
 
 def test_a_class_of_bad_images_alone_is_left_out(tmp_path: Path) -> None:
