@@ -103,12 +103,12 @@ class ZipArchive:
             claimed = sum(info.file_size for info in self._zip.infolist())
             if claimed > _MOST_RATIO * path.stat().st_size:
                 raise DataError(f"{shown(path)}: claims {claimed:,} bytes, more than its size can hold; it is not read")
-        self._infos = {info.filename.removeprefix("./"): info for info in self._zip.infolist()}
-        for info in sorted(self._zip.infolist(), key=lambda info: info.filename.split("/")):
-            if info.is_dir():
-                self.contents.folders.add(info.filename.rstrip("/"))
-            else:
-                self.contents.add(info.filename, _zip_problem(info))
+            self._infos = {info.filename.removeprefix("./"): info for info in self._zip.infolist()}
+            for info in sorted(self._zip.infolist(), key=lambda info: info.filename.split("/")):
+                if info.filename.endswith("/"):
+                    self.contents.folders.add(info.filename.rstrip("/"))
+                else:
+                    self.contents.add(info.filename, _zip_problem(info))
 
     def read(self, names: Sequence[str]) -> Iterator[Encoded]:
         return (self._reader(name) for name in names)

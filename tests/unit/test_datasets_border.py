@@ -167,6 +167,14 @@ def test_a_zip_may_hold_any_names(rows: list[list[str]]) -> None:
         assert os.listdir(path) == ["x.zip"]
 
 
+def test_a_zip_may_hold_a_file_without_a_name(tmp_path: Path) -> None:
+    file = _zip(tmp_path)
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("zzzz", b"what comes after a NUL is not read")
+    file.write_bytes(file.read_bytes().replace(b"zzzz", b"\0zzz"))
+    assert _load(file)
+
+
 @given(st.lists(st.one_of(st.integers(-3, 5), st.none(), st.text(max_size=3), st.booleans()), min_size=4, max_size=12))
 @FEW
 @pytest.mark.parametrize("dictionary", [False, True])
