@@ -1,17 +1,19 @@
 """The front: every trial by cost and accuracy, with the published models of that cost above it, on their own scale."""
 
 from collections.abc import Sequence
-from math import log10
 
 import numpy as np
 import plotly.graph_objects as go
 from markupsafe import escape
 
 from mlpnas import pareto
+from mlpnas.pareto import Points
 from mlpnas.record import Record
+from mlpnas.report.frame import Frame
 from mlpnas.report.labels import sides
-from mlpnas.report.published import Neighbour, published_name
-from mlpnas.report.style import ACCENT, INK, LINE, MUTED, OTHER, axis, colours, cost_axis, figure, scale
+from mlpnas.report.marks import mark
+from mlpnas.report.published import Neighbour
+from mlpnas.report.style import AROUND, INK, LINE, MUTED, OTHER, colours, figure, scale
 from mlpnas.report.wording import cell, mixers, stages, text
 from mlpnas.run import Run
 from mlpnas.units import SHARES
@@ -33,18 +35,27 @@ def front_chart(run: Run, published: Sequence[Neighbour]) -> go.Figure | None:
     done = [record for record in run.done() if x in record.values]
     if not done:
         return None
-    seen = [record.values[x] * scale(x) for record in done]
-    span = min(seen), max([*seen, run.manifest.limits.get(x, 0) * scale(x)])
-    chart = figure(560)
-    _staircase(chart, run, done, x, y)
+    shown = published if x == "macs" else ()
+    frame = _frame(run, done, shown, x, y)
+    height, share = (700, 0.95 - STRIP) if shown else (560, 1.0)
+    chart = figure(height)
+    steps = _staircase(chart, run, done, x, y)
     _trials(chart, run, done, x, y)
-    _by_name(chart, [record for record in done if record.origin == "published"], x, y)
-    chart.update_layout(xaxis=cost_axis(x, span), yaxis=axis(y), meta={"span": span})
-    _mark(chart, run, [(word, record) for word, record in _picks(run) if x in record.values], x, y)
-    _limit(chart, run, x)
-    if x == "macs" and published:
-        _strip(chart, published)
+    _published(chart, [record for record in done if record.origin == "published"], x, y)
+    chart.update_layout(frame.axes())
+    mark(chart, run, done, frame, steps, share * (height - AROUND))
+    if shown:
+        _strip(chart, shown, frame)
     return chart
+
+
+def _frame(run: Run, done: Sequence[Record], published: Sequence[Neighbour], x: str, y: str) -> Frame:
+    """Around the trials, the budgets and the published models."""
+    limits = run.manifest.limits
+    costs, values = ([r.values[name] * scale(name) for r in done] for name in (x, y))
+    costs += [limits[x] * scale(x)] if x in limits else []
+    values += [limits[y] * scale(y)] if y in limits else []
+    return Frame.around(x, y, [*costs, *(model.macs for model in published)], values)
 
 
 def hover(record: Record, *, front: bool = False) -> str:
@@ -59,8 +70,8 @@ def _xy(records: Sequence[Record], x: str, y: str) -> dict[str, list[float]]:
     return {axis: [r.values[name] * scale(name) for r in records] for axis, name in (("x", x), ("y", y))}
 
 
-def _staircase(chart: go.Figure, run: Run, done: list[Record], x: str, y: str) -> None:
-    """What is best at each cost, drawn on to the last trial or the budget."""
+def _staircase(chart: go.Figure, run: Run, done: list[Record], x: str, y: str) -> Points:
+    """What is best at each cost, drawn on to the last trial or the budget; its lines, (N, 4), (x, y) to (x, y)."""
     ways = [run.manifest.objectives.get(name, "minimize") for name in (x, y)]
     points = np.array([[record.values[x], record.values[y]] for record in done])
     corners = points[pareto.on_front(points, ways)]
@@ -76,6 +87,11 @@ def _staircase(chart: go.Figure, run: Run, done: list[Record], x: str, y: str) -
         name="front",
         hoverinfo="skip",
     )
+    starts, ends = corners[:-1], corners[1:]
+    turns = (
+        np.stack([ends[:, 0], starts[:, 1]], 1) if ways[0] == "minimize" else np.stack([starts[:, 0], ends[:, 1]], 1)
+    )
+    return np.vstack([np.hstack([starts, turns]), np.hstack([turns, ends])])
 
 
 def _trials(chart: go.Figure, run: Run, records: list[Record], x: str, y: str) -> None:
@@ -108,71 +124,20 @@ def mixer_colours(run: Run) -> dict[str, str]:
     return dict(colours(sorted(set(used), key=lambda name: (-used.count(name), name))))
 
 
-def _by_name(chart: go.Figure, records: list[Record], x: str, y: str) -> None:
-    """Published models that were trained here, by their names."""
+def _published(chart: go.Figure, records: Sequence[Record], x: str, y: str) -> None:
+    """Published models that were trained here."""
     if records:
         chart.add_scatter(
             **_xy(records, x, y),
-            mode="markers+text",
+            mode="markers",
             name="published, trained here",
-            text=[str(escape(published_name(record))) for record in records],
-            textposition="bottom center",
-            textfont={"color": INK, "size": 12},
             marker={"color": "white", "size": 13, "symbol": "star", "line": {"color": INK, "width": 1.5}},
             hovertext=[hover(record) for record in records],
             hoverinfo="text",
         )
 
 
-def _mark(chart: go.Figure, run: Run, picks: Sequence[tuple[str, Record]], x: str, y: str) -> None:
-    """Words beside the best and the knee, on the side of the front where no trial can be."""
-    up = "top" if run.manifest.objectives.get(y) == "maximize" else "bottom"
-    words = [f"  {word}: trial {record.trial}, {cell(y, record.values[y])}  " for word, record in picks]
-    shares = _shares(chart, [record.values[x] * scale(x) for _, record in picks])
-    chart.add_scatter(
-        **_xy([record for _, record in picks], x, y),
-        mode="text",
-        text=words,
-        customdata=[word for word, _ in picks],
-        meta="picks",
-        textposition=[f"{up} {'left' if share > 0.15 else 'right'}" for share in shares],
-        textfont={"size": 12, "color": INK},
-        showlegend=False,
-        hoverinfo="skip",
-    )
-
-
-def _shares(chart: go.Figure, values: Sequence[float]) -> list[float]:
-    """Where values of the cost axis lie on the page, 0 at its left end and 1 at its right end."""
-    position = log10 if chart.layout.xaxis.type == "log" else float
-    low, high = chart.layout.meta["span"]
-    return [(position(value) - position(low)) / ((position(high) - position(low)) or 1.0) for value in values]
-
-
-def _picks(run: Run) -> list[tuple[str, Record]]:
-    best, knee = run.pick("best"), run.pick("knee")
-    return [("best", best)] + ([("knee", knee)] if knee is not best and len(run.front()) > 2 else [])
-
-
-def _limit(chart: go.Figure, run: Run, x: str) -> None:
-    if limit := run.manifest.limits.get(x):
-        place, log = limit * scale(x), chart.layout.xaxis.type == "log"
-        chart.add_vline(place, line={"color": ACCENT, "width": 1, "dash": "dash"})
-        chart.add_annotation(
-            x=log10(place) if log else place,
-            y=0,
-            yref="y domain",
-            text=f"budget {text(x, limit)}",
-            textangle=-90,
-            xanchor="right",
-            yanchor="bottom",
-            xshift=-3,
-            showarrow=False,
-            font={"color": ACCENT, "size": 12},
-        )
-
-
-def _strip(chart: go.Figure, published: Sequence[Neighbour]) -> None:
+def _strip(chart: go.Figure, published: Sequence[Neighbour], frame: Frame) -> None:
     """A band above, sharing the cost axis only: ImageNet accuracies do not compare with the proxy's.
 
     A model without a printed accuracy is a tick on the band's lower edge. Where names would overlap, the more accurate
@@ -184,7 +149,8 @@ def _strip(chart: go.Figure, published: Sequence[Neighbour]) -> None:
     printed = [low if model.printed.top1 is None else model.printed.top1 for model in published]
     names = [model.name for model in published]
     up = [(top - low) / (high - low) for top in printed]
-    places = sides(_shares(chart, [model.macs for model in published]), up, names)
+    across = frame.shares(np.array([[model.macs, 0.0] for model in published]))[:, 0]
+    places = sides(across.tolist(), up, names)
     chart.add_scatter(
         x=[model.macs for model in published],
         y=printed,
@@ -210,7 +176,6 @@ def _strip(chart: go.Figure, published: Sequence[Neighbour]) -> None:
     title = {"text": "ImageNet-1k top-1<br>as printed", "font": {"size": 12, "color": MUTED}}
     upper = {"title": title, "range": [low, high], "tickformat": ".0%", "nticks": 4, "tickfont": {"color": MUTED}}
     chart.update_layout(
-        height=700,
         xaxis={"showgrid": False},
         yaxis={"domain": [0, 0.95 - STRIP]},
         yaxis2=upper | {"domain": [1 - STRIP, 1], "anchor": "x"},

@@ -12,6 +12,8 @@ INK, MUTED, EDGE, LINE, ACCENT = "#1b2330", "#5a6475", "#b8c0cc", "#e4e8ee", "#2
 # at least 3:1 against white, and apart from each other for colour-blind readers; grey is for the rest
 _MARKS = ("#2a6fb8", "#c8553d", "#2b8a66", "#8458b3", "#a97a12", "#c2457e", "#3b8596")
 OTHER = "#7c8696"
+_TOP = 16
+AROUND = 64  # pixels above and below the drawing area
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 
 _TICKS = {**dict.fromkeys(SHARES, ".1~%"), "macs": "~s", "params": "~s", "latency": "~g"}
@@ -45,14 +47,6 @@ def axis(name: str, **more: Any) -> dict[str, Any]:
     return {"title": {"text": title}, "tickformat": _TICKS.get(name, "~g")} | shares | more
 
 
-def cost_axis(name: str, values: Iterable[float]) -> dict[str, Any]:
-    """The same, logarithmic where the values span more than a factor of 20."""
-    positive = [value for value in values if value > 0]
-    if not positive or max(positive) < 20 * min(positive):
-        return axis(name)
-    return axis(name, type="log", dtick="D2" if max(positive) < 500 * min(positive) else 1)
-
-
 def figure(height: int = 340) -> go.Figure:
     """An empty figure in our style."""
     both = {"gridcolor": LINE, "linecolor": EDGE, "tickcolor": EDGE, "zeroline": False, "automargin": True}
@@ -62,7 +56,7 @@ def figure(height: int = 340) -> go.Figure:
             "template": template,
             "height": height,
             "font": {"family": FONT, "size": 13, "color": INK},
-            "margin": {"l": 64, "r": 16, "t": 16, "b": 48},
+            "margin": {"l": 64, "r": 16, "t": _TOP, "b": AROUND - _TOP},
             "paper_bgcolor": "white",
             "plot_bgcolor": "white",
             "hovermode": "closest",

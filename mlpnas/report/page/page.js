@@ -7,10 +7,10 @@ function narrowed({ data, layout }) {
   Object.assign(layout.legend, { y: -76 / (layout.height - 64), yanchor: "top" });
   layout.font.size = 12;
   for (const name of ["xaxis", "yaxis", "yaxis2"]) if (layout[name]) layout[name].fixedrange = true;
+  if (layout.meta?.narrow) layout.annotations = layout.meta.narrow;
   if (layout.yaxis2) layout.yaxis2.title.text = "";
   for (const trace of data) {
     if (trace.meta === "labels") trace.mode = "markers";
-    if (trace.meta === "picks") trace.text = trace.customdata.map((word) => `${word}  `);
     if (trace.type === "box") trace.name = trace.name.replace(/<br>.*/, "");
   }
 }
