@@ -1,8 +1,8 @@
 """What an architecture costs, measured on the meta device piece by piece and remembered: no weights, no data.
 
 All figures are for one image. MACs are multiply-accumulates of convolutions, linears and attention products; biases,
-norms, activations, softmax, pooling and shifts count 0. Bytes are float32's, with CPU kernels (fused attention on a
-GPU keeps less).
+norms, activations, softmax, pooling and shifts count 0. Bytes are float32's, with CPU kernels and attention's scores
+as a matrix (fused attention keeps less).
 """
 
 from dataclasses import dataclass

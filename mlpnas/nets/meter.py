@@ -104,17 +104,41 @@ def _group_normed(x: Tensor, *sizes: Any) -> tuple[Tensor, Tensor, Tensor]:
     return out, x.new_empty(batch, groups), x.new_empty(batch, groups)
 
 
+def _convolved(x: Tensor, weight: Tensor, bias: Tensor | None, *options: Any) -> Tensor:
+    steps, margins, spreads, is_transposed, _, _ = options
+    if is_transposed or x.ndim != 4:
+        return aten.convolution.default(x, weight, bias, *options)
+    sides = [
+        (size + 2 * margin - spread * (kernel - 1) - 1) // step + 1
+        for size, kernel, step, margin, spread in zip(
+            x.shape[2:], weight.shape[2:], steps, margins, spreads, strict=True
+        )
+    ]
+    shape = x.shape[0], weight.shape[0], *sides
+    is_last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+    # a plane stays channels-last on a CPU, which torch's meta kernel does not know
+    return x.new_empty(shape[0], *sides, shape[1]).movedim(-1, 1) if is_last else x.new_empty(shape)
+
+
+def _batch_normed(x: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor]:
+    return x.new_empty_strided(x.shape, x.stride()), x.new_empty(x.shape[1]), x.new_empty(x.shape[1])
+
+
 # torch's own meta kernels of these are Python: a millisecond each, and seconds of imports at the first one.
 _SHAPES: dict[Any, Callable[..., Any]] = {
     aten.addmm.default: lambda bias, x, weight, **_: x.new_empty(x.shape[0], weight.shape[1]),
     aten.mm.default: lambda x, weight: x.new_empty(x.shape[0], weight.shape[1]),
     aten.bmm.default: lambda x, weight: x.new_empty(*x.shape[:2], weight.shape[2]),
     aten.baddbmm.default: lambda bias, x, weight, **_: x.new_empty(*x.shape[:2], weight.shape[2]),
+    aten.convolution.default: _convolved,
     aten.add.Tensor: _broadcast,
+    aten.sub.Tensor: _broadcast,
     aten.mul.Tensor: _broadcast,
+    aten.div.Tensor: _broadcast,
     aten.cat.default: _joined,
     aten.addcmul.default: lambda x, first, second, **_: _broadcast(_broadcast(first, second), x),
     aten.gelu.default: _like,
+    aten.relu.default: _like,
     aten.silu.default: _like,
     aten.roll.default: _like,
     aten.empty_like.default: _like,
@@ -122,4 +146,5 @@ _SHAPES: dict[Any, Callable[..., Any]] = {
     aten.mean.dim: _reduced,
     aten.native_layer_norm.default: _layer_normed,
     aten.native_group_norm.default: _group_normed,
+    aten.native_batch_norm.default: _batch_normed,
 }

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from mlpnas.costs import stage_cost
 from mlpnas.errors import ShapeError
+from mlpnas.mixers import attention
 from mlpnas.mixers.depthwise_conv import DepthwiseConv
 from mlpnas.mixers.identity import Identity
 from mlpnas.mixers.pooling import Pooling
@@ -99,6 +100,32 @@ def test_what_the_free_mixers_cost() -> None:
 def test_options_that_do_not_fit(name: str, options: dict[str, float], says: str) -> None:
     with pytest.raises(ShapeError, match=f"{name}: .*{says}"):
         find("mixers", name)(DIM, GRID, **options)
+
+
+@pytest.mark.parametrize("tokens", [16, 200])
+@pytest.mark.parametrize("has_bias", [False, True])
+@pytest.mark.parametrize("has_amx", [False, True])
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_fused_attention_and_two_products_are_the_same(
+    tokens: int, has_bias: bool, has_amx: bool, kind: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which of them is taken depends on tokens, type, gradients and machine; what comes out does not."""
+    monkeypatch.setattr(attention, "_has_amx", lambda: has_amx)
+    query, key, value = (torch.randn(4, 3, tokens, 8).to(kind).requires_grad_() for _ in range(3))
+    bias = torch.randn(2, 3, tokens, tokens, requires_grad=True) if has_bias else None
+    scores = query.double() @ key.double().mT / 8**0.5
+    if bias is not None:
+        bias = bias.to(kind)
+        scores = scores + bias.double().repeat(2, 1, 1, 1)
+    expected = scores.softmax(-1) @ value.double()
+    exact = {"rtol": 1e-4, "atol": 1e-5} if kind == torch.float32 else {"rtol": 0.03, "atol": 0.03}
+    trained = attention.attend(query, key, value, bias)
+    torch.testing.assert_close(trained.double(), expected, **exact)
+    with torch.inference_mode():
+        torch.testing.assert_close(attention.attend(query, key, value, bias).double(), expected, **exact)
+    gradients = torch.autograd.grad(trained.double().sum(), (query, key, value), retain_graph=True)
+    for found, wanted in zip(gradients, torch.autograd.grad(expected.sum(), (query, key, value)), strict=True):
+        torch.testing.assert_close(found.double(), wanted.double(), rtol=exact["rtol"] * 10, atol=exact["atol"] * 10)
 
 
 def test_window_attention_can_be_filled_after_the_meta_device() -> None:
