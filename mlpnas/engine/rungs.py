@@ -1,5 +1,6 @@
 """Which trials are trained on, and how far: what `--fidelity` asks for."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
@@ -7,10 +8,13 @@ from itertools import pairwise
 from mlpnas.engine.sizing import Size
 from mlpnas.errors import RunError
 from mlpnas.manifest import Manifest
+from mlpnas.plain_text import shortened
 from mlpnas.plugins import find
 from mlpnas.record import Record
 from mlpnas.samplers._halving import Halving
 from mlpnas.space.tables import QUANTITIES
+
+_RUNGS = re.compile(r"epochs=[0-9]{1,6}(?: *, *[0-9]{1,6}){1,30}")
 
 
 class Rungs:
@@ -62,13 +66,12 @@ def parse(text: str, objectives: Iterable[str]) -> tuple[int, ...]:
     Raises:
         RunError: no rising numbers of epochs, or nothing that could be stopped.
     """
-    name, _, given = text.partition("=")
-    rungs = tuple(int(epochs) for epochs in given.split(",") if epochs.strip().isdecimal())
+    rungs = tuple(map(int, text.removeprefix("epochs=").split(","))) if _RUNGS.fullmatch(text) else ()
     is_rising = all(low < high for low, high in pairwise((0, *rungs)))
-    if text and (name != "epochs" or len(rungs) != given.count(",") + 1 or len(rungs) < 2 or not is_rising):
-        raise RunError(f"--fidelity {text}: expected rising numbers of epochs, like epochs=1,3,9")
+    if text and (not rungs or not is_rising):
+        raise RunError(f"--fidelity {shortened(text)}: expected rising numbers of epochs, like epochs=1,3,9")
     if rungs and not any(find("objectives", objective).needs_training for objective in objectives):
-        raise RunError(f"--fidelity {text}: no objective needs a training that could be stopped; leave --fidelity out")
+        raise RunError(f"--fidelity {shortened(text)}: no objective needs a training that could be stopped; leave --fidelity out")
     return rungs
 
 
