@@ -47,6 +47,16 @@ class Layer:
     name: str
     options: tuple[tuple[str, Scalar], ...] = ()
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both are the same in JSON, where 1 is not true: what is remembered of one is none of the other."""
+        if not isinstance(other, Layer) or (self.name, self.options) != (other.name, other.options):
+            return False
+        both = zip(self.options, other.options, strict=True)
+        return all(isinstance(own, bool) is isinstance(theirs, bool) for (_, own), (_, theirs) in both)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.options))
+
     @classmethod
     def of(cls, name: str, /, **options: Scalar) -> Self:
         return cls(name, tuple(sorted(options.items())))

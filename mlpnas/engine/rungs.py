@@ -71,7 +71,9 @@ def parse(text: str, objectives: Iterable[str]) -> tuple[int, ...]:
     if text and (not rungs or not is_rising):
         raise RunError(f"--fidelity {shortened(text)}: expected rising numbers of epochs, like epochs=1,3,9")
     if rungs and not any(find("objectives", objective).needs_training for objective in objectives):
-        raise RunError(f"--fidelity {shortened(text)}: no objective needs a training that could be stopped; leave --fidelity out")
+        raise RunError(
+            f"--fidelity {shortened(text)}: no objective needs a training that could be stopped; leave --fidelity out"
+        )
     return rungs
 
 

@@ -1,7 +1,7 @@
 """What people write is right, or refused in one sentence: properties of spaces, specs, recipes and quantities."""
 
 import json
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import pytest
@@ -95,6 +95,13 @@ def test_an_option_may_be_called_anything_and_is_refused_by_the_layer(name: str)
     assert spec.stages[0].mixer == Layer("gmlp", ((name, 1),)) == Layer.of("gmlp", **{name: 1})
     with pytest.raises(SpecError, match=f"gmlp has no option '{name}'; it has ratio"):
         cost(spec)
+
+
+def test_one_is_not_true_whatever_was_costed_before() -> None:
+    for value, is_right in [(True, True), (1, False), (1.0, False)]:
+        stage = Stage(16, 1, Layer.of("window_attention", window=8, head_dim=8, shifted=value))
+        with nullcontext() if is_right else pytest.raises(SpecError, match="shifted: expected one of true, false"):
+            assert cost(ArchSpec((stage,), input_size=128)).params > 0
 
 
 @given(st.data())
