@@ -32,12 +32,17 @@ class Border:
         return mutate(Random(f"{self.name} {seed} {number}"), valid, self.mutators)
 
 
-def any_of(enter: Callable[..., object], *arguments: Any) -> None:
-    """Enter one of several readers: each may refuse, and none may do anything else."""
-    try:
-        enter(*arguments)
-    except MlpnasError as error:
-        check_refusal(error)
+def any_of(*attempts: Callable[[], object]) -> None:
+    """Enter each of several readers: any may refuse, and none may do anything else; raises where all refuse."""
+    refusals = []
+    for attempt in attempts:
+        try:
+            attempt()
+        except MlpnasError as error:
+            check_refusal(error)
+            refusals.append(error)
+    if len(refusals) == len(attempts):
+        raise refusals[-1]
 
 
 def check_refusal(error: MlpnasError) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from fuzz_border import Border, any_of, written
@@ -91,8 +92,8 @@ def _recipes(folder: Path) -> Sequence[str]:
 
 
 def _enter_recipe(text: str, folder: Path) -> None:
-    for name in ("recipe.json", "recipe.yaml"):
-        any_of(named, str(written(folder / name, text)))
+    files = [str(written(folder / name, text)) for name in ("recipe.json", "recipe.yaml")]
+    any_of(*(partial(named, file) for file in files))
 
 
 def _quantities(folder: Path) -> Sequence[str]:
@@ -113,10 +114,8 @@ def _quantities(folder: Path) -> Sequence[str]:
 
 
 def _enter_quantity(text: str, folder: Path) -> None:
-    for parse in (Limit.parse, seconds, count, read_size):
-        any_of(parse, text)
-    any_of(options.count, text, 3)
-    any_of(rungs.parse, text, ["top1"])
+    readers = [partial(parse, text) for parse in (Limit.parse, seconds, count, read_size)]
+    any_of(*readers, partial(options.count, text, 3), partial(rungs.parse, text, ["top1"]))
 
 
 def _manifests(folder: Path) -> Sequence[str]:

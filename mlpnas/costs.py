@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mlpnas.errors import MlpnasError
+from mlpnas.errors import MlpnasError, ShapeError
 from mlpnas.nets.meter import Meter
 from mlpnas.nets.plan import Block, Piece, first_and_second, plan, within
 from mlpnas.spec import ArchSpec, Grid, Stage
@@ -122,8 +122,13 @@ def _piece_cost(piece: Piece) -> Cost | MlpnasError:
         return error
     own = {_storage(tensor) for tensor in (*module.parameters(), *module.buffers())}
     params = sum(parameter.numel() for parameter in module.parameters())
-    kept, macs = _training(module, x, own)
-    return Cost(params, macs, kept, _inference(module, x, own))
+    try:
+        kept, macs = _training(module, x, own)
+        return Cost(params, macs, kept, _inference(module, x, own))
+    except RuntimeError as error:
+        if "overflow" not in str(error):
+            raise
+        return ShapeError("tensors of more bytes than can be counted; take smaller widths, grids or ratios")
 
 
 _BATCH = 2  # batch norm needs more than one value per channel

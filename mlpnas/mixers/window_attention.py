@@ -6,9 +6,13 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from mlpnas.errors import ShapeError
 from mlpnas.mixers._windows import Sides, cut
 from mlpnas.mixers.attention import attend, count_heads, join_heads, split_heads
 from mlpnas.spec import Grid
+
+_MOST_TOKENS = 4096  # of a window
+_MOST_MASKED = 2**27  # numbers in a mask: half a GiB
 
 
 class WindowAttention(nn.Module):
@@ -19,7 +23,8 @@ class WindowAttention(nn.Module):
     x: (B, H, W, C) -> (B, H, W, C).
 
     Raises:
-        ShapeError: `head_dim` does not divide `dim`, `window` does not divide the grid, or tokens beside the plane.
+        ShapeError: `head_dim` does not divide `dim`, `window` does not divide the grid or is too large for a mask, or
+            tokens beside the plane.
     """
 
     position_index: Tensor
@@ -34,6 +39,7 @@ class WindowAttention(nn.Module):
     def __init__(self, dim: int, grid: Grid, *, window: int = 7, head_dim: int = 32, shifted: bool = False) -> None:
         super().__init__()
         self.window, self.shift = cut("window_attention", grid, window, shifted)
+        _check_constants(grid, self.window, self.shift)
         self.heads = count_heads("window_attention", dim, head_dim)
         self.qkv = nn.Linear(dim, 3 * dim)
         self.project = nn.Linear(dim, dim)
@@ -75,6 +81,21 @@ class WindowAttention(nn.Module):
         tokens = self.window[0] * self.window[1]
         bias = self.position_bias[self.position_index].view(1, tokens, tokens, -1).permute(0, 3, 1, 2)
         return bias if self.mask is None else bias + self.mask.to(bias.dtype).unsqueeze(1)
+
+
+def _check_constants(grid: Grid, window: Sides, shift: Sides) -> None:
+    """Raises ShapeError where the tables of all pairs of tokens of a window would fill a computer's memory."""
+    tokens = window[0] * window[1]
+    if tokens > _MOST_TOKENS:
+        raise ShapeError(
+            f"window_attention: windows of {window[0]}x{window[1]} have {tokens} tokens, and each pair of them a bias; "
+            f"the most is {_MOST_TOKENS}, like 64x64"
+        )
+    if any(shift) and grid.tokens * tokens > _MOST_MASKED:
+        raise ShapeError(
+            f"window_attention: the mask of shifted windows holds {grid.tokens} x {tokens} numbers, and the most is "
+            f"{_MOST_MASKED}; take a smaller grid or window, or shifted: false"
+        )
 
 
 def _windows(x: Tensor, window: Sides) -> Tensor:

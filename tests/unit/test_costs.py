@@ -292,3 +292,20 @@ def test_published_models_build_as_costed() -> None:
     with torch.device("meta"):
         network: nn.Module = build(find("swin_s").spec)
     assert sum(parameter.numel() for parameter in network.parameters()) == cost(find("swin_s").spec).params
+
+
+@pytest.mark.parametrize(
+    ("stage", "size", "says"),
+    [
+        (Stage(65_536, 1000, Layer("attention"), 1000), 8192, "stage 1: tensors of more bytes than can be counted"),
+        (Stage(64, 1, Layer.of("window_attention", window=128)), 8192, "128x128 have 16384 tokens.*the most is 4096"),
+        (
+            Stage(64, 2, Layer.of("window_attention", window=64, shifted=True)),
+            1024,
+            "the mask of shifted windows holds",
+        ),
+    ],
+)
+def test_what_no_computer_holds_is_said_and_not_tried(stage: Stage, size: int, says: str) -> None:
+    with pytest.raises(ShapeError, match=says):
+        cost(ArchSpec((stage,), Stem(1), size))
