@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from time import monotonic
 from types import FrameType
@@ -76,16 +76,20 @@ def interruptible(last: bool = False) -> Iterator[Interrupt]:
 
 
 @contextmanager
-def ignored(number: signal.Signals) -> Iterator[None]:
-    """Ignore a signal here, and for good in the processes that are started meanwhile."""
+def keeping_handlers() -> Iterator[None]:
+    """Handlers that a library sets meanwhile, of its own or of the system, are replaced by those of before.
+
+    Processes that it starts meanwhile ignore SIGHUP: a lost terminal shall not take them away.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(number, signal.SIG_IGN)
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         yield
     finally:
-        signal.signal(number, before)
+        _set(before)
 
 
 @contextmanager
@@ -105,8 +109,14 @@ def _handled(interrupt: Interrupt, last: bool) -> Iterator[None]:
             interrupt.code = getattr(sys.exception(), "code", EXIT_CODE)
         else:
             sys.unraisablehook = hook
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            _set(before)
+
+
+def _set(handlers: Mapping[int, Any]) -> None:
+    """Set handlers again; one that was not set by Python is not known."""
+    for number, handler in handlers.items():
+        if handler is not None:
+            signal.signal(number, handler)
 
 
 def _handle(interrupt: Interrupt) -> None:

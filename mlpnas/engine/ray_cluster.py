@@ -5,7 +5,6 @@ Trainings that take more than seconds are Ray Tune's: ray_tune.py, which alone l
 
 import logging
 import os
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Self
@@ -28,7 +27,7 @@ from mlpnas.engine.address import knock  # noqa: E402
 from mlpnas.engine.devices import Node, slots  # noqa: E402
 from mlpnas.engine.driver import Driver, measured  # noqa: E402
 from mlpnas.engine.evaluation import Evaluation  # noqa: E402
-from mlpnas.engine.interrupt import ignored  # noqa: E402
+from mlpnas.engine.interrupt import keeping_handlers  # noqa: E402
 from mlpnas.engine.pool import Pool  # noqa: E402
 from mlpnas.errors import MlpnasError, RunError  # noqa: E402
 from mlpnas.job import Job  # noqa: E402
@@ -104,7 +103,7 @@ def connected(address: str, workers: int = 0) -> Iterator[None]:
     common = {"runtime_env": {"env_vars": _ONE_THREAD}, "logging_level": logging.ERROR, "log_to_driver": False}
     own = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": _STORE_BYTES}
     try:
-        with ignored(signal.SIGHUP):  # as do the processes that it starts: a lost terminal shall not take them away
+        with keeping_handlers():
             ray.init(address=address, **common) if address else ray.init(address="local", **own, **common)
     except (ConnectionError, ValueError) as error:
         hint = "it may want RAY_AUTH_MODE=token in the environment" if address != "auto" else "start one with ray start"

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from mlpnas.engine.interrupt import interruptible
+from mlpnas.engine.interrupt import interruptible, keeping_handlers
 
 ENDINGS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -80,3 +80,14 @@ def test_an_interrupt_in_a_destructor_comes_again_where_it_can_be_caught(capsys:
     with pytest.raises(KeyboardInterrupt), interruptible():
         search()
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_handlers_that_a_library_sets_are_replaced_by_ours() -> None:
+    def search() -> None:
+        with keeping_handlers():
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        search()
