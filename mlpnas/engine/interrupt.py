@@ -112,7 +112,7 @@ def _handled(interrupt: Interrupt, last: bool) -> Iterator[None]:
             _set(before)
 
 
-def _set(handlers: Mapping[int, Any]) -> None:
+def _set(handlers: Mapping[signal.Signals, Any]) -> None:
     """Set handlers again; one that was not set by Python is not known."""
     for number, handler in handlers.items():
         if handler is not None:
