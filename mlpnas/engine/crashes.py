@@ -49,6 +49,13 @@ def without_crashes(history: Iterable[Record]) -> tuple[list[Record], list[Recor
     return [one for one in told if id(one) not in lost], [one for one in last.values() if id(one) in lost]
 
 
+def stops_before_crashes(history: Iterable[Record]) -> list[Record]:
+    """Return where the trials last stopped that are to be tried again."""
+    news, crashed = without_crashes(history)
+    trials = {record.trial for record in crashed}
+    return [record for record in news if record.trial in trials]
+
+
 def killed(hung: str | None, reason: str) -> Outcome:
     """The end of a trial that hung, which is a finding about it, or that has lost too many workers."""
     if hung:

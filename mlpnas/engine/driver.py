@@ -5,13 +5,11 @@ All state is rebuilt from the store when it starts, so that a resumed run is an 
 
 import json
 import time
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
 
-from mlpnas.engine import weights
-from mlpnas.engine.crashes import Crashes, without_crashes
+from mlpnas.engine import reference, weights
+from mlpnas.engine.crashes import Crashes, stops_before_crashes, without_crashes
 from mlpnas.engine.events import Listener, beginning, summary
 from mlpnas.engine.folder import HeldFolder
 from mlpnas.engine.interrupt import Interrupt
@@ -21,27 +19,12 @@ from mlpnas.engine.watch import Watch
 from mlpnas.engine.writer import Lost, Writer
 from mlpnas.job import Job, Outcome, Waiting
 from mlpnas.manifest import Manifest
-from mlpnas.pareto import worse
 from mlpnas.plugins import find
 from mlpnas.record import EpochRow, Record
 from mlpnas.run import Run
 from mlpnas.samplers import Proposal
 from mlpnas.space.space import SearchSpace
 from mlpnas.space.tables import QUANTITIES
-
-
-class Backend(Protocol):
-    """Runs jobs: takes the next one only when a worker is free, and hands each end back once.
-
-    `ready` holds the workers' machines, so that one that cannot be had is known before anything is written. A job whose
-    worker dies is given to another one; after `crashes.DEATHS` it is an Outcome("failed"), not an exception. A worker
-    that is `watch.overdue` is killed, if the backend can, and so is one whose outcome `ends_worker`. On
-    KeyboardInterrupt it lets go of its workers and raises it again.
-    """
-
-    def ready(self, manifest: Manifest) -> AbstractContextManager[None]: ...
-
-    def run(self, driver: "Driver") -> None: ...
 
 
 @dataclass
@@ -292,11 +275,7 @@ class Driver:
         return is_news
 
     def _settle_reference(self, record: Record) -> None:
-        """An objective without a natural worst value is measured against one that is worse than the first one seen."""
-        manifest = self.run.manifest
-        missing = {name: way for name, way in manifest.objectives.items() if name not in manifest.reference}
-        if missing and record.is_done:
-            found = {name: worse(record.values[name], way) for name, way in missing.items() if name in record.values}
+        if found := reference.found_by(record, self.run.manifest):
             self.run.manifest = replace(self.run.manifest, reference={**self.run.manifest.reference, **found})
             self.writer.write(partial(self.run.manifest.write, self.run.path))
 
@@ -306,16 +285,9 @@ class Driver:
         if self.run.done():
             kept.add(self.run.best().weights)
         kept |= {weights.state_name(trial, epochs) for trial, epochs in self.rungs.hopeful()}
-        kept |= {weights.state_name(record.trial, record.epochs) for record in self._stops_of_crashed()}
+        stops = stops_before_crashes(self.run.history) if self.run.manifest.fidelity else []
+        kept |= {weights.state_name(record.trial, record.epochs) for record in stops}
         weights.prune(self.run, kept, self.running)
-
-    def _stops_of_crashed(self) -> list[Record]:
-        """Where the trials last stopped that a resume will try again."""
-        if not self.run.manifest.fidelity:
-            return []
-        news, crashed = without_crashes(self.run.history)
-        trials = {record.trial for record in crashed}
-        return [record for record in news if record.trial in trials]
 
 
 def measured(manifest: Manifest) -> tuple[str, ...]:

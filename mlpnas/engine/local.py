@@ -11,7 +11,7 @@ from mlpnas.manifest import Manifest
 
 
 class Local:
-    """See driver.Backend."""
+    """See backend.Backend."""
 
     def ready(self, manifest: Manifest) -> AbstractContextManager[None]:
         return nullcontext()

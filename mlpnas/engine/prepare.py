@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mlpnas.engine import placement, rungs, sizing
+from mlpnas.engine import placement, reference, rungs, sizing
 from mlpnas.engine.data import decode, find_data
 from mlpnas.engine.options import Options
 from mlpnas.engine.sizing import Size, Wanted
@@ -19,7 +19,7 @@ from mlpnas.manifest import Manifest
 from mlpnas.plugins import find
 from mlpnas.plugins import options as plugin_options
 from mlpnas.space.space import SearchSpace, Window
-from mlpnas.space.tables import QUANTITIES, SUMMED
+from mlpnas.space.tables import SUMMED
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.speed import device_name
 
@@ -79,7 +79,7 @@ def prepare(options: Options, folder: Path, command: str = "") -> Manifest:
         objectives=objectives,
         budget=options.budget,
         limits=limits,
-        reference=_reference(objectives, limits, space),
+        reference=reference.known_before(objectives, limits, space),
         recipe=data.recipe.to_json(),
         data=data.ref.to_json(),
         data_facts=data.facts,
@@ -129,16 +129,6 @@ def directions(names: Sequence[str]) -> dict[str, str]:
 def _recipe(options: Options) -> Recipe | None:
     """None: to be chosen."""
     return options.recipe if isinstance(options.recipe, Recipe) else None
-
-
-def _reference(objectives: Mapping[str, str], limits: Mapping[str, float], space: SearchSpace) -> dict[str, float]:
-    """The worst corner of the hypervolume, where it is known before the first trial."""
-    corner = {}
-    for name in objectives:
-        bound = limits.get(name, space.tables.range(name)[1] if name in QUANTITIES[:3] else None)
-        if (value := find("objectives", name)().reference(bound)) is not None:
-            corner[name] = float(value)
-    return corner
 
 
 def versions() -> dict[str, str]:

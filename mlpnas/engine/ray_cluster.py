@@ -92,10 +92,15 @@ def connected(address: str, workers: int = 0) -> Iterator[None]:
     """To a cluster that is there, or to one of our own with a core for each worker.
 
     Where Ray runs in this process already, to whatever that is connected to; it is left running.
+
+    Raises:
+        RunError: no cluster answers, Ray cannot start, or this process is connected to another cluster.
     """
     for name in ("ray", "ray.tune"):  # a trial that fails is told by the driver
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if is_running():
+        if address not in ("", "auto", own := ray.get_runtime_context().gcs_address):
+            raise RunError(f"--address {address}: Ray runs in this process already, at {own}; leave --address out")
         yield
         return
     if address and address != "auto":
@@ -170,7 +175,7 @@ class Actors:
 
 
 class Ray:
-    """See driver.Backend."""
+    """See backend.Backend."""
 
     @contextmanager
     def ready(self, manifest: Manifest) -> Iterator[None]:

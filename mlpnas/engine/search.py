@@ -8,7 +8,8 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from mlpnas.engine.driver import Backend, Driver
+from mlpnas.engine.backend import Backend
+from mlpnas.engine.driver import Driver
 from mlpnas.engine.events import Listener, summary
 from mlpnas.engine.folder import HeldFolder, check_is_new, make_new, new_folder
 from mlpnas.engine.interrupt import interruptible

@@ -42,7 +42,7 @@ def restore(training: "Training", target: str, until: int) -> None:
         content = read_bytes(target)
     except OSError:
         raise Unusable("cannot be read") from None
-    content = _intact(content)
+    has_digest, content = content.startswith(_MARK), _intact(content)
     skeleton = _skeleton(training.state())
     try:
         with warnings.catch_warnings(action="ignore"):  # of what is damaged, which is said below
@@ -54,7 +54,7 @@ def restore(training: "Training", target: str, until: int) -> None:
     except Unusable:
         raise
     except Exception:  # torch says it in dozens of ways
-        raise Unusable("is damaged") from None
+        raise Unusable("is damaged" if has_digest else "is damaged, or of an earlier version") from None
 
 
 def _intact(content: bytes) -> bytes:
