@@ -64,7 +64,6 @@ def interruptible(last: bool = False) -> Iterator[Interrupt]:
     """
     outer = getattr(signal.getsignal(signal.SIGINT), "__self__", None)
     if isinstance(outer, Interrupt) and outer.code is None:
-        _handle(outer)  # again: Ray has a handler of its own for SIGTERM since it started
         yield outer
         interrupt = outer
     else:
@@ -100,7 +99,9 @@ def _handled(interrupt: Interrupt, last: bool) -> Iterator[None]:
     if last:
         atexit.register(_leave, interrupt)  # before all that is registered later, so it comes last
     before, hook = {number: signal.getsignal(number) for number in _SIGNALS}, sys.unraisablehook
-    _handle(interrupt)
+    for number, handler in before.items():
+        if number != signal.SIGHUP or handler != signal.SIG_IGN:
+            signal.signal(number, interrupt.ask)
     sys.unraisablehook = interrupt.raise_again
     try:
         yield
@@ -117,14 +118,6 @@ def _set(handlers: Mapping[signal.Signals, Any]) -> None:
     for number, handler in handlers.items():
         if handler is not None:
             signal.signal(number, handler)
-
-
-def _handle(interrupt: Interrupt) -> None:
-    if threading.current_thread() is not threading.main_thread():
-        return
-    for number in _SIGNALS:
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, interrupt.ask)
 
 
 def _leave(interrupt: Interrupt) -> None:
