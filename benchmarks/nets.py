@@ -3,13 +3,14 @@
     OMP_NUM_THREADS=1 python benchmarks/nets.py | tee benchmarks/results/nets.txt
 
 One model of each family that timm has, at 224 pixels. Ours, timm's and timm's once more take turns, each on one thread
-and timed by the process's own CPU time, so that other work on the machine counts little. A ratio below 1 says that ours
-is faster; timm's over timm's says how far a ratio is off by chance.
+and timed by the process's own CPU time, so that other work on the machine counts little. Figures are medians over the
+rounds' ratios: below 1, ours is faster. Timm's over timm's once more says how far a ratio is off by chance: half of the
+rounds lie between the two in brackets.
 """
 
 import argparse
-from collections.abc import Callable, Mapping
-from statistics import median
+from collections.abc import Callable, Sequence
+from statistics import median, quantiles
 from time import process_time
 
 import timm
@@ -45,19 +46,20 @@ def train(network: nn.Module, images: Tensor) -> None:
     network.zero_grad()
 
 
-def seconds(steps: Mapping[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """The median of each, taken in turns after one that does not count."""
-    taken: dict[str, list[float]] = {name: [] for name in steps}
+def rounds_of(steps: Sequence[Callable[[], None]], rounds: int) -> list[list[float]]:
+    """Seconds of each step, round after round, after one round that does not count."""
+    found = []
     for _ in range(rounds + 1):
-        for name, step in steps.items():
+        found.append([])
+        for step in steps:
             start = process_time()
             step()
-            taken[name].append(process_time() - start)
-    return {name: median(times[1:]) for name, times in taken.items()}
+            found[-1].append(process_time() - start)
+    return found[1:]
 
 
-def ratios(name: str, batch: int, rounds: int) -> list[tuple[float, float]]:
-    """(ours / timm's, timm's / timm's) for each of WAYS."""
+def ratios(name: str, batch: int, rounds: int) -> list[str]:
+    """The median of ours / timm's and the quartiles of timm's / timm's, for each of WAYS."""
     ours, theirs = build(find(name).spec), timm.create_model(MODELS[name])
     images, found = torch.randn(batch, 3, 224, 224), []
     for way, precision in WAYS:
@@ -69,9 +71,10 @@ def ratios(name: str, batch: int, rounds: int) -> list[tuple[float, float]]:
             with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
                 step(network, images)
 
-        steps = {"ours": lambda: timed(ours), "timm": lambda: timed(theirs), "again": lambda: timed(theirs)}
-        taken = seconds(steps, rounds)
-        found.append((taken["ours"] / taken["timm"], taken["again"] / taken["timm"]))
+        taken = rounds_of([lambda: timed(ours), lambda: timed(theirs), lambda: timed(theirs)], rounds)
+        ratio = median(2 * one / (other + again) for one, other, again in taken)
+        low, _, high = quantiles([again / other for _, other, again in taken], n=4)
+        found.append(f"{ratio:.2f} ({low:.2f}-{high:.2f})")
     return found
 
 
@@ -84,10 +87,10 @@ def main() -> None:
     torch.set_num_threads(1)
     print(f"torch {torch.__version__}, timm {timm.__version__}, batch {asked.batch}, one thread, {asked.rounds} rounds")
     print("ours / timm's (timm's / timm's)\n")
-    print(f"{'model':18}" + "".join(f"{f'{way} {precision}':>18}" for way, precision in WAYS))
+    print(f"{'model':18}" + "".join(f"{f'{way} {precision}':>20}" for way, precision in WAYS))
     for name in asked.models.split(","):
         row = ratios(name, asked.batch, asked.rounds)
-        print(f"{name:18}" + "".join(f"{f'{ratio:.2f} ({noise:.2f})':>18}" for ratio, noise in row), flush=True)
+        print(f"{name:18}" + "".join(f"{ratio:>20}" for ratio in row), flush=True)
 
 
 if __name__ == "__main__":

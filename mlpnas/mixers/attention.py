@@ -58,8 +58,9 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None
         bias: (G, heads, N, N); G divides B, and the bias repeats along it.
     """
     if _fuses(query, bias):
-        mask = None if bias is None else bias.repeat(query.shape[0] // bias.shape[0], 1, 1, 1)
-        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        if bias is not None and len(bias) > 1:  # one alone is broadcast
+            bias = bias.repeat(query.shape[0] // len(bias), 1, 1, 1)
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
     scores = (query * query.shape[-1] ** -0.5) @ key.mT
     if bias is not None:
         scores = (scores.unflatten(0, (-1, len(bias))) + bias).flatten(0, 1)

@@ -103,20 +103,20 @@ def test_options_that_do_not_fit(name: str, options: dict[str, float], says: str
 
 
 @pytest.mark.parametrize("tokens", [16, 200])
-@pytest.mark.parametrize("has_bias", [False, True])
+@pytest.mark.parametrize("biases", [0, 1, 2])
 @pytest.mark.parametrize("has_amx", [False, True])
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
 def test_fused_attention_and_two_products_are_the_same(
-    tokens: int, has_bias: bool, has_amx: bool, kind: torch.dtype, monkeypatch: pytest.MonkeyPatch
+    tokens: int, biases: int, has_amx: bool, kind: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Which of them is taken depends on tokens, type, gradients and machine; what comes out does not."""
     monkeypatch.setattr(attention, "_has_amx", lambda: has_amx)
     query, key, value = (torch.randn(4, 3, tokens, 8).to(kind).requires_grad_() for _ in range(3))
-    bias = torch.randn(2, 3, tokens, tokens, requires_grad=True) if has_bias else None
+    bias = torch.randn(biases, 3, tokens, tokens, requires_grad=True) if biases else None
     scores = query.double() @ key.double().mT / 8**0.5
     if bias is not None:
         bias = bias.to(kind)
-        scores = scores + bias.double().repeat(2, 1, 1, 1)
+        scores = scores + bias.double().repeat(4 // biases, 1, 1, 1)
     expected = scores.softmax(-1) @ value.double()
     exact = {"rtol": 1e-4, "atol": 1e-5} if kind == torch.float32 else {"rtol": 0.03, "atol": 0.03}
     trained = attention.attend(query, key, value, bias)
