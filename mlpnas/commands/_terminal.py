@@ -51,7 +51,14 @@ def fit_streams() -> None:
         if stream is None:  # closed by whoever started us
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
         elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="mlpnas")
+            stream.reconfigure(encoding="ascii" if _is_ascii(stream) else None, errors="mlpnas")
+
+
+def _is_ascii(stream: TextIO) -> bool:
+    """Whether a terminal is one of the locale C, for which Python takes UTF-8 all the same."""
+    is_said = "PYTHONIOENCODING" in os.environ or "PYTHONUTF8" in os.environ
+    locale = os.environ.get("LC_ALL") or os.environ.get("LANG")
+    return locale in ("C", "POSIX") and not is_said and stream.isatty()
 
 
 def _stand_in(error: UnicodeError) -> tuple[str, int]:

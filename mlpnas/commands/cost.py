@@ -54,17 +54,11 @@ def _lines(total: "Cost") -> list[str]:
 
 
 def _print_table(rows: "list[Row]", total: "Cost") -> None:
-    from rich.table import Table
+    from mlpnas.commands._table import print_table
 
-    from mlpnas.commands._console import Console
-
-    table = Table("part", "output", box=None)
-    for name in ("params", "MACs", "activations", "peak"):
-        table.add_column(name, justify="right")
-    for row in rows:
-        table.add_row(row.part, "x".join(map(str, row.output)), *_cells(row.cost))
-    table.add_row("total", "", *_cells(total), style="bold")
-    Console().print(table)
+    costs = ["params", "MACs", "activations", "peak"]
+    lines = [[row.part, "x".join(map(str, row.output)), *_cells(row.cost)] for row in rows]
+    print_table(["part", "output", *costs], [*lines, ["total", "", *_cells(total)]], right=costs)
 
 
 def _cells(cost: "Cost") -> list[str]:
