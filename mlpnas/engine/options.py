@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from mlpnas.errors import RunError
+from mlpnas.kinds import Number, refusal
 from mlpnas.plain_text import shortened
 from mlpnas.units import seconds
 
@@ -137,6 +138,17 @@ def _whole(value: Any) -> int:
     return count(value, 0)
 
 
+def _within(option: str, kind: Number) -> Callable[[Any], Any]:
+    """Return what reads a number of a kind."""
+
+    def read(value: Any) -> Any:
+        if not kind.fits(value):
+            raise RunError(f"{option}: {refusal(kind, value)}")
+        return value
+
+    return read
+
+
 def _flip(value: str) -> str:
     if value not in ("auto", "yes", "no"):
         raise RunError(f"--flip {value}: write auto, yes or no")
@@ -185,9 +197,9 @@ class Options:
         "--recipe", "auto", _recipe_before, _recipe, is_same=_is_same_recipe, show=_show_recipe
     )
     fidelity: str = _fixed("--fidelity", "", _fidelity_before, lambda value: value.replace(" ", ""))
-    seed: int = _fixed("--seed", 0, lambda manifest: manifest.seed)
+    seed: int = _fixed("--seed", 0, lambda manifest: manifest.seed, _within("--seed", Number(least=0, most=2**63 - 1)))
     backend: str = _changeable("--backend", "ray")
-    workers: int | None = _changeable("--workers", None)
+    workers: int | None = _changeable("--workers", None, _within("--workers", Number(most=10_000)))
     device: str | None = _changeable("--device", None, _device)
     gpus_per_trial: float | None = _changeable("--gpus-per-trial", None)
     address: str = _changeable("--address", "")

@@ -21,8 +21,6 @@ def check(options: Options) -> None:
     """Raises RunError where options contradict each other, or cannot be had on any machine."""
     if options.backend not in BACKENDS:
         raise RunError(f"--backend {options.backend}: no such backend; known: {', '.join(BACKENDS)}")
-    if options.workers is not None and options.workers < 1:
-        raise RunError(f"--workers {options.workers}: must be at least 1")
     if options.gpus_per_trial is not None and not 0 <= options.gpus_per_trial <= 1:
         raise RunError(
             f"--gpus-per-trial {options.gpus_per_trial:g}: a trial trains on one GPU; write a share from 0 to 1, like "
