@@ -33,12 +33,14 @@ def fill(network: Network, state: Mapping[str, Tensor], namings: Iterable[Mappin
         raise CheckpointError(
             f"{source}: weights of another network, {', '.join(lists)}; give the model or spec that they belong to"
         )
-    tensors = {
-        name: _shaped(plain(state[key], key, source), network, name, own[name].shape) for name, key in theirs.items()
-    }
+    has_values = not any(tensor.is_meta for tensor in own.values())  # else names and shapes alone are compared
+    found = {name: plain(state[key], key, source) if has_values else state[key] for name, key in theirs.items()}
+    tensors = {name: _shaped(tensor, network, name, own[name].shape) for name, tensor in found.items()}
     if misfits := {name: tensor for name, tensor in tensors.items() if tensor.shape != own[name].shape}:
         raise CheckpointError(f"{source}: {why(misfits, own, network.spec)}")
-    network.load_state_dict({name: as_weights(t, own[name], theirs[name], source) for name, t in tensors.items()})
+    if has_values:
+        tensors = {name: as_weights(t, own[name], theirs[name], source) for name, t in tensors.items()}
+    network.load_state_dict(tensors)
 
 
 def fill_exactly(network: Network, state: Mapping[str, Tensor], source: str) -> None:

@@ -210,7 +210,7 @@ def test_export_writes_the_deployed_form(tmp_path: Path) -> None:
     assert model.origin == "trained in the search, then folded by mlpnas.deploy"
     card = (tmp_path / "out" / "README.md").read_text()
     assert model.origin in card
-    assert "deployed=True" in card
+    assert "deployed=true" in card
     assert ArchSpec.loads((tmp_path / "out" / "spec.json").read_text()) == deployed(SPEC)
     network, batch = trained(fresh(SPEC, seed=7)), images(SPEC, torch.float32)
     loaded = mlpnas.load(tmp_path / "out")

@@ -162,12 +162,12 @@ def test_a_wrong_name_is_told_a_near_one() -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (None, "No such file"),
+        (None, "no such file"),
         (b"", "not JSON"),
         (b"{}", "'stages' is missing"),
         (b'{"stages": []}', "at least one stage"),
         (b'{"stages": [{"width": 8, "depth": 1, "mixer": "token_mlp", "dept": 2}]}', "has no field 'dept'"),
-        (b"\xff\xfe\x00", "not a text file"),
+        (b"\xff\xfe\x00", "not UTF-8 text"),
     ],
 )
 def test_a_bad_file_is_named_with_its_mistake(tmp_path: Path, content: bytes | None, says: str) -> None:
