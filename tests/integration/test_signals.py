@@ -41,9 +41,8 @@ def test_ctrl_c_while_preparing_says_that_nothing_was_begun(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", BACKENDS, ids=["local", "ray"])
-def test_five_quick_ctrl_c_end_a_search_once(tmp_path: Path, backend: tuple[str, ...]) -> None:
-    terminal = searching(tmp_path, *backend, TERM="dumb")
+def test_five_quick_ctrl_c_end_a_search_once(tmp_path: Path) -> None:
+    terminal = searching(tmp_path, *LOCAL, TERM="dumb")
     terminal.wait_for("[1/30")
     terminal.press(CTRL_C, times=5)
     assert terminal.end() == 130, terminal.shown

@@ -117,7 +117,7 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return {"a.safetensors": save(state_of(TINY)), "a.pth": file.read_bytes()}
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ["a.safetensors", "a.pth"])
