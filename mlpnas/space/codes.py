@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mlpnas.space.tree import Answers, Choose
 
-Codes = NDArray[np.int16]
+Codes = NDArray[np.int16]  # a space file holds fewer values than that has numbers
 Floats = NDArray[np.float64]
 
 

@@ -103,6 +103,13 @@ def test_recipe_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("epochs: 3\nlearning_rate: 0.005\n")
     assert named(str(file)) == Recipe(epochs=3, learning_rate=0.005)
+    file.write_text("epochs: 010\nlearning_rate: 1e-3\n")
+    assert named(str(file)) == Recipe(epochs=10, learning_rate=0.001)
+    file.with_suffix(".json").write_text('{"learning_rate": 1e-3, "epochs": 3}')
+    assert named(str(file.with_suffix(".json"))) == Recipe(epochs=3, learning_rate=0.001)
+    file.with_suffix(".json").write_text('{"epochs": 3, "epochs": 4}')
+    with pytest.raises(RecipeError, match=r"mine.json: 'epochs' stands twice in an object"):
+        named(str(file.with_suffix(".json")))
     file.write_text("epochs: many\n")
     with pytest.raises(RecipeError, match=r"mine.yaml: recipe.epochs: expected an integer"):
         named(str(file))

@@ -1,5 +1,6 @@
 """The grammar: what a file says is what is asked, and what is answered is what is built."""
 
+from hashlib import sha256
 from random import Random
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlpnas.errors import SpaceError
 from mlpnas.plugins import shipped, shipped_folder
 from mlpnas.published import find
 from mlpnas.space import SearchSpace
@@ -110,3 +112,38 @@ def test_every_mixer_meets_every_pooling_in_vit_vs_mixer() -> None:
     met = {(spec.stages[0].mixer.name, spec.pool, spec.position_embedding) for spec in specs}
     assert met == {(mixer, pool, table) for mixer in mixers for pool in ("avg", "cls") for table in (True, False)}
     assert all(bool(spec.stages[0].mlp_ratio) is (spec.stages[0].mixer.name != "gmlp") for spec in specs)
+
+
+SCALES = "version: 1\nname: x\nwidth: 8\ndepth: 1\nmixer: token_linear\ninput: {size: 16}\nstages: {count: 1}\n"
+
+
+def test_numbers_are_written_as_people_write_them() -> None:
+    space = SearchSpace(SCALES + "layer_scale: {choose: [1e-5, 1E-6, .1, 010]}\n")
+    (question,) = space.questions
+    assert question.labels == (1e-5, 1e-6, 0.1, 10)
+
+
+def test_a_space_may_be_json() -> None:
+    text = (
+        '{"version": 1, "name": "x", "width": 8, "depth": 1, "mixer": {"token_mlp": {"ratio": 5e-1}},\n'
+        '\t"input": {"size": [16, 32]},\n\t"stages": {"count": 1}}'
+    )
+    assert SearchSpace(text).sample(np.random.default_rng(0)).spec.input_size == (16, 32)
+    with pytest.raises(SpaceError, match=r"line 3: stages.count: expected a whole number from 1 to 16; got 99"):
+        SearchSpace(text.replace('"count": 1', '"count": 99'))
+
+
+# of 200 samples each, as they were when the tables were first written: whoever replays a search counts on them
+DRAWN = {"quick": "d8f8c6c648f91194", "isotropic": "49bdd27ff482db4e"}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_random_streams_stay_what_they_were(name: str) -> None:
+    space = SearchSpace.load(name)
+    low, high = space.range("macs")
+    window, rng, digest = {"macs": (0.0, low + (high - low) / 3)}, np.random.default_rng(7), sha256()
+    drawn = space.drawn(200, window, rng)
+    mutated = space.mutated(drawn.codes, [1, 2, 3, 1] * 50, window, rng)
+    for some in (drawn, mutated, space.crossed(drawn.codes, drawn.codes[::-1], window, rng)):
+        digest.update(some.codes.tobytes())
+    assert digest.hexdigest()[:16] == DRAWN[name]
