@@ -2,7 +2,7 @@
 
 import json
 from contextlib import nullcontext, suppress
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from mlpnas.costs import cost
 from mlpnas.engine import options, rungs
 from mlpnas.errors import MlpnasError, RecipeError, SpaceError, SpecError, UnitError
-from mlpnas.kinds import Number
+from mlpnas.kinds import Number, of_option, refusal
 from mlpnas.nets.options import create
+from mlpnas.plugins import options as options_of
 from mlpnas.space.catalogues import option_kinds, plugin_names
 from mlpnas.space.grammar import NETWORK, STAGE
 from mlpnas.space.load import read
@@ -113,6 +114,15 @@ def test_every_option_of_every_layer_has_limits(data: st.DataObject) -> None:
         assert not kind.fits(10**9)
         assert not kind.fits(float("inf"))
         assert not kind.fits(float("nan"))
+
+
+def test_an_option_declares_other_limits_where_it_stands() -> None:
+    def mixer(dim: int, *, steps: Annotated[int, Number(least=0, most=9)] = 1, tone: Literal["a", "b"] = "a") -> None:
+        pass
+
+    steps, tone = (of_option(parameter) for parameter in options_of(mixer, skip=1).values())
+    assert [steps.fits(value) for value in (0, 9, 10, 2.5, True)] == [True, True, False, False, False]
+    assert refusal(tone, "c") == "expected one of a, b; got 'c'"
 
 
 @given(st.sampled_from(["axial_shift", "attention", "window_attention", "pooling", "rep_mlp", "token_mlp"]), st.data())
