@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,7 +25,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # tests.fake_runs and tests.
 
 _SECONDS, _BYTES = 2.0, 10**9
 _HUNG = 60.0  # seconds without an answer, after which a worker is killed
-_KEPT_SPECS = 2000
 
 
 def borders() -> Mapping[str, Any]:
@@ -50,7 +49,7 @@ class Tally:
     slowest: float = 0.0
     largest: int = 0
     troubles: dict[str, tuple[int, str]] = field(default_factory=dict)
-    specs: list[str] = field(default_factory=list)
+    specs: set[str] = field(default_factory=set)
 
     def trouble(self, kind: str, shown: str) -> None:
         times, shortest = self.troubles.get(kind, (0, shown))
@@ -61,7 +60,7 @@ class Tally:
             getattr(self, name) + getattr(other, name) for name in ("inputs", "accepted", "refused")
         )
         self.slowest, self.largest = max(self.slowest, other.slowest), max(self.largest, other.largest)
-        self.specs = (self.specs + other.specs)[:_KEPT_SPECS]
+        self.specs |= other.specs
         for kind, (times, shown) in other.troubles.items():
             self.trouble(kind, shown)
             self.troubles[kind] = self.troubles[kind][0] + times - 1, self.troubles[kind][1]
@@ -76,7 +75,7 @@ def enter(border: Any, given: Any, folder: Path, tally: Tally) -> None:
     memory, start = _reset_peak(), time.process_time()
     tally.inputs += 1
     try:
-        tally.specs += border.enter(given, folder) or ()
+        tally.specs.update(border.enter(given, folder) or ())
         tally.accepted += 1
     except MlpnasError as error:
         tally.refused += 1
@@ -194,16 +193,15 @@ def _signal(code: int | None) -> str:
     return signal.Signals(-code).name if code and code < 0 else f"exit code {code}"
 
 
-def build_and_cost(texts: Sequence[str], wanted: int, seed: int) -> tuple[int, list[str]]:
+def build_and_cost(texts: Collection[str], wanted: int, seed: int) -> tuple[int, list[str]]:
     """(How many specs were built, what did not agree): costs, costs measured anew, parameters of the built network."""
     from mlpnas import costs
     from mlpnas.nets.network import build
     from mlpnas.spec import ArchSpec
 
-    texts = sorted(set(texts))
-    Random(seed).shuffle(texts)
-    built, wrong = 0, []
-    for text in texts:
+    shuffled, built, wrong = sorted(texts), 0, []
+    Random(seed).shuffle(shuffled)
+    for text in shuffled:
         spec = ArchSpec.loads(text)
         first = costs.cost(spec)
         if built == wanted or first.params > 3e7 or sum(stage.depth for stage in spec.stages) > 100:
@@ -226,7 +224,7 @@ def main() -> int:
     parser.add_argument("--specs", type=int, default=300, help="accepted specs to build")
     options = parser.parse_args()
     chosen = {name: border for name, border in borders().items() if name in (options.border or borders())}
-    shares, specs, is_fine = sum(border.share for border in chosen.values()), list[str](), True
+    shares, specs, is_fine = sum(border.share for border in chosen.values()), set[str](), True
     row = "{:<15} {:>7} {:>9} {:>8} {:>6} {:>8} {:>8} {:>8}"
     print(row.format("border", "inputs", "accepted", "refused", "other", "slowest", "largest", "per s"))
     total = Tally()
@@ -237,7 +235,7 @@ def main() -> int:
         for kind, (times, shown) in sorted(tally.troubles.items()):
             is_fine = False
             print(f"    {times} times {kind}: {shown[:300]}", flush=True)
-        specs += tally.specs
+        specs |= tally.specs
         total.add(tally)
     print(_row(row, "all", total, 0.0))
     if specs:
