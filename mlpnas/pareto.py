@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 Points = NDArray[np.float64]
 
+_ZERO = 1e-100  # a volume of sides so short is no longer told from none
+
 
 def on_front(points: Points, directions: Sequence[str]) -> NDArray[np.bool_]:
     """Which rows no other row beats; equal rows are all kept.
@@ -44,9 +46,9 @@ def hypervolume(points: Points, directions: Sequence[str], reference: Sequence[f
 def worse(value: float, direction: str) -> float:
     """Return a reference for an objective without a natural worst value: `value`, made worse by its own size.
 
-    That is twice a positive cost, and 0 for a positive score; a reference is never equal to `value`.
+    That is twice a positive cost, and 0 for a positive score; a value as good as 0 is made worse by 1.
     """
-    margin = abs(value) or 1.0
+    margin = abs(value) if abs(value) > _ZERO else 1.0
     return value - margin if direction == "maximize" else value + margin
 
 

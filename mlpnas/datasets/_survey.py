@@ -140,4 +140,5 @@ def _skipped(skipped: Sequence[tuple[str, str]]) -> Iterator[str]:
         reasons = Counter(reason for _, reason in skipped).most_common()
         listed = "; ".join(f"{count:,}: {reason}" for reason, count in reasons[:5])
         more = f"; and {sum(count for _, count in reasons[5:]):,} for other reasons" if reasons[5:] else ""
-        yield f"{len(skipped):,} files skipped, {skipped[0][0]} the first ({listed}{more})"
+        files = "1 file" if len(skipped) == 1 else f"{len(skipped):,} files"
+        yield f"{files} skipped, {skipped[0][0]} the first ({listed}{more})"

@@ -100,10 +100,10 @@ def answer(run: Run) -> str:
 
 
 def _guessing(run: Run, name: str) -> str:
-    """What always answering the largest class gets, where that is much."""
+    """Return the top-1 of always answering the largest class, where that is much; beside other shares, too."""
     chance = run.manifest.data_facts.get("chance", 0.0)
-    is_uneven = name == "top1" and isinstance(chance, float) and chance > _UNEVEN
-    return f" ({cell('top1', chance)} by always guessing the largest class)" if is_uneven else ""
+    is_uneven = name in SHARES and isinstance(chance, float) and chance > _UNEVEN
+    return f" ({text('top1', chance)} by always guessing the largest class)" if is_uneven else ""
 
 
 def data_name(run: Run) -> str:

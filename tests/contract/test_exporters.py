@@ -41,7 +41,10 @@ FLAT = ArchSpec(
 )
 SPECS = {"pyramid": PYRAMID, "tokens": TOKENS, "flat": FLAT}
 _SEEN = {stage.mixer.name for spec in SPECS.values() for stage in spec.stages}
-SPECS |= {name: ArchSpec((Stage(224, 1, Layer(name)),), Stem(4), 28) for name in names("mixers") if name not in _SEEN}
+_OTHERS = tuple(Stage(224, 1, Layer(name)) for name in names("mixers") if name not in _SEEN)
+SPECS["others"] = ArchSpec(
+    (_OTHERS[0], *(replace(stage, downsample=Layer("none")) for stage in _OTHERS[1:])), Stem(4), 28
+)
 
 
 def disturbed(spec: ArchSpec) -> nn.Module:

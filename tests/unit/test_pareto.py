@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -109,6 +109,7 @@ def test_knee_is_the_bend_and_not_an_end() -> None:
 
 
 @given(st.sampled_from(WAYS), st.floats(-1e6, 1e6), st.floats(0, 1e6))
+@example("maximize", 5e-324, 1.0)
 def test_a_reference_made_from_one_value_leaves_a_volume(way: str, first: float, macs: float) -> None:
     corner = [pareto.worse(first, way), macs + 1]
     assert pareto.hypervolume(np.array([[first, macs]]), [way, "minimize"], corner) > 0

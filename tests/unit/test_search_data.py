@@ -152,7 +152,7 @@ def test_the_headline_says_what_guessing_gets(tmp_path: Path) -> None:
     uneven = replace(fake_runs.QUICK, data_facts={**fake_runs.QUICK.data_facts, **chance})
     records = fake_runs.quick(tmp_path / "even").records
     run = fake_runs.write(tmp_path / "uneven", records, uneven)
-    assert "(98.0 % by always guessing the largest class)" in answer(run)
+    assert "(98.0 % top-1 by always guessing the largest class)" in answer(run)
     assert "guessing" not in answer(Run(tmp_path / "even"))
 
 

@@ -110,12 +110,12 @@ def test_the_table_that_ships_is_all_of_its_space(replays: ModuleType) -> None:
 
 
 def test_half_of_the_trainings_do_on_vision_mlps(replays: ModuleType) -> None:
-    """Within a cap, against Optuna's TPE as one would write it; ten searches each."""
+    """Within a cap, against Optuna's TPE as one would write it; five searches each."""
     questions = [question.path for question in SearchSpace.load(TABLE.with_suffix(".yaml")).questions]
     table = replays.Table(TABLE, questions, "top1", "macs", None)
 
     def behind(sampler: str, evals: int) -> float:
-        options = Namespace(sampler=sampler, evals=evals, seeds=10, workers=1, cap_quantile=0.25)
+        options = Namespace(sampler=sampler, evals=evals, seeds=5, workers=1, cap_quantile=0.25)
         return sum(replays.measure(table, options)["regret"])
 
     assert behind("known_cost", 60) < behind(replays.CONTROL, 120)
