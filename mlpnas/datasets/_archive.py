@@ -140,6 +140,8 @@ class TarArchive:
             for tar, member in self._members():
                 self._look(tar, member, endings)
         if self._is_plain:
+            if not _has_end(path):
+                self.contents.skipped.append((shown(path.name), "its end is missing: it may have been cut short"))
             self.contents.images.sort(key=lambda image: image[0].split("/"))
 
     def read(self, names: Sequence[str]) -> Iterator[Encoded]:
@@ -197,6 +199,13 @@ def _is_plain(path: Path) -> bool:
             return True
     except tarfile.ReadError:
         return False
+
+
+def _has_end(path: Path) -> bool:
+    """Whether a .tar ends with the empty blocks that are written last."""
+    with path.open("rb") as file:
+        file.seek(-min(tarfile.BLOCKSIZE, path.stat().st_size), os.SEEK_END)
+        return not any(file.read())
 
 
 def _tar_problem(member: tarfile.TarInfo) -> str:

@@ -35,6 +35,7 @@ class Header(NamedTuple):
     is_grey: bool
     is_transparent: bool
     is_deep: bool
+    has_frames: bool
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ def header(data: bytes) -> Header:
         if _orientation(image, data) in _TURNED:
             width, height = height, width
         is_grey = image.mode in _GREY or image.mode.startswith("I;16")
-        return Header(height, width, is_grey, image.has_transparency_data, image.mode.startswith(("I", "F")))
+        is_deep = image.mode.startswith(("I", "F"))
+        return Header(height, width, is_grey, image.has_transparency_data, is_deep, _has_frames(image))
 
 
 def check(data: bytes) -> None:
@@ -176,6 +178,13 @@ def _orientation(image: Image.Image, data: bytes) -> int:
     except Exception:  # damaged metadata, not a damaged image
         return 1
     return orientation if orientation in _TRANSPOSED else 1
+
+
+def _has_frames(image: Image.Image) -> bool:
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except Exception:  # damaged after the first frame, which is the one that is read
+        return False
 
 
 def _plain(image: Image.Image, mode: str) -> Image.Image:

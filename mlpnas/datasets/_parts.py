@@ -11,7 +11,7 @@ from mlpnas.errors import DataError
 SPLITS = ("train", "val", "test")
 
 _WORDS = {
-    "train": re.compile(r"train(ing)?(?![a-z])", re.IGNORECASE),
+    "train": re.compile(r"train(ing|val)?(?![a-z])", re.IGNORECASE),
     "val": re.compile(r"(val(id(ation)?)?|dev)(?![a-z])", re.IGNORECASE),
     "test": re.compile(r"test(ing)?(?![a-z])", re.IGNORECASE),
 }

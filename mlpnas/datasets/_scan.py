@@ -23,10 +23,10 @@ from mlpnas.datasets._memory import digest_of
 from mlpnas.datasets._open import Unreadable
 from mlpnas.errors import DataError
 
-VERSION = 2  # raise when reading or decoding changes
+VERSION = 3  # raise when reading or decoding changes
 _THREADS = min(os.cpu_count() or 1, 8)
 _PER_TASK = 64
-_KINDS = ("is_grey", "is_transparent", "is_deep")
+_KINDS = ("is_grey", "is_transparent", "is_deep", "has_frames")
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -39,7 +39,7 @@ class Scan:
 
     Attributes:
         sizes: number of images of each stored (height, width).
-        kinds: number of images that are grey, transparent, of more than 8 bits.
+        kinds: number of images that are grey, transparent, of more than 8 bits, of several frames or pages.
         bad: why an image cannot be used, by its number in the listing.
         digest: hash of the encoded images, in order.
         key: names it in the cache; "" where nothing is kept.

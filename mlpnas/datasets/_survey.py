@@ -131,6 +131,8 @@ def _kinds(content: Content) -> Iterator[str]:
         yield f"{count:,} images with transparency are laid on white"
     if count := kinds["is_deep"]:
         yield f"{count:,} images of more than 8 bits are read by their upper 8 bits"
+    if count := kinds["has_frames"]:
+        yield f"of {count:,} images with several frames or pages the first one is read"
     if content.scan.channels == 3 and (count := kinds["is_grey"]):
         yield f"{count:,} grey images are read as colour, as the others are"
 

@@ -156,8 +156,16 @@ def _leading_splits(rows: Sequence[Sequence[str]]) -> dict[str, str]:
     folders = sorted({row[0] for row in rows if row})
     if folders and all(folder in holding_folders and split_in(folder) for folder in folders):
         return {folder: split_in(folder) for folder in folders}
+    if folders and not holding_folders and _are_splits(folders):
+        return {folder: split_of(folder) for folder in folders}
     splits = {folder: split_of(folder) for folder in folders if split_of(folder)}
     return splits if any(splits.get(folder) == "train" for folder in holding_folders) else {}
+
+
+def _are_splits(folders: Sequence[str]) -> bool:
+    """Whether folders without class folders are train and the others, and no classes that are called so."""
+    found = {split_of(folder) for folder in folders}
+    return "train" in found and "" not in found and len(found) == len(folders)
 
 
 def _has_inner_splits(rows: Sequence[Sequence[str]]) -> bool:
@@ -172,7 +180,7 @@ def _without_classes(outside: Mapping[str, Sequence[str]], others: Sequence[str]
     if not outside:
         return "holds no images"
     why, names = next(iter(outside.items()))
-    return f"{len(names):,} images {why}; make one folder per class, or write their classes into labels.csv"
+    return f"{why}: {len(names):,} images; make one folder per class, or write their classes into labels.csv"
 
 
 def _ending(name: str) -> str:

@@ -17,7 +17,7 @@ from mlpnas.datasets._labels import numbered, plain
 from mlpnas.datasets._listing import Labels, Listing, Part, Stamp, shown
 from mlpnas.datasets._parts import in_order, split_in, split_of
 from mlpnas.datasets._rows import ENDINGS, read_rows
-from mlpnas.datasets._walk import visible
+from mlpnas.datasets._walk import has_image, visible
 from mlpnas.errors import DataError
 
 _USUAL = ("metadata", "labels", "annotations", "train_labels")
@@ -36,7 +36,10 @@ class Csv:
     def recognises(cls, path: Path) -> int:
         if path.is_file():
             return 2 if path.suffix.lower() in ENDINGS else 0
-        return 2 if any(_is_usable(file, Index(path)) for file in _files(path)) else 0
+        files = _files(path)
+        if any(_is_usable(file, Index(path)) for file in files):
+            return 2
+        return 1 if files and has_image(path) else 0  # it is said what is wrong with the table
 
     def listing(self) -> Listing:
         if not self.path.exists():
@@ -67,7 +70,7 @@ class Csv:
             return [_Table(self.path, index, self.ref.image_column)], []
         usable = [_Table(file, index, self.ref.image_column) for file in _files(self.path) if _is_usable(file, index)]
         if not usable:
-            raise DataError(f"{self.path}: no .csv, .tsv or .jsonl file there names images and their classes")
+            usable = self._any_tables(index)
         chosen = [table for table in usable if table.split]
         if not any(table.split == "train" for table in chosen):
             usual = [table for table in usable if table.file.stem.lower() in _USUAL]
@@ -78,6 +81,18 @@ class Csv:
         read = [table.file for table in chosen]
         left = [file.name for file in _files(self.path) if file not in read]
         return sorted(chosen, key=lambda table: table.split != "train"), [f"{shown(name)} is not read" for name in left]
+
+    def _any_tables(self, index: Index) -> list["_Table"]:
+        """Tables that name images in some way. Raises DataError: says of each what is wrong with it."""
+        tables, wrong = list[_Table](), list[str]()
+        for file in _files(self.path):
+            try:
+                tables.append(_Table(file, index, self.ref.image_column))
+            except DataError as error:
+                wrong.append(str(error))
+        if not tables:
+            raise DataError("\n".join(wrong) or f"{self.path}: no .csv, .tsv or .jsonl file is there")
+        return tables
 
     def _label(self, table: "_Table") -> str:
         possible = [name for name in table.table.column_names if name not in (table.column, table.split_column)]

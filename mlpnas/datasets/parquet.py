@@ -1,19 +1,22 @@
 """Images in Parquet as data sets are commonly published: a column with encoded images and one with labels.
 
 A file, or a folder with train*.parquet and, where it has them, val*.parquet and test*.parquet, at its top or in
-folders such as data/, plain_text/ or default/train/; or a folder that `datasets` saved to disk (train/*.arrow). Class
-names come from the schema's metadata (`class_names`, or the features that Hugging Face writes) where it has any.
+folders such as data/, plain_text/ or default/train/; or tables with a column `split`; or a folder that `datasets` saved
+to disk (train/*.arrow). Class names come from the schema's metadata (`class_names`, or the features that Hugging Face
+writes) where it has any.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
+from dataclasses import replace
+from itertools import accumulate, compress
 from pathlib import Path
 
 from mlpnas.datasets import DataRef
-from mlpnas.datasets._columns import IMAGES, LABELS, choose
+from mlpnas.datasets._columns import IMAGES, LABELS, SPLITS, choose
 from mlpnas.datasets._labels import numbered
 from mlpnas.datasets._listing import Encoded, Labels, Listing, Part, Stamp, shown
-from mlpnas.datasets._parts import by_split, origin_of
+from mlpnas.datasets._parts import by_split, in_order, origin_of, split_of
 from mlpnas.datasets._table import Table
 from mlpnas.errors import DataError
 
@@ -53,6 +56,11 @@ class Parquet:
             split: _part(some, image, known.labels[split], known.problems[split], origin_of(found[split], self.path))
             for split, some in tables.items()
         }
+        if len(parts) == 1 and (column := _split_column(tables["train"], image, label)):
+            parts = _divided(parts["train"], _texts(tables["train"], column), column)
+            if "train" not in parts:
+                raise DataError(f"{self.path}: column {column!r} has no train rows, only {' and '.join(parts)}")
+        left_out += _deeper(self.path, files)
         columns = f"images are column {shown(image, 40)!r}, labels column {shown(label, 40)!r}"
         return Listing(known.classes, parts, str(stamp), notes=(columns, *left_out))
 
@@ -67,6 +75,47 @@ def _files(path: Path) -> list[Path]:
             if found:
                 return sorted(found)
     return []
+
+
+def _deeper(path: Path, files: Sequence[Path]) -> Iterator[str]:
+    """What is said of tables that stand deeper in a folder than those that are read."""
+    found = {file for level in _LEVELS for ending in _ENDINGS for file in path.glob(f"{level}{ending}")} - {*files}
+    names = sorted(shown(file.relative_to(path)) for file in found if not file.name.startswith((".", "cache-")))
+    if names:
+        yield f"{len(names):,} tables are not read, {names[0]} the first; give the path of their folder to read those"
+
+
+def _split_column(tables: Sequence[Table], *taken: str) -> str:
+    """The column in which every row says train, val or test; "" without one."""
+    for name in tables[0].names:
+        if name.lower() in SPLITS and name not in taken and all(name in table.labels_in() for table in tables):
+            values = {*_texts(tables, name)}
+            if values and all(split_of(value) for value in values):
+                return name
+    return ""
+
+
+def _texts(tables: Sequence[Table], column: str) -> list[str]:
+    return [str(value) for table in tables for value in table.labels(column).to_pylist()]
+
+
+def _divided(part: Part, said: Sequence[str], column: str) -> dict[str, Part]:
+    """The rows of a part by the split that is said of each."""
+    splits = [split_of(text) for text in said]
+    return {split: _of_rows(part, [split == other for other in splits], column) for split in in_order(Counter(splits))}
+
+
+def _of_rows(part: Part, wanted: Sequence[bool], column: str) -> Part:
+    rows = list(compress(range(len(wanted)), wanted))
+    problems = {number: part.problems[row] for number, row in enumerate(rows) if row in part.problems}
+    return replace(
+        part,
+        labels=part.labels[rows],
+        images=lambda: compress(part.images(), wanted),
+        where=lambda number: part.where(rows[number]),
+        origin=f"{part.origin}, column {column!r}",
+        problems=problems,
+    )
 
 
 def _check(table: Table, *columns: str) -> None:
