@@ -34,8 +34,16 @@ KINDS: Mapping[str, Kind] = {
 
 
 def path(*parts: str) -> Path:
-    """Return the path of something in the cache folder, `$MLPNAS_CACHE` (default ~/.cache/mlpnas)."""
-    return Path(os.environ.get("MLPNAS_CACHE") or "~/.cache/mlpnas").expanduser().joinpath(*parts)
+    """Return the path of something in the cache folder, `$MLPNAS_CACHE` (default ~/.cache/mlpnas).
+
+    Raises:
+        DataError: its user is unknown.
+    """
+    root = os.environ.get("MLPNAS_CACHE") or "~/.cache/mlpnas"
+    try:
+        return Path(root).expanduser().joinpath(*parts)
+    except RuntimeError:
+        raise DataError(f"{root}: no such user; set MLPNAS_CACHE to a folder of yours") from None
 
 
 def folder(*parts: str) -> Path:

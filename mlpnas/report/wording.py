@@ -131,7 +131,9 @@ def certainty(run: Run) -> str:
     if not run.done() or not count or next(iter(run.manifest.objectives)) != "top1":
         return ""
     top1 = run.best().values["top1"]
-    margin = 1.96 * (top1 * (1 - top1) / count) ** 0.5
+    # Wilson's interval, which does not claim to be sure where all or none are right
+    z = 1.96
+    margin = z / (1 + z**2 / count) * (top1 * (1 - top1) / count + z**2 / (4 * count**2)) ** 0.5
     return (
         f"With {count} validation images, top-1 is known to ± {100 * margin:.1f} points (95 % confidence); "
         "the best of many is also picked by luck, so expect slightly less on test."

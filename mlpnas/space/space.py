@@ -291,7 +291,10 @@ def find_file(path: str | Path) -> Path:
     Raises:
         SpaceError: neither.
     """
-    given = Path(path).expanduser()
+    try:
+        given = Path(path).expanduser()
+    except RuntimeError:
+        raise SpaceError(str(path), [Problem(0, "", "no such user; write ./ before it for a file here")]) from None
     if given.is_file():
         return given
     ours = shipped_folder() / f"{given.name.removesuffix('.yaml')}.yaml"

@@ -45,7 +45,8 @@ def by_look(data: Dataset) -> Flip:
         own = seen.labels == label
         if _is_worse(seen.plain[own], seen.mirrored[own], _OF_A_CLASS, _CHANCE / len(data.classes)):
             return Flip(False, f"{told}; far fewer of the class {name[:40]}")
-    return Flip(True, told)
+    few = int(seen.mirrored.sum()) < _CLEARLY * int(seen.plain.sum())
+    return Flip(True, f"{told}, which so few images do not tell from chance" if few else told)
 
 
 def _sides(classes: tuple[str, ...]) -> tuple[str, str] | None:

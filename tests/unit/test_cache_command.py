@@ -13,6 +13,7 @@ import mlpnas
 from mlpnas import cache
 from mlpnas.cli import main
 from mlpnas.engine.lock import writing
+from mlpnas.errors import DataError
 from mlpnas.mirror import Mirror
 from tests import fake_runs
 
@@ -135,3 +136,9 @@ def test_every_kind_is_declared() -> None:
         if node.args and isinstance(node.args[0], ast.Constant)
     }
     assert names == {*cache.KINDS}
+
+
+def test_a_cache_folder_of_no_user_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLPNAS_CACHE", "~nosuch/x")
+    with pytest.raises(DataError, match="~nosuch/x: no such user"):
+        cache.path("images")

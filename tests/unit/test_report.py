@@ -3,6 +3,8 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -228,3 +230,10 @@ def test_published_name_survives_other_classes(backbones: Run) -> None:
 def test_small_networks_have_no_published_neighbours(run: Run, page: Page) -> None:
     assert neighbours(run) == []
     assert "yaxis2" not in page.figures["front"]["layout"]
+
+
+def test_twelve_of_twelve_images_are_no_certainty() -> None:
+    manifest = SimpleNamespace(data_facts={"images": {"val": 12}}, objectives={"top1": "maximize"})
+    best = SimpleNamespace(values={"top1": 1.0})
+    run: Any = SimpleNamespace(manifest=manifest, done=lambda: [best], best=lambda: best)
+    assert "With 12 validation images, top-1 is known to ± 12.1 points" in wording.certainty(run)

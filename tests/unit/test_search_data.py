@@ -179,6 +179,12 @@ def test_arrows_are_not_mirrored_and_the_run_says_why(tmp_path: Path) -> None:
     assert prepared(folder, recipe=replace(SHORT, flip="yes")).recipe["flip"] == "yes"
 
 
+def test_too_few_arrows_to_tell_are_mirrored_and_the_reason_says_so(tmp_path: Path) -> None:
+    seen = by_look(load(resolve(str(write(tmp_path, 8, west=triangle(True), east=triangle(False))))))
+    assert seen.is_on
+    assert seen.reason.endswith("mirrored, which so few images do not tell from chance")
+
+
 def test_left_and_right_are_known_by_their_names() -> None:
     data = replace(load(resolve("digits")), classes=("turn left", "Turn Right", *"abcdefgh"))
     assert by_look(data) == (False, "the classes turn left and Turn Right would be mistaken for each other")

@@ -146,3 +146,8 @@ def test_a_space_has_stages() -> None:
 def test_a_missing_file_lists_the_shipped_ones() -> None:
     with pytest.raises(SpaceError, match="asmlp, isotropic, quick"):
         SearchSpace.load("nowhere.yaml")
+
+
+def test_the_home_of_nobody_holds_no_space() -> None:
+    with pytest.raises(SpaceError, match="no such user"):
+        SearchSpace.load("~nosuch/x.yaml")
