@@ -70,6 +70,7 @@ def _run() -> None:
     """Run the command that the arguments name, and exit as it ended."""
     from mlpnas.commands._terminal import complain, fit_streams
     from mlpnas.errors import MlpnasError
+    from mlpnas.plain_text import shortened
 
     fit_streams()
     try:
@@ -83,5 +84,5 @@ def _run() -> None:
     except OSError as error:
         if error.errno not in _OF_THE_PLACE or not error.filename:
             raise
-        complain(f"error: {os.fsdecode(error.filename)}: cannot be used ({os.strerror(error.errno)})")
+        complain(f"error: {shortened(os.fsdecode(error.filename))}: cannot be used ({os.strerror(error.errno)})")
         sys.exit(2)

@@ -104,3 +104,13 @@ def test_a_place_that_nobody_thought_of_is_named(
         cli.main()
     assert stopped.value.code == 2
     assert capsys.readouterr().err == "error: /media/disc/\\x1b[2Jx: cannot be used (Read-only file system)\n"
+
+
+def test_a_name_of_any_length_is_quoted_in_short(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["mlpnas", "cost", "a" * 5000])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 2
+    assert len(capsys.readouterr().err) < 300
