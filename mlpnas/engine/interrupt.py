@@ -107,7 +107,7 @@ def _handled(interrupt: Interrupt, last: bool) -> Iterator[None]:
         yield
     finally:
         if last and interrupt.asked:
-            interrupt.code = getattr(sys.exception(), "code", EXIT_CODE)
+            interrupt.code = getattr(sys.exception(), "code", None) or EXIT_CODE  # never as if nobody had asked
         else:
             sys.unraisablehook = hook
             _set(before)

@@ -1,6 +1,8 @@
 """Signals that end a search: one KeyboardInterrupt, where it can be caught, and none that disturbs the ending."""
 
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -91,3 +93,19 @@ def test_handlers_that_a_library_sets_are_replaced_by_ours() -> None:
 
     with pytest.raises(KeyboardInterrupt), interruptible():
         search()
+
+
+SWALLOWING = """
+import signal, sys
+from mlpnas.engine.interrupt import interruptible
+with interruptible(last=True):
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except BaseException:
+        pass
+    sys.exit(0)
+"""
+
+
+def test_a_command_whose_packages_swallow_it_does_not_end_as_if_nobody_had_asked() -> None:
+    assert subprocess.run([sys.executable, "-c", SWALLOWING]).returncode == 130
