@@ -5,7 +5,9 @@ from reprlib import Repr
 
 MOST = 200  # characters of an input that a message quotes
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`]+")
-_USER = re.compile(r"(?<=://)[^\s/?#@:]*:(?!\d+/)[^\s?#@]*@")  # a secret may hold a slash; a port is none
+_USER = re.compile(  # a secret may hold a slash; a port, which S3 has not, is none
+    r"(?<=://)[^\s/?#@:]*:(?!\d+/)[^\s?#@]*@|(?<=^s3://)[^\s/?#@:]*:[^\s?#@]*@", re.IGNORECASE
+)
 _OPTION = re.compile(r"([?&])([^=&#]+)=([^&#]*)")
 _HARMLESS = (
     "endpoint_override",

@@ -27,6 +27,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLPNAS_CACHE", str(folder))
+        patch.delenv("MLPNAS_RUNS", raising=False)
         yield folder
 
 

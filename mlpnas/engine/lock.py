@@ -55,11 +55,14 @@ def _sign(folder: Path, file: TextIO) -> None:
 
 
 def _opened(folder: Path) -> TextIO:
-    """The lock file, made if missing; a link is not followed, for what it leads to would be emptied."""
+    """The lock file, made if missing; no link is followed, nor a hard one, for what it leads to would be emptied."""
     path = folder / ".lock"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = open_file(path, os.O_RDWR | os.O_CREAT)
+        if os.fstat(descriptor).st_nlink > 1:
+            os.close(descriptor)
+            raise OSError(errno.EMLINK, "is a file that stands elsewhere too", str(path))
     except OSError as error:
         raise RunError(
             f"{path}: cannot be opened ({error.strerror}); if no search writes to this run, delete what is there, or "

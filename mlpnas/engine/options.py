@@ -69,7 +69,7 @@ def _budget(value: str | Sequence[str]) -> tuple[str, ...]:
 def _is_same_budget(given: Sequence[str], before: Sequence[str], manifest: "Manifest") -> bool:
     from mlpnas.units import Limit
 
-    return [Limit.parse(text) for text in given] == [Limit.parse(text) for text in before]
+    return {Limit.parse(text) for text in given} == {Limit.parse(text) for text in before}
 
 
 def _space(value: Any) -> "SearchSpace":
@@ -251,4 +251,7 @@ def count(trials: int | str, done: int) -> int:
     text = str(trials)
     if not _COUNT.fullmatch(text):
         raise RunError(f"--trials {shortened(text)}: expected a number like 24, or +24 for so many more")
-    return int(text) + (done if text.startswith("+") else 0)
+    found = int(text) + (done if text.startswith("+") else 0)
+    if found < 1:
+        raise RunError(f"--trials {text}: must be at least 1")
+    return found

@@ -1,5 +1,7 @@
 """What an exception in a trial says: its status, whose fault it is, and whether the process is of use afterwards."""
 
+from errno import EDQUOT, EIO, EMFILE, ENFILE, ENOSPC, EROFS
+from os import strerror
 from pathlib import Path
 from traceback import extract_tb
 
@@ -32,6 +34,9 @@ _OF_THE_MACHINE = (
     "no cuda gpus",
     "not compiled with cuda",
     "no kernel image",
+    "nvrtc",
+    # what torch says of the system's errors; its own are no OSError
+    *(strerror(number).lower() for number in (ENOSPC, EDQUOT, EIO, EROFS, EMFILE, ENFILE)),
 )
 _LONGEST_ERROR = 400
 _FRAMES = 3  # of a traceback, in what is told of a crash

@@ -194,3 +194,9 @@ def test_rungs_are_rising_numbers_of_epochs(text: str) -> None:
 def test_trials_are_counted_in_plain_digits(text: str) -> None:
     with pytest.raises(MlpnasError, match=r"--trials .*expected a number like 24"):
         options.count(text, 3)
+
+
+@pytest.mark.parametrize(("text", "done"), [("0", 3), ("+0", 0)])
+def test_a_search_of_no_trial_is_none_also_when_it_goes_on(text: str, done: int) -> None:
+    with pytest.raises(MlpnasError, match=r"--trials .*must be at least 1"):
+        options.count(text, done)

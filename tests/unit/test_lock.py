@@ -79,7 +79,7 @@ def test_another_error_is_not_taken_for_a_lack_of_locks(tmp_path: Path, monkeypa
         pass
 
 
-@pytest.mark.parametrize("kind", ["link", "dangling", "folder", "fifo"])
+@pytest.mark.parametrize("kind", ["link", "hard link", "dangling", "folder", "fifo"])
 def test_what_is_no_lock_file_is_neither_followed_nor_emptied(tmp_path: Path, kind: str) -> None:
     secret, lock = tmp_path / "secret", tmp_path / "run" / ".lock"
     secret.write_text("mine")
@@ -87,6 +87,8 @@ def test_what_is_no_lock_file_is_neither_followed_nor_emptied(tmp_path: Path, ki
     match kind:
         case "link":
             lock.symlink_to(secret)
+        case "hard link":
+            lock.hardlink_to(secret)
         case "dangling":
             lock.symlink_to(tmp_path / "nothing")
         case "folder":

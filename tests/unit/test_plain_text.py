@@ -77,6 +77,7 @@ def test_lines_of_a_message_stay_lines() -> None:
     [
         ("s3://KEY:SECRET@bucket/run", "s3://***@bucket/run"),
         ("s3://KEY:SE/CR+ET=@bucket/run", "s3://***@bucket/run"),
+        ("S3://KEY:12/SECRET@bucket/run", "S3://***@bucket/run"),
         ("s3://b/run?secret_key=SECRET&region=eu", "s3://b/run?secret_key=***&region=eu"),
         (
             "s3://b/run?endpoint_override=localhost:9000&scheme=http",

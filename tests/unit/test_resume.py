@@ -104,6 +104,13 @@ def test_the_same_data_packed_into_an_archive_go_on(made: Path, images: Path, tm
     assert _resume(made, data=packed).data["source"] == "zip_file"
 
 
+def test_the_same_budget_may_be_written_otherwise(made: Path) -> None:
+    replace(Run(made).manifest, budget=("2MMACs", "1Mparams")).write(made)
+    assert _resume(made, budget=["1000kparams", "2MMACs"]).budget == ("2MMACs", "1Mparams")
+    with pytest.raises(RunError, match="--budget 2MMACs: this run was searched with 2MMACs 1Mparams"):
+        _resume(made, budget="2MMACs")
+
+
 def test_a_refused_resume_leaves_the_run_as_it_was(made: Path) -> None:
     before = (made / "run.json").read_bytes()
     with pytest.raises(RunError, match="--seed 5"):
@@ -166,6 +173,7 @@ def test_a_run_made_on_cores_stays_there_unless_asked(made: Path, monkeypatch: p
         {"device": "tpu"},
         {"backend": "dask"},
         {"trials": "²"},
+        {"trials": 0},
         {"time": "5"},
         {"gpus_per_trial": 4},
         {"address": "head:1"},
