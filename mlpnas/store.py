@@ -63,11 +63,15 @@ class Table:
         self._sound: set[tuple[str, int]] = set()  # parts whose JSON is known to be right, by name and time
         self._next = max((part.last for part in self._listed()), default=-1) + 1
         self._since = len(self._listed())  # parts that were not joined yet
+        self._has_begun = self._since > 0
 
     def _listed(self) -> list[Part]:
         """Return every part, the wider one first where two begin together; other files of that kind are set aside."""
         if self.folder.is_symlink():
             self.set_aside[self.folder] = "is a link, which is not followed"
+            return []
+        if self.folder.is_file():
+            self.set_aside[self.folder] = "is a file where a run has a folder"
             return []
         found = []
         for path in {*self.folder.glob("part-*.parquet"), *self._absent}:
@@ -77,8 +81,18 @@ class Table:
                 self.set_aside[path] = "its name is not part-FIRST-LAST.parquet"
         return sorted(found, key=lambda part: (part.first, -part.last))
 
+    def is_there(self) -> bool:
+        """Return whether what was written to it is: False where all its parts are gone."""
+        return not self._has_begun or bool(self._listed())
+
     def append(self, table: pa.Table) -> None:
-        """Write one part; it is on disk, whole, when this returns."""
+        """Write one part; it is on disk, whole, when this returns.
+
+        Raises:
+            RunError: all parts that were there are gone, or there are too many.
+        """
+        if not self.is_there():
+            raise RunError(f"{self.folder}: was deleted while the run was searched, so the search has stopped")
         if self._next > LAST_PART:
             raise RunError(f"{self.folder}: no number is left after that of its last part; move that one away")
         self.folder.mkdir(exist_ok=True)  # the run folder itself is never made anew
@@ -93,6 +107,7 @@ class Table:
         path = self.folder / part_name(first, last)
         parts.write(path, table, self._run or "")
         self._sound.add(_stamp(path))
+        self._has_begun = True
 
     def compact(self, is_kept: Callable[[pa.Table], list[bool]] = lambda table: [True] * table.num_rows) -> None:
         """Join parts into as few as can be, of the rows that are kept; what is set aside stays, and stays visible.

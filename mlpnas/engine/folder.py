@@ -9,8 +9,8 @@ from weakref import finalize
 
 from mlpnas.errors import RunError
 from mlpnas.run import locate, place_of, runs_folder
-
-_SPACE = "space.yaml"
+from mlpnas.run_files import MANIFEST
+from mlpnas.run_files import SPACE as _SPACE
 
 
 class FolderGone(RunError):
@@ -32,6 +32,21 @@ class FolderGone(RunError):
         super().__init__(text)
 
 
+class ManifestGone(RunError):
+    """The run's manifest was deleted while the run was searched.
+
+    Attributes:
+        is_back: whether it was written again.
+    """
+
+    def __init__(self, path: Path, is_back: bool = False) -> None:
+        self.is_back = is_back
+        then = (
+            f". It was written again: go on with `mlpnas search --resume --run {quote(str(path))}`" if is_back else ""
+        )
+        super().__init__(f"{path / MANIFEST}: was deleted while it was searched, so the search has stopped{then}")
+
+
 class HeldFolder:
     """Knows a run folder again, wherever it is moved."""
 
@@ -42,13 +57,17 @@ class HeldFolder:
         finalize(self, os.close, self._file)
 
     def check(self) -> None:
-        """Raises FolderGone where another folder, or none, is at its path."""
+        """Raises FolderGone where another folder, or none, is at its path, ManifestGone where that has no manifest."""
         try:
             is_there = os.path.samestat(os.stat(self.path), self._status)
         except (FileNotFoundError, NotADirectoryError):
             is_there = False
         if not is_there:
             raise FolderGone(self.path, self._now())
+        try:
+            os.lstat(self.path / MANIFEST)
+        except FileNotFoundError:
+            raise ManifestGone(self.path) from None
 
     def _now(self) -> Path | None:
         try:
@@ -79,7 +98,7 @@ def check_is_new(folder: Path, space_text: str | None = None) -> None:
     Args:
         space_text: of the space that is to be searched; None: not known yet.
     """
-    if (folder / "run.json").exists():
+    if (folder / MANIFEST).exists():
         raise RunError(f"{place_of(folder)}: holds a run already; go on with it by --resume, or take another --run")
     if not folder.exists():
         return

@@ -185,6 +185,7 @@ def _run(folder: Path, manifest: Manifest, space: SearchSpace, workers: Backend,
         driver = Driver(run, space, listener, interrupt, held)
         try:
             workers.run(driver)
+            driver.writer.check()
         finally:
             _compact(run)
             listener(_end(run, time.monotonic() - clock))

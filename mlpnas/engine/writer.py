@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 from shlex import quote
 
-from mlpnas.engine.folder import FolderGone, HeldFolder
+from mlpnas.engine.folder import FolderGone, HeldFolder, ManifestGone
 from mlpnas.engine.interrupt import Interrupt
 from mlpnas.errors import RunError
 from mlpnas.files import until_there_is_room
@@ -43,14 +43,35 @@ class Writer:
                 with suppress(OSError):
                     Store(error.now, self.run.manifest.id).append(record, curve)
             raise
+        except ManifestGone as error:
+            if error.is_back:
+                with suppress(OSError):
+                    self.run.store.append(record, curve)
+            raise
+
+    def check(self) -> None:
+        """Check that the run is where it was; a manifest that is gone is written again, where there are trials to it.
+
+        Raises:
+            FolderGone, ManifestGone: the run folder was moved or deleted, or what is in it.
+        """
+        try:
+            self.folder.check()
+        except ManifestGone:
+            if not self.run.store.trials.is_there():
+                raise
+            with suppress(OSError):
+                self.run.manifest.write(self.run.path)
+                raise ManifestGone(self.run.path, is_back=True) from None
+            raise
 
     def write(self, write: Callable[[], object]) -> None:
         """Write something; where the disk is full, everything waits for room.
 
         Raises:
-            FolderGone: the run folder was moved or deleted. RunError: it cannot be written to. Lost: see there.
+            FolderGone, ManifestGone: see check. RunError: it cannot be written to. Lost: see there.
         """
-        self.folder.check()
+        self.check()
         waits = False
         try:
             for why in until_there_is_room(write):
@@ -63,7 +84,7 @@ class Writer:
         except KeyboardInterrupt:
             raise Lost if waits else KeyboardInterrupt from None
         except OSError as error:
-            self.folder.check()
+            self.check()
             place = self.run.place
             raise RunError(
                 f"{place}: cannot be written ({reason(error)}), so the search has stopped; what was kept before stands "

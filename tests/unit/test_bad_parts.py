@@ -1,6 +1,7 @@
 """A part that cannot be used is set aside under its file's name; the rest of the run is used, and nothing is lost."""
 
 import os
+import shutil
 from collections.abc import Callable
 from math import inf, nan
 from pathlib import Path
@@ -94,6 +95,16 @@ def test_what_is_no_part_is_named_and_the_rest_is_used(tmp_path: Path, content: 
     assert [item.trial for item in Run(tmp_path).records] == [0, 2]
     (line,) = Run(tmp_path).set_aside()
     assert line.startswith(f"trials/{place(run, 1).name} is not used: {'is a folder' if content is None else 'not '}")
+
+
+@pytest.mark.parametrize("name", ["trials", "epochs"])
+def test_a_file_in_the_place_of_a_table_is_named(tmp_path: Path, name: str) -> None:
+    run = run_of(tmp_path, 0)
+    shutil.rmtree(run.path / name)
+    (run.path / name).write_text("")
+    found = Run(tmp_path)
+    write_report(found)
+    assert found.set_aside() == [f"{name} is not used: is a file where a run has a folder"]
 
 
 def test_a_bad_curve_costs_no_trial(tmp_path: Path) -> None:

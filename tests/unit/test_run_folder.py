@@ -109,6 +109,44 @@ def test_neither_do_weights_make_it_anew(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_a_folder_that_is_emptied_ends_the_search_and_is_not_filled_anew(tmp_path: Path) -> None:
+    def empty() -> None:
+        shutil.rmtree(tmp_path / "run" / "trials")
+        (tmp_path / "run" / "run.json").unlink()
+
+    with pytest.raises(RunError, match=r"run\.json: was deleted while it was searched, so the search has stopped$"):
+        search(run=tmp_path / "run", listener=_at_the_second_trial(empty), **FAST)
+    assert not (tmp_path / "run" / "trials").exists()
+
+
+def test_a_manifest_that_is_deleted_ends_the_search_and_keeps_every_trial(tmp_path: Path) -> None:
+    def delete() -> None:
+        (tmp_path / "run" / "run.json").unlink()
+
+    with pytest.raises(RunError, match=r"run\.json: was deleted while it was searched, .* written again: go on with"):
+        search(run=tmp_path / "run", listener=_at_the_second_trial(delete), **FAST)
+    assert len(Run(tmp_path / "run").records) == 3
+    assert len(search(run=tmp_path / "run", resume=True, trials="+1").records) == 4
+
+
+def test_a_manifest_that_is_deleted_at_the_end_is_written_again(tmp_path: Path) -> None:
+    def delete(event: Any) -> None:
+        if event["event"] == "trial" and event["trial"] == 2:
+            (tmp_path / "run" / "run.json").unlink()
+
+    with pytest.raises(RunError, match="written again"):
+        search(run=tmp_path / "run", listener=delete, **FAST)
+    assert len(Run(tmp_path / "run").records) == 3
+
+
+def test_trials_that_are_deleted_end_the_search(tmp_path: Path) -> None:
+    def delete() -> None:
+        shutil.rmtree(tmp_path / "run" / "trials")
+
+    with pytest.raises(RunError, match="trials: was deleted while the run was searched"):
+        search(run=tmp_path / "run", listener=_at_the_second_trial(delete), **FAST)
+
+
 def test_another_folder_in_its_place_is_not_taken_for_it(tmp_path: Path) -> None:
     def swap() -> None:
         (tmp_path / "run").rename(tmp_path / "old")
