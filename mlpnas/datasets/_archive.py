@@ -202,7 +202,7 @@ def _is_plain(path: Path) -> bool:
 
 
 def _has_end(path: Path) -> bool:
-    """Whether a .tar ends with the empty blocks that are written last."""
+    """Return whether a .tar ends with the empty blocks that are written last."""
     with path.open("rb") as file:
         file.seek(-min(tarfile.BLOCKSIZE, path.stat().st_size), os.SEEK_END)
         return not any(file.read())

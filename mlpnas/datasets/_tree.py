@@ -163,7 +163,7 @@ def _leading_splits(rows: Sequence[Sequence[str]]) -> dict[str, str]:
 
 
 def _are_splits(folders: Sequence[str]) -> bool:
-    """Whether folders without class folders are train and the others, and no classes that are called so."""
+    """Return whether folders without class folders are the splits, train among them, and no classes called so."""
     found = {split_of(folder) for folder in folders}
     return "train" in found and "" not in found and len(found) == len(folders)
 

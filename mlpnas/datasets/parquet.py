@@ -78,7 +78,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _deeper(path: Path, files: Sequence[Path]) -> Iterator[str]:
-    """What is said of tables that stand deeper in a folder than those that are read."""
+    """Yield the note on tables that stand deeper in a folder than those that are read."""
     found = {file for level in _LEVELS for ending in _ENDINGS for file in path.glob(f"{level}{ending}")} - {*files}
     names = sorted(shown(file.relative_to(path)) for file in found if not file.name.startswith((".", "cache-")))
     if names:

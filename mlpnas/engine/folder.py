@@ -9,8 +9,7 @@ from weakref import finalize
 
 from mlpnas.errors import RunError
 from mlpnas.run import locate, place_of, runs_folder
-from mlpnas.run_files import MANIFEST
-from mlpnas.run_files import SPACE as _SPACE
+from mlpnas.run_files import MANIFEST, SPACE
 
 
 class FolderGone(RunError):
@@ -102,9 +101,9 @@ def check_is_new(folder: Path, space_text: str | None = None) -> None:
         raise RunError(f"{place_of(folder)}: holds a run already; go on with it by --resume, or take another --run")
     if not folder.exists():
         return
-    if not folder.is_dir() or any(path.name[0] != "." and path.name != _SPACE for path in folder.iterdir()):
+    if not folder.is_dir() or any(path.name[0] != "." and path.name != SPACE for path in folder.iterdir()):
         raise RunError(f"{folder}: is not empty and no run; take another --run")
-    file = folder / _SPACE
+    file = folder / SPACE
     if space_text is not None and file.exists() and file.read_bytes() != space_text.encode():
         raise RunError(f"{file}: is of another space; move it away, or take another --run")
 

@@ -104,8 +104,6 @@ def _check(options: Options) -> None:
     known = plugin_options(find("samplers", options.sampler), skip=4)
     if unknown := [name for name in _sampler_options(options) if name not in known]:
         raise RunError(f"--{unknown[0]}: {options.sampler} has no such option; --sampler random has")
-    if options.trials < 1:
-        raise RunError(f"--trials {options.trials}: must be at least 1")
     if not 0 <= options.fill < 1:
         raise RunError(f"--fill {options.fill:g}: must be a share from 0 to less than 1")
 

@@ -4,12 +4,14 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from mlpnas import published, units
 from mlpnas.documents import Item, parse_yaml
 from mlpnas.errors import Problem, SpaceError, TextError, UnitError, did_you_mean
 from mlpnas.kinds import Word, refusal
 from mlpnas.plain_text import quoted, shortened
+from mlpnas.plugins import shipped, shipped_folder
 from mlpnas.space import workload
 from mlpnas.space.grammar import CONSTRAINT, DOCUMENT, NETWORK, RESOLUTION, STAGE, STAGES, VERSION
 from mlpnas.space.reader import VARIANT, Reader, TooManyProblems, names, without
@@ -180,3 +182,21 @@ class _Document(Reader):
                     f"no published model is called {quoted(child.plain())}{hint}; `mlpnas published` lists them",
                 )
         return tuple(str(child.plain()) for child in item.value)
+
+
+def find_file(path: str | Path) -> Path:
+    """A path as it is, else a shipped space of that name.
+
+    Raises:
+        SpaceError: neither.
+    """
+    try:
+        given = Path(path).expanduser()
+    except RuntimeError:
+        raise SpaceError(str(path), [Problem(0, "", "no such user; write ./ before it for a file here")]) from None
+    if given.is_file():
+        return given
+    ours = shipped_folder() / f"{given.name.removesuffix('.yaml')}.yaml"
+    if given.parent == Path(".") and ours.is_file():
+        return ours
+    raise SpaceError(str(path), [Problem(0, "", f"no such file; shipped spaces: {', '.join(shipped())}")])

@@ -13,11 +13,10 @@ from mlpnas.costs import cost
 from mlpnas.documents import read_text
 from mlpnas.errors import SHOWN, BudgetError, Problem, SpaceError, SpecError, TextError
 from mlpnas.plain_text import quoted
-from mlpnas.plugins import shipped, shipped_folder
 from mlpnas.space import edit, fit
 from mlpnas.space.assemble import Assembly
 from mlpnas.space.codes import Candidates, Codes, encode
-from mlpnas.space.load import read
+from mlpnas.space.load import find_file, read
 from mlpnas.space.tables import QUANTITIES, SUMMED, Chain, Draw, SpaceTables
 from mlpnas.space.tree import Answers, Choose, Pick, count, questions, resolve
 from mlpnas.spec import ArchSpec, Scalar
@@ -283,21 +282,3 @@ def _parsed(budget: Budget) -> list[Limit]:
 def inside(costs: Mapping[str, float], window: Window) -> bool:
     """Whether every cost lies in its part of the window."""
     return all(low <= costs[name] <= high for name, (low, high) in window.items())
-
-
-def find_file(path: str | Path) -> Path:
-    """A path as it is, else a shipped space of that name.
-
-    Raises:
-        SpaceError: neither.
-    """
-    try:
-        given = Path(path).expanduser()
-    except RuntimeError:
-        raise SpaceError(str(path), [Problem(0, "", "no such user; write ./ before it for a file here")]) from None
-    if given.is_file():
-        return given
-    ours = shipped_folder() / f"{given.name.removesuffix('.yaml')}.yaml"
-    if given.parent == Path(".") and ours.is_file():
-        return ours
-    raise SpaceError(str(path), [Problem(0, "", f"no such file; shipped spaces: {', '.join(shipped())}")])

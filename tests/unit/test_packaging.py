@@ -66,7 +66,7 @@ def test_installed_package_finds_its_spaces_from_any_folder(built: Path, tmp_pat
     elsewhere.mkdir()
     with ZipFile(wheel_of(built)) as wheel:
         wheel.extractall(site)
-    code = "from mlpnas.space.space import find_file; print(find_file('quick.yaml'))"
+    code = "from mlpnas.space.load import find_file; print(find_file('quick.yaml'))"
     environment = os.environ | {"PYTHONPATH": str(site)}
     done = subprocess.run([sys.executable, "-c", code], cwd=elsewhere, env=environment, capture_output=True, text=True)
     assert done.stdout.strip() == str(site / "mlpnas" / "search_spaces" / "quick.yaml"), done.stderr

@@ -14,11 +14,12 @@ from mlpnas.engine.seeds import published_seeds
 from mlpnas.errors import SpaceError, SpecError
 from mlpnas.manifest import Manifest
 from mlpnas.nets.network import build
+from mlpnas.plugins import shipped
 from mlpnas.receptive_field import receptive_field
 from mlpnas.space import SearchSpace
+from mlpnas.space.load import find_file
 from mlpnas.space.schema import schema
 from mlpnas.space.show import lines
-from mlpnas.space.space import find_file, shipped
 from mlpnas.spec import ArchSpec, read_size
 from mlpnas.training.proxy import proxy
 from mlpnas.units import show
