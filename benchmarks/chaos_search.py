@@ -22,7 +22,7 @@ PATIENCE = 300.0  # for anything that must come
 # these trials are short and train nothing, so that the pool would run them
 TUNE = """\
 from mlpnas.cli import main
-from mlpnas.engine import prepare
+from mlpnas.engine.planning import prepare
 
 prepare._scheduler = lambda *asked: ("tune", [])
 main()

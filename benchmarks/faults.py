@@ -38,7 +38,7 @@ from unittest.mock import patch
 from safetensors import safe_open
 
 from mlpnas import store
-from mlpnas.engine import writer
+from mlpnas.engine.run_folder import writer
 from mlpnas.engine.search import search
 from mlpnas.errors import MlpnasError
 from mlpnas.evaluators import proxy_training

@@ -21,7 +21,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # tests.fake_runs and tests.image_files
+sys.path.insert(0, str(Path(__file__).parents[1]))  # tests.support.fake_runs and tests.support.image_files
 
 _SECONDS, _BYTES = 2.0, 10**9
 _HUNG = 60.0  # seconds without an answer, after which a worker is killed

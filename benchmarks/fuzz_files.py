@@ -44,7 +44,7 @@ def in_file(rng: Random, data: File, others: Sequence[File]) -> File:
 
 def _parts(folder: Path) -> Sequence[File]:
     """As a search writes them, with a digest; and as an earlier version did."""
-    from tests.fake_runs import quick
+    from tests.support.fake_runs import quick
 
     run = quick(folder / "run")
     found = []
@@ -160,7 +160,7 @@ _ASKED: dict[str, Asked] = {}
 
 
 def _data(folder: Path) -> Sequence[File]:
-    from tests.image_files import encoded
+    from tests.support.image_files import encoded
 
     samples = [Sample(number % 3, number, encoded(number % 3, "jpeg", seed=number)) for number in range(24)]
     for number, name in enumerate(_FORMS):

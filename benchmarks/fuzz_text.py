@@ -10,7 +10,8 @@ from fuzz_mutate import in_json, in_text, in_units, in_words
 
 from mlpnas import published
 from mlpnas.costs import cost
-from mlpnas.engine import options, rungs
+from mlpnas.engine import options
+from mlpnas.engine.scheduling import rungs
 from mlpnas.manifest import Manifest
 from mlpnas.mirror import Mirror
 from mlpnas.plugins import shipped, shipped_folder
@@ -119,7 +120,7 @@ def _enter_quantity(text: str, folder: Path) -> None:
 
 
 def _manifests(folder: Path) -> Sequence[str]:
-    from tests.fake_runs import QUICK
+    from tests.support.fake_runs import QUICK
 
     QUICK.identified().write(folder)
     return [(folder / "run.json").read_text()]

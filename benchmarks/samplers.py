@@ -38,12 +38,12 @@ import optuna
 from pyarrow import ArrowException
 from table import Rows, Table, TableDraw
 
+from mlpnas.engine.scheduling.halving import Halving
 from mlpnas.errors import MlpnasError
 from mlpnas.pareto import hypervolume
 from mlpnas.plugins import find
 from mlpnas.record import Record
 from mlpnas.samplers import Proposal, Sampler
-from mlpnas.samplers._halving import Halving
 from mlpnas.space.space import Window
 
 CONTROL = "optuna_tpe_constraints"

@@ -23,7 +23,8 @@ def _outside(kind: str) -> Mapping[str, EntryPoint]:
 @cache
 def names(kind: str) -> tuple[str, ...]:
     """The names in one catalogue ("mixers", "samplers", ...), sorted; imports none of them."""
-    files = (Path(__file__).parent / kind).glob("[!_]*.py")
+    folder = Path(__file__).parent / kind
+    files = [*folder.glob("[!_]*.py"), *(package.parent for package in folder.glob("[!_]*/__init__.py"))]
     return tuple(sorted({file.stem for file in files} | set(_outside(kind))))
 
 

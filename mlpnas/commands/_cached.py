@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from mlpnas import cache
-from mlpnas.engine.lock import writing
+from mlpnas.engine.run_folder.lock import writing
 from mlpnas.errors import DataError, RunError
 from mlpnas.files import is_temporary
 from mlpnas.mirror import Mirror

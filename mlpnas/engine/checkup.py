@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from mlpnas import cache, datasets
-from mlpnas.engine import machine
+from mlpnas.engine.planning import machine
 from mlpnas.engine.search import search
 from mlpnas.errors import MlpnasError
 from mlpnas.run import runs_folder

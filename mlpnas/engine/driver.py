@@ -8,15 +8,16 @@ import time
 from dataclasses import dataclass, replace
 from functools import partial
 
-from mlpnas.engine import reference, weights
-from mlpnas.engine.crashes import Crashes, stops_before_crashes, without_crashes
 from mlpnas.engine.events import Listener, beginning, summary
-from mlpnas.engine.folder import HeldFolder
 from mlpnas.engine.interrupt import Interrupt
-from mlpnas.engine.proposals import Proposals
-from mlpnas.engine.rungs import Rungs
-from mlpnas.engine.watch import Watch
-from mlpnas.engine.writer import Lost, Writer
+from mlpnas.engine.planning import reference
+from mlpnas.engine.run_folder import weights
+from mlpnas.engine.run_folder.folder import HeldFolder
+from mlpnas.engine.run_folder.writer import Lost, Writer
+from mlpnas.engine.scheduling.crashes import Crashes, stops_before_crashes, without_crashes
+from mlpnas.engine.scheduling.hang_detector import Watch
+from mlpnas.engine.scheduling.proposals import Proposals
+from mlpnas.engine.scheduling.rungs import Rungs
 from mlpnas.job import Job, Outcome, Waiting
 from mlpnas.manifest import Manifest
 from mlpnas.plugins import find

@@ -8,16 +8,16 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from mlpnas.engine.backend import Backend
+from mlpnas.engine.backends import Backend
 from mlpnas.engine.driver import Driver
 from mlpnas.engine.events import Listener, summary
-from mlpnas.engine.folder import HeldFolder, check_is_new, make_new, new_folder
 from mlpnas.engine.interrupt import interruptible
-from mlpnas.engine.lock import writing
 from mlpnas.engine.options import Options, given, to_json
-from mlpnas.engine.prepare import prepare
-from mlpnas.engine.publish import where_it_is_kept
-from mlpnas.engine.resume import resumed
+from mlpnas.engine.planning.prepare import prepare
+from mlpnas.engine.planning.resume import resumed
+from mlpnas.engine.run_folder.folder import HeldFolder, check_is_new, make_new, new_folder
+from mlpnas.engine.run_folder.lock import writing
+from mlpnas.engine.run_folder.publish import where_it_is_kept
 from mlpnas.errors import RunError
 from mlpnas.files import clear_leftovers, write_text
 from mlpnas.manifest import Manifest
@@ -215,10 +215,10 @@ def _compact(run: Run) -> None:
 def _backend(name: str) -> Backend:
     """The backend called so; only its own packages are imported."""
     if name == "ray":
-        from mlpnas.engine.ray_cluster import Ray
+        from mlpnas.engine.backends.ray import Ray
 
         return Ray()
-    from mlpnas.engine.local import Local
+    from mlpnas.engine.backends.local import Local
 
     return Local()
 

@@ -14,7 +14,7 @@ import torch
 from mlpnas.datasets import DataRef, Dataset, load, resolve
 from mlpnas.errors import DataError, MissingPackage
 from mlpnas.plugins import find, names
-from tests.image_files import image, write_folder, write_parquet
+from tests.support.image_files import image, write_folder, write_parquet
 
 
 def _made(name: str, folder: Path) -> str:

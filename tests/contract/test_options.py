@@ -13,7 +13,7 @@ import typer
 import mlpnas
 from mlpnas.commands import search as command
 from mlpnas.engine.options import CHANGEABLE, DECLARATIONS, FIXED, Options
-from mlpnas.engine.resume import resumed
+from mlpnas.engine.planning.resume import resumed
 from mlpnas.errors import RunError
 from mlpnas.manifest import Manifest
 from mlpnas.run import Run

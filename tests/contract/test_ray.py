@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-ray_cluster = pytest.importorskip("mlpnas.engine.ray_cluster")
-ray_tune = pytest.importorskip("mlpnas.engine.ray_tune")
+ray_cluster = pytest.importorskip("mlpnas.engine.backends.ray")
+ray_tune = pytest.importorskip("mlpnas.engine.backends._ray_tune")
 
 from ray import tune  # noqa: E402
 from ray.tune.execution.tune_controller import TuneController  # noqa: E402
 
-from mlpnas.engine.devices import Node  # noqa: E402
+from mlpnas.engine.planning.devices import Node  # noqa: E402
 from mlpnas.errors import DataError, RunError  # noqa: E402
 from mlpnas.training import memory  # noqa: E402
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import ray
 
 import mlpnas
-from mlpnas.engine import placement
+from mlpnas.engine.planning import placement
 
 ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
 if sys.argv[2] == "tune":

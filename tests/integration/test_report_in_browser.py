@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from mlpnas.report import write_report
-from tests import fake_runs
+from tests.support import fake_runs
 
 pytestmark = pytest.mark.browser
 

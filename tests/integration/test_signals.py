@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlpnas.run import Run
-from tests.terminals import CTRL_C, Terminal
+from tests.support.terminals import CTRL_C, Terminal
 
 RECIPE = {"epochs": 2, "batch_size": 32, "learning_rate": 0.01, "warmup_epochs": 0.2, "precision": "fp32"}
 SPACE = """\

@@ -14,11 +14,11 @@ import pytest
 from mlpnas import remote
 from mlpnas.cli import main
 from mlpnas.datasets import Dataset, load, resolve
-from mlpnas.engine import lease as lease_module
-from mlpnas.engine import publish
+from mlpnas.engine.run_folder import lease as lease_module
+from mlpnas.engine.run_folder import publish
 from mlpnas.evaluators import proxy_training
-from tests.complete_table import QUESTIONS, rows
-from tests.far import Place
+from tests.support.complete_table import QUESTIONS, rows
+from tests.support.far import Place
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,8 +14,8 @@ from mlpnas.report.audit import HEADINGS, audited, explained
 from mlpnas.run import Run
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 from mlpnas.training.recipe import Recipe
-from tests import fake_runs
-from tests.report_page import read
+from tests.support import fake_runs
+from tests.support.report_page import read
 
 DIGITS = {"source": "digits", "path": "", "seed": 0}
 

@@ -16,8 +16,8 @@ from mlpnas.errors import RunError
 from mlpnas.report import write_report
 from mlpnas.run import Run
 from mlpnas.run_files import LAST_PART, part_name
-from tests.fake_runs import record
-from tests.part_files import SPEC, place, run_of, table
+from tests.support.fake_runs import record
+from tests.support.part_files import SPEC, place, run_of, table
 
 DEEP = '{"a": ' * 100_000
 TEXT = pa.array([b"caf\xe9"], pa.binary())

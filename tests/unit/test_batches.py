@@ -13,7 +13,7 @@ from mlpnas.training.augmentation import normalise, random_crop, random_flip, re
 from mlpnas.training.batches import Batches
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.recipes import RECIPES
-from tests.image_files import write_folder
+from tests.support.image_files import write_folder
 
 # augmentation
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlpnas.costs import cost
-from mlpnas.engine import options, rungs
+from mlpnas.engine import options
+from mlpnas.engine.scheduling import rungs
 from mlpnas.errors import MlpnasError, RecipeError, SpaceError, SpecError, UnitError
 from mlpnas.kinds import Number, of_option, refusal
 from mlpnas.nets.options import create

@@ -12,10 +12,10 @@ import pytest
 import mlpnas
 from mlpnas import cache
 from mlpnas.cli import main
-from mlpnas.engine.lock import writing
+from mlpnas.engine.run_folder.lock import writing
 from mlpnas.errors import DataError
 from mlpnas.mirror import Mirror
-from tests import fake_runs
+from tests.support import fake_runs
 
 Cli = Callable[..., str]
 

@@ -15,7 +15,7 @@ import torch
 from mlpnas import load_checkpoint
 from mlpnas.errors import CheckpointError, UnknownName
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
-from tests.state_dicts import State, same, saved, state_of
+from tests.support.state_dicts import State, same, saved, state_of
 
 TINY = ArchSpec((Stage(16, 1, Layer("token_mlp")),), Stem(4), input_size=16, classes=5)
 EXPAND = "stages.0.blocks.0.channel_mixing.body.expand.weight"

@@ -16,7 +16,7 @@ from mlpnas import load, load_checkpoint
 from mlpnas.errors import CheckpointError, ExportError
 from mlpnas.published import find
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
-from tests.state_dicts import same, saved, state_of
+from tests.support.state_dicts import same, saved, state_of
 
 TINY = ArchSpec((Stage(16, 1, Layer("token_mlp")),), Stem(4), input_size=16, classes=5)
 FIRST = "stem.patches.weight"

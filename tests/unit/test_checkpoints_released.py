@@ -18,7 +18,7 @@ from mlpnas import create, load_checkpoint
 from mlpnas.errors import CheckpointError
 from mlpnas.published import find, names
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
-from tests.state_dicts import State, same, saved, shaken, state_of
+from tests.support.state_dicts import State, same, saved, shaken, state_of
 
 
 def shallow(name: str) -> ArchSpec:

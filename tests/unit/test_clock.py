@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mlpnas.run import Run
-from tests.drivers import end, new_driver
+from tests.support.drivers import end, new_driver
 
 
 @pytest.fixture

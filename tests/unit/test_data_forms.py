@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mlpnas.datasets import Dataset, load, resolve
-from tests.image_files import encoded
+from tests.support.image_files import encoded
 from tests.unit.conftest import import_benchmark
 
 script: Any = import_benchmark("data_forms")

@@ -12,7 +12,7 @@ from PIL import Image
 
 from mlpnas.datasets import DataRef, load, resolve, survey
 from mlpnas.datasets._decode import used_size
-from tests.image_files import write_folder
+from tests.support.image_files import write_folder
 
 SIDE = st.integers(1, 2000)
 SIZE = st.tuples(SIDE, SIDE)

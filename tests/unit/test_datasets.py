@@ -13,7 +13,7 @@ from mlpnas import datasets
 from mlpnas.datasets import DataRef, digest_of, load, memory_limit, resolve
 from mlpnas.datasets._split import LARGEST_VAL, split
 from mlpnas.errors import DataError
-from tests.image_files import COLOURS, encoded, image, write_folder, write_parquet
+from tests.support.image_files import COLOURS, encoded, image, write_folder, write_parquet
 
 
 @pytest.fixture(autouse=True)

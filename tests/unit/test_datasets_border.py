@@ -20,7 +20,7 @@ from PIL import Image
 from mlpnas.datasets import Dataset, _open, load, resolve
 from mlpnas.datasets._open import Layout, Unreadable
 from mlpnas.errors import DataError
-from tests.image_files import encoded, image, write_folder, write_parquet
+from tests.support.image_files import encoded, image, write_folder, write_parquet
 
 FEW = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 # (where, as a share of the length; what to write there; how many bytes to leave out)

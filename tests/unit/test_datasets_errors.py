@@ -13,7 +13,7 @@ from PIL import Image
 
 from mlpnas.datasets import load, resolve
 from mlpnas.errors import DataError, MissingPackage
-from tests.image_files import encoded, image, write_folder, write_parquet
+from tests.support.image_files import encoded, image, write_folder, write_parquet
 
 GOOD = [0, 1, 2] * 4
 

@@ -23,7 +23,7 @@ from mlpnas.published import find as find_published
 from mlpnas.published import measured
 from mlpnas.published.repmlpnet import MODELS
 from mlpnas.spec import ArchSpec, Grid, Layer, Stage, Stem
-from tests import fake_runs
+from tests.support import fake_runs
 
 NORM = Layer("batch")
 SPEC = ArchSpec(

@@ -10,8 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from mlpnas.cli import application
-from mlpnas.engine import checkup, machine
+from mlpnas.engine import checkup
 from mlpnas.engine.checkup import Finding, findings
+from mlpnas.engine.planning import machine
 
 Usage = namedtuple("Usage", "total used free")
 

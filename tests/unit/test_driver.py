@@ -8,7 +8,7 @@ from mlpnas.job import Job
 from mlpnas.run import Run
 from mlpnas.space import SearchSpace
 from mlpnas.spec import ArchSpec
-from tests.drivers import end, end_all, new_driver
+from tests.support.drivers import end, end_all, new_driver
 
 
 def test_every_architecture_is_trained_once_and_then_the_space_is_exhausted(tmp_path: Path) -> None:

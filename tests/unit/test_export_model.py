@@ -15,7 +15,7 @@ from mlpnas.record import Record
 from mlpnas.run import Run
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 from mlpnas.training.proxy import proxy
-from tests import fake_runs
+from tests.support import fake_runs
 
 FLAT = ArchSpec(
     (

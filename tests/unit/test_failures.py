@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from mlpnas.engine import local as local_module
+from mlpnas.engine.backends import local as local_module
 from mlpnas.engine.search import search
 from mlpnas.errors import RunError
 from mlpnas.evaluators._failures import outcome_of
@@ -22,7 +22,7 @@ from mlpnas.training import repeatable as repeatable_module
 from mlpnas.training.loop import Diverged
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.repeatable import repeatable
-from tests.drivers import new_driver
+from tests.support.drivers import new_driver
 from tests.unit.test_pool import DONE, Scripted, _search
 
 CUBLAS = "CUDA error: CUBLAS_STATUS_{} when calling `cublasCreate(handle)`"
@@ -89,7 +89,7 @@ def test_workers_tell_notes(tmp_path: Path) -> None:
 
 
 def test_tune_uses_no_worker_again_that_can_evaluate_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    ray_tune = pytest.importorskip("mlpnas.engine.ray_tune")
+    ray_tune = pytest.importorskip("mlpnas.engine.backends._ray_tune")
     base = ray_tune.Controller.__mro__[1]
     assert hasattr(base, "_maybe_cache_trial_actor")
     monkeypatch.setattr(base, "_maybe_cache_trial_actor", lambda self, trial: True)

@@ -15,16 +15,16 @@ from safetensors.torch import load_file
 import mlpnas
 from mlpnas.datasets import DataRef
 from mlpnas.engine.driver import Driver
+from mlpnas.engine.scheduling.halving import Halving
 from mlpnas.errors import RunError
 from mlpnas.evaluators.proxy_training import ProxyTraining
 from mlpnas.job import Job, Outcome
 from mlpnas.record import EpochRow
 from mlpnas.run import Run
-from mlpnas.samplers._halving import Halving
 from mlpnas.space import SearchSpace
 from mlpnas.spec import ArchSpec
 from mlpnas.training.recipe import Recipe
-from tests.drivers import new_driver
+from tests.support.drivers import new_driver
 
 RUNGS = (1, 3, 9)
 SPACE = """\

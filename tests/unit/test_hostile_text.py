@@ -15,8 +15,8 @@ from mlpnas.exporters._pick import model_of
 from mlpnas.report import page
 from mlpnas.run import Run
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
-from tests import fake_runs
-from tests.part_files import SPEC
+from tests.support import fake_runs
+from tests.support.part_files import SPEC
 
 Call = Callable[..., tuple[int, str, str]]
 FORMULA = "=cmd|' /C calc'!A0"

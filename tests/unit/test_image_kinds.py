@@ -12,7 +12,7 @@ from PIL import Image
 
 from mlpnas.datasets import _open, load, resolve
 from mlpnas.datasets._open import Layout, Unreadable, header, pixels
-from tests.image_files import write_folder
+from tests.support.image_files import write_folder
 
 COLOUR, GREY = Layout(3, 4, 6), Layout(1, 4, 6)
 UPRIGHT = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10

@@ -8,10 +8,10 @@ import sys
 import pytest
 
 from mlpnas import remote
-from mlpnas.engine import lease as lease_module
-from mlpnas.engine.lease import LASTS, Lease, leased
+from mlpnas.engine.run_folder import lease as lease_module
+from mlpnas.engine.run_folder.lease import LASTS, Lease, leased
 from mlpnas.errors import RunError
-from tests.far import Place, held
+from tests.support.far import Place, held
 
 
 def test_a_second_search_is_refused_and_the_holder_named(place: Place) -> None:

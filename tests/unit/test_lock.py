@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from mlpnas.engine.lock import writing
+from mlpnas.engine.run_folder.lock import writing
 from mlpnas.errors import RunError
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from mlpnas.engine.lock import writing
+from mlpnas.engine.run_folder.lock import writing
 with writing(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(100)

@@ -15,9 +15,9 @@ from mlpnas.exporters._card import card
 from mlpnas.manifest import Manifest
 from mlpnas.report import page, tables, wording
 from mlpnas.run import Run
-from tests import fake_runs
-from tests.fake_runs import QUICK
-from tests.part_files import SPEC
+from tests.support import fake_runs
+from tests.support.fake_runs import QUICK
+from tests.support.part_files import SPEC
 
 SECRET = "mlpnas search --run 's3://KEY:SECRET@bucket/run?secret_key=SECRET&region=eu' --space quick"
 

@@ -14,7 +14,7 @@ from mlpnas.mirror import Mirror
 from mlpnas.report import write_report
 from mlpnas.run import Run
 from mlpnas.store import Store
-from tests.far import Place, append, begun, record
+from tests.support.far import Place, append, begun, record
 
 
 def test_only_what_is_new_is_sent(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,8 @@ from mlpnas.mixers.axial_shift import COLUMNS, ROWS
 from mlpnas.mixers.cycle_fc import CycleFc, _padded, cycle_shift
 from mlpnas.published import cycle_mlp, find
 from mlpnas.spec import ArchSpec, Grid, Layer
-from tests import released_vip
-from tests.released_vip import Shapes, Weights, linear, pointwise
+from tests.support import released_vip
+from tests.support.released_vip import Shapes, Weights, linear, pointwise
 
 deform_conv2d: Callable[..., Tensor] = pytest.importorskip("torchvision.ops").deform_conv2d
 NAMES = [model.name for model in cycle_mlp.MODELS]

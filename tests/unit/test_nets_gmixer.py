@@ -7,7 +7,7 @@ import torch
 from mlpnas.nets.network import build
 from mlpnas.published import find
 from mlpnas.published.gmixer import KEYS
-from tests.same_weights import check_timm_logits, check_timm_names_and_counts
+from tests.support.same_weights import check_timm_logits, check_timm_names_and_counts
 
 TIMM = {"gmixer_12": "gmixer_12_224", "gmixer_24": "gmixer_24_224"}
 

@@ -8,7 +8,7 @@ from torch import nn
 from mlpnas.nets.network import build
 from mlpnas.published import find
 from mlpnas.published.poolformer import KEYS, MODELS
-from tests.same_weights import check_timm_logits, check_timm_names_and_counts
+from tests.support.same_weights import check_timm_logits, check_timm_names_and_counts
 
 
 @pytest.mark.parametrize(

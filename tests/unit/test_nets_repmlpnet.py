@@ -20,7 +20,7 @@ from mlpnas.plugins import options
 from mlpnas.published import find
 from mlpnas.published.repmlpnet import KEYS, MODELS
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
-from tests.same_weights import gap
+from tests.support.same_weights import gap
 
 Weights = Mapping[str, Tensor]
 Shape = tuple[int, ...]

@@ -18,7 +18,7 @@ from mlpnas.nets.network import build
 from mlpnas.published import find
 from mlpnas.published.swin_mlp import KEYS
 from mlpnas.spec import ArchSpec, Grid, Layer, Stage, Stem
-from tests.same_weights import gap
+from tests.support.same_weights import gap
 
 Weights = Mapping[str, Tensor]
 

@@ -10,8 +10,8 @@ from mlpnas.errors import ShapeError
 from mlpnas.mixers.permute import Permute
 from mlpnas.published import find, vip
 from mlpnas.spec import ArchSpec, Grid
-from tests import released_vip
-from tests.released_vip import Shapes, Weights, pointwise
+from tests.support import released_vip
+from tests.support.released_vip import Shapes, Weights, pointwise
 
 NAMES = [model.name for model in vip.MODELS]
 

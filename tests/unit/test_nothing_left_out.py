@@ -12,7 +12,7 @@ import pytest
 
 from mlpnas.datasets import load, resolve, survey
 from mlpnas.errors import DataError
-from tests.image_files import encoded, image, write_folder, write_parquet
+from tests.support.image_files import encoded, image, write_folder, write_parquet
 
 
 @pytest.fixture(autouse=True)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from mlpnas import parts
-from mlpnas.engine import watch as watch_module
-from mlpnas.engine import writer as writer_module
 from mlpnas.engine.driver import Driver
+from mlpnas.engine.run_folder import writer as writer_module
+from mlpnas.engine.scheduling import hang_detector as watch_module
+from mlpnas.engine.scheduling.hang_detector import Watch
 from mlpnas.engine.search import search
-from mlpnas.engine.watch import Watch
 from mlpnas.errors import RunError
 from mlpnas.files import clear_leftovers, write_text
 from mlpnas.job import Job, Outcome, Waiting
@@ -20,7 +20,7 @@ from mlpnas.record import EpochRow
 from mlpnas.run import Run
 from mlpnas.store import Store
 from mlpnas.training.recipe import Recipe
-from tests.drivers import end, new_driver
+from tests.support.drivers import end, new_driver
 
 CRASH = "RuntimeError: index {0} is out of bounds (token_mlp.py:3{0} in forward)"
 

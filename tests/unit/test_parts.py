@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mlpnas.run_files import part_name
 from mlpnas.store import Store
-from tests.part_files import ROW, run_of
+from tests.support.part_files import ROW, run_of
 
 
 @pytest.fixture(scope="module")

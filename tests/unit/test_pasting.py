@@ -14,7 +14,7 @@ from mlpnas.commands._models import find
 from mlpnas.commands._progress import Lines
 from mlpnas.errors import MlpnasError, RunError
 from mlpnas.report.tables import export_command
-from tests import fake_runs
+from tests.support import fake_runs
 
 NAME = "it's $(touch x) `y`; a run"
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from mlpnas.engine import watch as watch_module
+from mlpnas.engine.backends._pool import Answer, Pool
 from mlpnas.engine.interrupt import Interrupt
-from mlpnas.engine.pool import Answer, Pool
+from mlpnas.engine.scheduling import hang_detector as watch_module
 from mlpnas.errors import RunError
 from mlpnas.job import Job, Outcome
 from mlpnas.record import EpochRow
 from mlpnas.run import Run
-from tests.drivers import new_driver
+from tests.support.drivers import new_driver
 
 DONE = {"outcome": asdict(Outcome("done", {"top1": 0.5}, 1, 0.1))}
 DEATH = {"died": "it was killed"}

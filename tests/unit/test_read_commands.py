@@ -18,7 +18,7 @@ from mlpnas.commands._table import plain, print_table
 from mlpnas.exporters import fresh
 from mlpnas.run import Run
 from mlpnas.spec import ArchSpec
-from tests import fake_runs
+from tests.support import fake_runs
 
 Cli = Callable[..., tuple[int, str, str]]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mlpnas import cli
-from tests import fake_runs
+from tests.support import fake_runs
 
 PR_CAPBSET_DROP, DAC_OVERRIDE, DAC_READ_SEARCH = 24, 1, 2
 PROGRAM = """

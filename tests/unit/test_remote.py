@@ -12,7 +12,7 @@ from mlpnas.cli import application
 from mlpnas.engine.search import search
 from mlpnas.errors import MlpnasError, RunError, Unreachable
 from mlpnas.run import Run
-from tests.far import FAST, Place, begun
+from tests.support.far import FAST, Place, begun
 
 
 @pytest.mark.parametrize("is_uri", [True, False])

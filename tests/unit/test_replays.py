@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.complete_table import QUESTIONS, rows
+from tests.support.complete_table import QUESTIONS, rows
 
 Replay = Callable[..., dict[str, Any]]
 FEW = [row for row in rows() if row["depth"] == 1 and row["ratio"] == 1 and row["wide"] in (0, 1)]  # 12

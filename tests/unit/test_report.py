@@ -13,9 +13,9 @@ from mlpnas.costs import cost
 from mlpnas.report import wording, write_report
 from mlpnas.report.published import neighbours, published_name
 from mlpnas.run import Run
-from tests import fake_runs
-from tests.fake_runs import QUICK, write
-from tests.report_page import Page, points, read, traces
+from tests.support import fake_runs
+from tests.support.fake_runs import QUICK, write
+from tests.support.report_page import Page, points, read, traces
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from mlpnas.report.callouts import NARROW, WIDE, Canvas
 from mlpnas.report.front_chart import front_chart
 from mlpnas.report.published import neighbours
 from mlpnas.run import Run
-from tests import fake_runs
+from tests.support import fake_runs
 
 PLACES = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=40)
 DOT = 6.5  # pixels from the middle of the largest dot to its rim

@@ -11,9 +11,9 @@ from mlpnas.record import Record
 from mlpnas.report import wording, write_report
 from mlpnas.run import Run
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
-from tests import fake_runs
-from tests.fake_runs import QUICK, write
-from tests.report_page import points, read, traces
+from tests.support import fake_runs
+from tests.support.fake_runs import QUICK, write
+from tests.support.report_page import points, read, traces
 
 EVIL = "<script>alert('x')</script>\u2028\"'&{{ 7*7 }}"
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 import mlpnas
-from mlpnas.engine.crashes import without_crashes
 from mlpnas.engine.driver import Driver
+from mlpnas.engine.scheduling.crashes import without_crashes
 from mlpnas.engine.search import search
 from mlpnas.errors import RunError
 from mlpnas.job import Job, Outcome
@@ -17,7 +17,7 @@ from mlpnas.record import MACHINE, Record
 from mlpnas.run import Run
 from mlpnas.space import SearchSpace
 from mlpnas.training.recipe import Recipe
-from tests.drivers import end, end_all, new_driver
+from tests.support.drivers import end, end_all, new_driver
 
 FAST: dict[str, Any] = {
     "data": "digits",

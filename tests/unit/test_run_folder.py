@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mlpnas.engine import folder as folder_module
 from mlpnas.engine import search as search_module
+from mlpnas.engine.run_folder import folder as folder_module
 from mlpnas.engine.search import search
 from mlpnas.errors import MlpnasError, RunError
 from mlpnas.run import Run

@@ -16,14 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlpnas import cache, columns, remote, run_files
-from mlpnas.engine import weights
+from mlpnas.engine.run_folder import weights
 from mlpnas.errors import RunError
 from mlpnas.mirror import Mirror
 from mlpnas.report import write_report
 from mlpnas.run import Run, place_of
 from mlpnas.store import Store
-from tests import fake_runs
-from tests.far import Place, begun
+from tests.support import fake_runs
+from tests.support.far import Place, begun
 
 SPEC = fake_runs.ArchSpec((fake_runs.Stage(16, 1, fake_runs.Layer("token_linear")),), fake_runs.Stem(7), 28, 1, 10)
 LEAD_OUT = [

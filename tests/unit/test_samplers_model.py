@@ -6,9 +6,9 @@ from scipy.integrate import quad  # type: ignore[import-untyped]
 from scipy.optimize import check_grad
 from scipy.stats import t as student  # type: ignore[import-untyped]
 
-from mlpnas.samplers._gp import GaussianProcess, Inputs, Layout, Pairs, Parameters, learned
-from mlpnas.samplers._halving import Halving
-from mlpnas.samplers._improvement import (
+from mlpnas.engine.scheduling.halving import Halving
+from mlpnas.samplers.known_cost.gaussian_process import GaussianProcess, Inputs, Layout, Pairs, Parameters, learned
+from mlpnas.samplers.known_cost.improvement import (
     Staircase,
     expected_hypervolume_improvement,
     expected_improvement,

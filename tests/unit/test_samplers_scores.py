@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlpnas.engine.scorer import Scorer
+from mlpnas.engine.scheduling.scorer import Scorer
 from mlpnas.engine.search import search
 from mlpnas.record import Record
 from mlpnas.samplers.known_cost import KnownCost

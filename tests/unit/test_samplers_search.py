@@ -9,8 +9,8 @@ from mlpnas.plugins import find
 from mlpnas.record import Record
 from mlpnas.samplers import Sampler
 from mlpnas.samplers._archive import Archive
-from mlpnas.samplers._model import Model
 from mlpnas.samplers.evolution import ranked
+from mlpnas.samplers.known_cost.model import Model
 
 BETTER = ["known_cost", "evolution", "local", "tpe", "nsga2"]
 

@@ -15,7 +15,7 @@ from PIL import Image
 import mlpnas
 from mlpnas.datasets import DataRef, Dataset, load, resolve
 from mlpnas.engine.options import Options
-from mlpnas.engine.prepare import prepare
+from mlpnas.engine.planning.prepare import prepare
 from mlpnas.errors import RunError
 from mlpnas.exporters import export
 from mlpnas.manifest import Manifest
@@ -24,7 +24,7 @@ from mlpnas.run import Run
 from mlpnas.space import SearchSpace
 from mlpnas.training.mirroring import by_look
 from mlpnas.training.recipe import Recipe
-from tests import fake_runs
+from tests.support import fake_runs
 
 SPACE = """\
 version: 1

@@ -8,16 +8,16 @@ import pytest
 from typer.testing import CliRunner
 
 from mlpnas.cli import application
-from mlpnas.engine import lease as lease_module
-from mlpnas.engine import publish
-from mlpnas.engine.lease import LASTS, Lease
+from mlpnas.engine.run_folder import lease as lease_module
+from mlpnas.engine.run_folder import publish
+from mlpnas.engine.run_folder.lease import LASTS, Lease
 from mlpnas.engine.search import search
 from mlpnas.errors import RunError
 from mlpnas.exporters import export
 from mlpnas.mirror import Mirror
 from mlpnas.report import write_report
 from mlpnas.run import Run
-from tests.far import FAST, Place, held
+from tests.support.far import FAST, Place, held
 
 
 class Events(list[dict[str, Any]]):

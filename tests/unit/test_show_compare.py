@@ -18,7 +18,7 @@ from mlpnas.published import find_spec, names
 from mlpnas.report.receptive_field import NOWHERE, RAMP, close_up, palette, percent, picture, strength
 from mlpnas.run import Run
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
-from tests import fake_runs
+from tests.support import fake_runs
 
 Cli = Callable[..., str]
 

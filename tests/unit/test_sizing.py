@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from mlpnas.engine import placement, sizing
-from mlpnas.engine.devices import Node, slots
 from mlpnas.engine.options import Options
-from mlpnas.engine.prepare import prepare
+from mlpnas.engine.planning import placement, sizing
+from mlpnas.engine.planning.devices import Node, slots
+from mlpnas.engine.planning.prepare import prepare
 from mlpnas.errors import RunError
 from mlpnas.manifest import Manifest
 from mlpnas.space import SearchSpace
@@ -20,7 +20,7 @@ from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 from mlpnas.training import memory
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.speed import Timings
-from tests.drivers import TINY
+from tests.support.drivers import TINY
 
 GB = 2**30
 FAST = {"fp32": (0.05,), "bf16": (0.05,)}  # seconds where one was estimated

@@ -10,7 +10,7 @@ import yaml
 
 from mlpnas import published
 from mlpnas.costs import cost
-from mlpnas.engine.seeds import published_seeds
+from mlpnas.engine.scheduling.seeds import published_seeds
 from mlpnas.errors import SpaceError, SpecError
 from mlpnas.manifest import Manifest
 from mlpnas.nets.network import build

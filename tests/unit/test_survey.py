@@ -12,7 +12,7 @@ from PIL import Image
 
 from mlpnas.datasets import DataRef, _open, _scan, is_comparable, load, resolve, survey
 from mlpnas.errors import DataError
-from tests.image_files import encoded, image, write_folder, write_parquet
+from tests.support.image_files import encoded, image, write_folder, write_parquet
 
 
 @pytest.fixture(autouse=True)

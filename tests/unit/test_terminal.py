@@ -13,8 +13,8 @@ import pytest
 
 import mlpnas.commands
 from mlpnas.commands._terminal import fit_streams, say
-from tests import fake_runs
-from tests.terminals import Terminal
+from tests.support import fake_runs
+from tests.support.terminals import Terminal
 
 ASCII = {"PYTHONIOENCODING": "ascii"}
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m[/red]\u202e\r"

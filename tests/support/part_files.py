@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from mlpnas.run import Run
 from mlpnas.run_files import part_name
-from tests import fake_runs
-from tests.fake_runs import ArchSpec, Layer, Stage, Stem, record
+from tests.support import fake_runs
+from tests.support.fake_runs import ArchSpec, Layer, Stage, Stem, record
 
 SPEC = ArchSpec((Stage(16, 1, Layer("token_linear")),), Stem(7), 28, 1, 10)
 ROW = {"trial": 1, "key": "k", "spec": SPEC.dumps(), "answers": "{}", "status": "done", "top1": 0.5, "macs": 1e6}

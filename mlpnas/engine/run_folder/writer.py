@@ -6,8 +6,8 @@ from contextlib import suppress
 from functools import partial
 from shlex import quote
 
-from mlpnas.engine.folder import FolderGone, HeldFolder, ManifestGone
 from mlpnas.engine.interrupt import Interrupt
+from mlpnas.engine.run_folder.folder import FolderGone, HeldFolder, ManifestGone
 from mlpnas.errors import RunError
 from mlpnas.files import until_there_is_room
 from mlpnas.record import EpochRow, Record

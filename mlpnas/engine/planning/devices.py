@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import torch
 
-from mlpnas.engine import machine
+from mlpnas.engine.planning import machine
 
 
 @dataclass(frozen=True)

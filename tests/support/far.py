@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from mlpnas import remote
-from mlpnas.engine import lease as lease_module
+from mlpnas.engine.run_folder import lease as lease_module
 from mlpnas.manifest import Manifest
 from mlpnas.mirror import Mirror
 from mlpnas.record import EpochRow, Record

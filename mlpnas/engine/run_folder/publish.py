@@ -8,8 +8,8 @@ from time import monotonic, sleep
 from typing import Any, ParamSpec, TypeVar
 
 from mlpnas.engine.events import Listener
-from mlpnas.engine.lease import Lease, leased
-from mlpnas.engine.lock import writing
+from mlpnas.engine.run_folder.lease import Lease, leased
+from mlpnas.engine.run_folder.lock import writing
 from mlpnas.errors import RunError
 from mlpnas.mirror import Mirror
 from mlpnas.plain_text import masked

@@ -23,12 +23,12 @@ os.environ.update({name: os.environ.get(name, value) for name, value in _ENVIRON
 import ray  # noqa: E402
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: E402
 
-from mlpnas.engine.address import knock  # noqa: E402
-from mlpnas.engine.devices import Node, slots  # noqa: E402
+from mlpnas.engine.backends._address import knock  # noqa: E402
+from mlpnas.engine.backends._evaluation import Evaluation  # noqa: E402
+from mlpnas.engine.backends._pool import Pool  # noqa: E402
 from mlpnas.engine.driver import Driver, measured  # noqa: E402
-from mlpnas.engine.evaluation import Evaluation  # noqa: E402
 from mlpnas.engine.interrupt import keeping_handlers  # noqa: E402
-from mlpnas.engine.pool import Pool  # noqa: E402
+from mlpnas.engine.planning.devices import Node, slots  # noqa: E402
 from mlpnas.errors import MlpnasError, RunError  # noqa: E402
 from mlpnas.job import Job  # noqa: E402
 from mlpnas.manifest import Manifest  # noqa: E402
@@ -190,7 +190,7 @@ class Ray:
             with Actors(manifest.gpus_per_trial) as actors:
                 Pool(driver, actors, self.workers).run()
         else:
-            from mlpnas.engine.ray_tune import train
+            from mlpnas.engine.backends._ray_tune import train
 
             train(driver, self.workers)
 

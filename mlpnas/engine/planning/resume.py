@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from mlpnas import datasets
-from mlpnas.engine import options, placement, same_data
+from mlpnas.engine import options
 from mlpnas.engine.driver import measured
 from mlpnas.engine.options import Options
+from mlpnas.engine.planning import placement, same_data
 from mlpnas.errors import RunError
 from mlpnas.manifest import Manifest
 from mlpnas.run import Run

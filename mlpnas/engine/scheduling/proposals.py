@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mlpnas.engine.scorer import Scorer
-from mlpnas.engine.seeds import published_seeds
+from mlpnas.engine.scheduling.scorer import Scorer
+from mlpnas.engine.scheduling.seeds import published_seeds
 from mlpnas.errors import BudgetError
 from mlpnas.manifest import Manifest
 from mlpnas.plugins import find, options

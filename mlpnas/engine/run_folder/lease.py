@@ -14,7 +14,7 @@ from time import monotonic, sleep, time
 from typing import Any
 
 from mlpnas import remote
-from mlpnas.engine.lock import is_gone, own_name
+from mlpnas.engine.run_folder.lock import is_gone, own_name
 from mlpnas.errors import RunError
 
 LASTS = 180.0  # seconds after its last renewal

@@ -26,8 +26,8 @@ import numpy as np
 from mlpnas.record import Record
 from mlpnas.samplers import Domain, Proposal
 from mlpnas.samplers._archive import SIGN, Archive, Floats, front
-from mlpnas.samplers._improvement import Staircase, expected_hypervolume_improvement, heavy_tailed_improvement
-from mlpnas.samplers._model import Model, Rows, settled
+from mlpnas.samplers.known_cost.improvement import Staircase, expected_hypervolume_improvement, heavy_tailed_improvement
+from mlpnas.samplers.known_cost.model import Model, Rows, settled
 from mlpnas.samplers.local import step
 from mlpnas.space.codes import Candidates, Codes
 from mlpnas.space.space import Window

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from mlpnas.engine import placement, reference, rungs, sizing
-from mlpnas.engine.data import decode, find_data
 from mlpnas.engine.options import Options
-from mlpnas.engine.sizing import Size, Wanted
+from mlpnas.engine.planning import placement, reference, sizing
+from mlpnas.engine.planning.data import decode, find_data
+from mlpnas.engine.planning.sizing import Size, Wanted
+from mlpnas.engine.scheduling import rungs
 from mlpnas.errors import RunError
 from mlpnas.manifest import Manifest
 from mlpnas.plugins import find

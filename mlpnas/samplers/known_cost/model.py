@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from mlpnas import audit
 from mlpnas.samplers._archive import SIGN, Archive, Floats
-from mlpnas.samplers._gp import GaussianProcess, Inputs, Layout, Parameters, learned
-from mlpnas.samplers._improvement import Staircase
+from mlpnas.samplers.known_cost.gaussian_process import GaussianProcess, Inputs, Layout, Parameters, learned
+from mlpnas.samplers.known_cost.improvement import Staircase
 from mlpnas.space.codes import Candidates
 
 Rows = NDArray[np.int64]

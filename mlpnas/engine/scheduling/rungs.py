@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
 
-from mlpnas.engine.sizing import Size
+from mlpnas.engine.planning.sizing import Size
+from mlpnas.engine.scheduling.halving import Halving
 from mlpnas.errors import RunError
 from mlpnas.manifest import Manifest
 from mlpnas.plain_text import shortened
 from mlpnas.plugins import find
 from mlpnas.record import Record
-from mlpnas.samplers._halving import Halving
 from mlpnas.space.tables import QUANTITIES
 
 _RUNGS = re.compile(r"epochs=[0-9]{1,6}(?: *, *[0-9]{1,6}){1,30}")

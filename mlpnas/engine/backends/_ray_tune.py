@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from mlpnas.engine.ray_cluster import cause_of_death  # sets Ray's environment
+from mlpnas.engine.backends.ray import cause_of_death  # sets Ray's environment
 
 # isort: split
 
@@ -19,9 +19,9 @@ from ray.tune.error import TuneError
 from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 
-from mlpnas.engine.crashes import DEATHS, killed
+from mlpnas.engine.backends._evaluation import Evaluation
 from mlpnas.engine.driver import Driver
-from mlpnas.engine.evaluation import Evaluation
+from mlpnas.engine.scheduling.crashes import DEATHS, killed
 from mlpnas.errors import RunError
 from mlpnas.job import Job, Outcome, Waiting
 from mlpnas.record import EpochRow

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Protocol
 
-from mlpnas.engine.crashes import DEATHS, killed
 from mlpnas.engine.driver import Driver
+from mlpnas.engine.scheduling.crashes import DEATHS, killed
 from mlpnas.errors import RunError
 from mlpnas.job import Job, Outcome, Waiting
 from mlpnas.record import EpochRow

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from math import inf
 
-from mlpnas.engine.devices import Devices, Here, Node, slots
 from mlpnas.engine.options import Options
+from mlpnas.engine.planning.devices import Devices, Here, Node, slots
 from mlpnas.errors import RunError
 from mlpnas.plugins import find
 from mlpnas.space.tables import QUANTITIES
@@ -43,7 +43,7 @@ def check(options: Options) -> None:
 def machines(options: Options) -> Iterator[Devices]:
     """What the trials will run on, for as long as it is asked things."""
     if options.backend == "ray" and (options.address or "ray" in sys.modules):
-        from mlpnas.engine.ray_cluster import cluster, is_running
+        from mlpnas.engine.backends.ray import cluster, is_running
 
         if options.address or is_running():
             with cluster(options.address) as devices:

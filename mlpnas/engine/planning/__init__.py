@@ -1,0 +1,1 @@
+"""Planning of a run: data, recipe, devices, limits; everything that its manifest records."""

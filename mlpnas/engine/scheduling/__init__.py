@@ -1,0 +1,1 @@
+"""Which trial comes next: proposals, rungs of early stopping, trials to repeat, hung workers."""
