@@ -65,7 +65,7 @@ def trained(source: str, built: Built) -> Row:
     torch.manual_seed(0)
     training = Training(build(proxy), data, RECIPE, size=proxy.image)
     try:
-        curve = [100 * row.top1 for row in training.run()]
+        curve = [100 * row.values["top1"] for row in training.run()]
     except Diverged:
         curve = [None]
     found = curve[-1], curve[0], built.cost.macs, built.cost.params

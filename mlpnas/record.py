@@ -77,14 +77,12 @@ class EpochRow:
     """One row of the epochs table: a point of a training curve.
 
     Attributes:
-        values: what else was measured on val, by the name of its objective.
+        values: what the evaluation on val returned, by the name of its column: val_loss, top1, ...
     """
 
     trial: int
     epoch: int
     train_loss: float
-    val_loss: float
-    top1: float
     seconds: float
     learning_rate: float
     values: Mapping[str, float] = field(default_factory=dict)

@@ -161,7 +161,7 @@ class Run:
         return self.store.trials.read()
 
     def epochs(self) -> "pa.Table":
-        """The training curves: trial, epoch, train_loss, val_loss, top1, seconds, learning_rate."""
+        """The training curves: trial, epoch, train_loss, seconds, learning_rate, and what was measured on val."""
         return self.store.epochs.read()
 
     @property

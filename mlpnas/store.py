@@ -244,7 +244,8 @@ class Store:
         """Keep a curve whose trial is not kept yet."""
         if curve:
             rows = [{name: getattr(row, name) for name in columns.CURVE} | dict(row.values) for row in curve]
-            self.epochs.append(pa.Table.from_pylist(rows, schema=columns.schema(EpochRow, curve[0].values)))
+            names = dict.fromkeys(name for row in curve for name in row.values)
+            self.epochs.append(pa.Table.from_pylist(rows, schema=columns.schema(EpochRow, names)))
 
     def history(self) -> list[Record]:
         """Return every record in the order of writing, of the parts that can be used.

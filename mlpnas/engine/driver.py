@@ -216,7 +216,8 @@ class Driver:
         if row.epoch > running.record.epochs:  # else its state was lost, and it catches up
             running.curve.append(row)
         self.watch.sign(trial)
-        self.tell({"event": "epoch", "trial": trial, "epoch": row.epoch, "top1": row.top1, "loss": row.val_loss})
+        told = dict(row.values) | {"loss": row.values.get("val_loss")}
+        self.tell({"event": "epoch", "trial": trial, "epoch": row.epoch, **told})
 
     def wait(self, trial: int, step: Waiting) -> None:
         """A candidate waits for something outside it, and no time limit counts meanwhile."""

@@ -13,7 +13,7 @@
 guesses at the accuracy, to be measured beside the objectives of a search (see `_scores.py` and mlpnas/audit.py).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
@@ -57,11 +57,11 @@ class Candidate:
         return seconds_per_image(self.spec, self.device)
 
     @property
-    def trained(self) -> EpochRow:
-        """The last epoch's row; raises ValueError before training."""
+    def trained(self) -> Mapping[str, float]:
+        """What was measured on val after the last epoch; raises ValueError before training."""
         if self.row is None:
             raise ValueError("not trained yet")
-        return self.row
+        return self.row.values
 
 
 class Objective(Protocol):

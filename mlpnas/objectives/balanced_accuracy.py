@@ -14,7 +14,7 @@ class BalancedAccuracy:
     extras = ()
 
     def measure(self, candidate: Candidate) -> float:
-        return candidate.trained.values["balanced_accuracy"]
+        return candidate.trained["balanced_accuracy"]
 
     def reference(self, limit: float | None) -> float | None:
         return 0.0

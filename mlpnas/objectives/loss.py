@@ -11,7 +11,7 @@ class Loss:
     extras = ()
 
     def measure(self, candidate: Candidate) -> float:
-        return candidate.trained.val_loss
+        return candidate.trained["val_loss"]
 
     def reference(self, limit: float | None) -> float | None:
         return None

@@ -11,7 +11,7 @@ class MacroF1:
     extras = ()
 
     def measure(self, candidate: Candidate) -> float:
-        return candidate.trained.values["macro_f1"]
+        return candidate.trained["macro_f1"]
 
     def reference(self, limit: float | None) -> float | None:
         return 0.0

@@ -11,7 +11,7 @@ class Top1:
     extras = ()
 
     def measure(self, candidate: Candidate) -> float:
-        return candidate.trained.top1
+        return candidate.trained["top1"]
 
     def reference(self, limit: float | None) -> float | None:
         return 0.0

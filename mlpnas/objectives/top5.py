@@ -11,7 +11,7 @@ class Top5:
     extras = ()
 
     def measure(self, candidate: Candidate) -> float:
-        return candidate.trained.values["top5"]
+        return candidate.trained["top5"]
 
     def reference(self, limit: float | None) -> float | None:
         return 0.0

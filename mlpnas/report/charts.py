@@ -121,7 +121,7 @@ def curves(run: Run, rows: Mapping[int, Sequence[EpochRow]], best: int = 10) -> 
         points = sorted(rows[record.trial], key=lambda row: row.epoch)
         chart.add_scatter(
             x=[row.epoch for row in points],
-            y=[row.top1 for row in points],
+            y=[row.values.get("top1") for row in points],
             mode="lines+markers",
             name=f"trial {record.trial}",
             line={"color": colour, "width": 1.8},
@@ -139,5 +139,5 @@ def _joined(curves: Iterable[Sequence[EpochRow]]) -> dict[str, list[float | None
     y: list[float | None] = []
     for curve in curves:
         x += [*(row.epoch for row in curve), None]
-        y += [*(row.top1 for row in curve), None]
+        y += [*(row.values.get("top1") for row in curve), None]
     return {"x": x, "y": y}

@@ -82,11 +82,10 @@ class Training:
                 average.swap()
             with average.applied() if average and self.epoch < last else nullcontext():
                 reestimate(self.network, self.batches.sample, self.recipe.precision)
-                found = dict(evaluate(self.network, self.batches.val(), self.recipe.precision))
-            val_loss, top1 = found.pop("loss"), found.pop("top1")
-            _check(val_loss, self.epoch)
+                values = evaluate(self.network, self.batches.val(), self.recipe.precision)
+            _check(values["val_loss"], self.epoch)
             rate = self.step.optimizer.rate
-            yield EpochRow(self.trial, self.epoch, train_loss, val_loss, top1, monotonic() - start, rate, found)
+            yield EpochRow(self.trial, self.epoch, train_loss, monotonic() - start, rate, values)
 
     def state(self) -> dict[str, Any]:
         """All that the next epochs depend on, besides the arguments."""
@@ -136,7 +135,7 @@ def _check(loss: float, epoch: int) -> None:
 
 @torch.inference_mode()
 def evaluate(network: nn.Module, batches: Iterator[tuple[Tensor, Tensor]], precision: str) -> Mapping[str, float]:
-    """Return the mean cross-entropy as `loss`, and the shares of metrics.py."""
+    """Return the mean cross-entropy as `val_loss`, and the shares of metrics.py."""
     network.eval()
     loss, classes = 0.0, 0
     seen: list[tuple[Tensor, Tensor]] = []
@@ -147,4 +146,4 @@ def evaluate(network: nn.Module, batches: Iterator[tuple[Tensor, Tensor]], preci
         seen.append((guesses(logits), labels))
         classes = logits.shape[1]
     guessed, labels = concatenated(seen)
-    return {"loss": loss / len(labels), **metrics(guessed, labels, classes)}
+    return {"val_loss": loss / len(labels), **metrics(guessed, labels, classes)}

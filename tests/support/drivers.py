@@ -6,10 +6,10 @@ from typing import Any
 from mlpnas.engine.driver import Driver
 from mlpnas.job import Job, Outcome
 from mlpnas.manifest import Manifest
-from mlpnas.record import EpochRow
 from mlpnas.run import Run
 from mlpnas.space import SearchSpace
 from mlpnas.spec import ArchSpec
+from tests.support.epochs import epoch_row
 
 TINY = """\
 version: 1
@@ -36,7 +36,7 @@ def new_driver(folder: Path, text: str = TINY, **changes: Any) -> tuple[Driver, 
 
 
 def end(driver: Driver, job: Job, status: str = "done", **values: float) -> None:
-    driver.report(job.trial, EpochRow(job.trial, 1, 1.0, 1.0, 0.5, 0.1, 1e-3))
+    driver.report(job.trial, epoch_row(job.trial, 1))
     Path(job.weights).parent.mkdir(exist_ok=True)
     Path(job.weights).touch()
     outcome = {"top1": 0.5} | values if status == "done" else values

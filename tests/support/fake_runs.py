@@ -96,7 +96,14 @@ def accuracy(spec: ArchSpec, rng: Random, easy: float = 2e4) -> float:
 def curve(trial: int, top1: float, epochs: int = 3) -> list[EpochRow]:
     rises = [1 - exp(-1.6 * (epoch + 1)) for epoch in range(epochs)]
     return [
-        EpochRow(trial, epoch, 2.2 - 1.6 * rise, 2.25 - 1.6 * rise, top1 * rise / rises[-1], 2.5, 2e-3 * (1 - rise))
+        EpochRow(
+            trial,
+            epoch,
+            train_loss=2.2 - 1.6 * rise,
+            seconds=2.5,
+            learning_rate=2e-3 * (1 - rise),
+            values={"val_loss": 2.25 - 1.6 * rise, "top1": top1 * rise / rises[-1]},
+        )
         for epoch, rise in enumerate(rises)
     ]
 

@@ -7,9 +7,10 @@ from mlpnas import remote
 from mlpnas.engine.run_folder import lease as lease_module
 from mlpnas.manifest import Manifest
 from mlpnas.mirror import Mirror
-from mlpnas.record import EpochRow, Record
+from mlpnas.record import Record
 from mlpnas.store import Store
 from mlpnas.training.recipe import Recipe
+from tests.support.epochs import epoch_row
 
 FAST = {"data": "digits", "backend": "local", "recipe": Recipe(epochs=1, samples=100, warmup_epochs=0)}
 
@@ -39,7 +40,7 @@ def record(trial: int) -> Record:
 def append(mirror: Mirror, *trials: int) -> Store:
     store = Store(mirror.folder)
     for trial in trials:
-        store.append(record(trial), [EpochRow(trial, 1, 1.0, 1.0, 0.5, 0.1, 1e-3)])
+        store.append(record(trial), [epoch_row(trial, 1)])
     return store
 
 

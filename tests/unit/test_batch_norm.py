@@ -79,8 +79,8 @@ def test_a_network_of_one_epoch_is_judged_as_it_is(digits: Dataset, monkeypatch:
     lagging = _network()
     (before,) = Training(lagging, digits, SHORT, size=(8, 8)).run(until=1)
     assert row.train_loss == before.train_loss
-    assert row.val_loss < before.val_loss
-    assert row.top1 > before.top1 + 0.1
+    assert row.values["val_loss"] < before.values["val_loss"]
+    assert row.values["top1"] > before.values["top1"] + 0.1
 
 
 @pytest.mark.parametrize("ema_decay", [None, 0.9])
@@ -89,7 +89,7 @@ def test_what_is_kept_is_what_was_evaluated(digits: Dataset, ema_decay: float | 
     recipe = replace(SHORT, ema_decay=ema_decay)
     *_, last = Training(network, digits, recipe, size=(8, 8)).run()
     found = evaluate(network, Batches(digits, recipe, (8, 8), "cpu").val(), "fp32")
-    assert (found["loss"], found["top1"]) == (last.val_loss, last.top1)
+    assert (found["val_loss"], found["top1"]) == (last.values["val_loss"], last.values["top1"])
     before = [value.clone() for value in _statistics(network)]
     reestimate(network, Batches(digits, recipe, (8, 8), "cpu").sample, "fp32")
     for kept, again in zip(before, _statistics(network), strict=True):

@@ -51,8 +51,8 @@ def test_trains_and_measures() -> None:
     assert [(row.trial, row.epoch) for row in rows] == [(7, 1), (7, 2)]
     assert (outcome.status, outcome.epochs, outcome.error) == ("done", 2, "")
     assert set(outcome.values) == {"top1", "loss", "latency", "latency_iqr"}
-    assert outcome.values["top1"] == rows[-1].top1
-    assert outcome.values["loss"] == rows[-1].val_loss
+    assert outcome.values["top1"] == rows[-1].values["top1"]
+    assert outcome.values["loss"] == rows[-1].values["val_loss"]
     assert outcome.seconds > 0
     assert outcome.device
 
@@ -74,9 +74,9 @@ def test_weights_are_those_that_were_evaluated(tmp_path: Path) -> None:
     network, data = build(proxy), load(resolve("digits"))
     network.load_state_dict(tensors)
     found = evaluate(network, Batches(data, RECIPE, proxy.image, "cpu").val(), "fp32")
-    loss, top1 = found["loss"], found["top1"]
-    assert top1 == rows[-1].top1
-    assert loss == pytest.approx(rows[-1].val_loss, rel=1e-5)
+    loss, top1 = found["val_loss"], found["top1"]
+    assert top1 == rows[-1].values["top1"]
+    assert loss == pytest.approx(rows[-1].values["val_loss"], rel=1e-5)
 
 
 def test_the_proxy_is_trained_and_the_declared_network_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ def test_above_a_measured_limit_nothing_is_trained() -> None:
 def test_above_a_limit_that_training_tells(tmp_path: Path) -> None:
     rows, outcome = _run(replace(JOB, limits={"loss": 1e-9}, weights=str(tmp_path / "none")))
     assert (len(rows), outcome.status, outcome.weights) == (2, "over_budget", "")
-    assert outcome.values["loss"] == rows[-1].val_loss
+    assert outcome.values["loss"] == rows[-1].values["val_loss"]
     assert not (tmp_path / "none").exists()
 
 
@@ -153,7 +153,7 @@ def test_out_of_memory_is_tried_again_with_half_the_micro_batch(spoil: Any, erro
     assert sizes == [32, *[16] * 16]
     for row, other in zip(rows, expected, strict=True):
         assert row.train_loss == pytest.approx(other.train_loss, rel=1e-3)
-        assert row.top1 == pytest.approx(other.top1, abs=0.02)
+        assert row.values["top1"] == pytest.approx(other.values["top1"], abs=0.02)
 
 
 def test_out_of_memory_in_a_later_epoch_reports_no_epoch_twice(spoil: Any) -> None:

@@ -16,13 +16,14 @@ from mlpnas.engine.search import search
 from mlpnas.errors import RunError
 from mlpnas.evaluators._failures import outcome_of
 from mlpnas.job import Job, Note, Outcome
-from mlpnas.record import MACHINE, EpochRow
+from mlpnas.record import MACHINE
 from mlpnas.run import Run
 from mlpnas.training import repeatable as repeatable_module
 from mlpnas.training.loop import Diverged
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.repeatable import repeatable
 from tests.support.drivers import new_driver
+from tests.support.epochs import epoch_row
 from tests.unit.test_pool import DONE, Scripted, _search
 
 CUBLAS = "CUDA error: CUBLAS_STATUS_{} when calling `cublasCreate(handle)`"
@@ -167,7 +168,7 @@ def test_on_a_gpu_deterministic_algorithms_are_asked_for_and_restored(
     def steps() -> Any:
         for _ in range(2):
             seen.append(_settings())
-            yield EpochRow(0, 1, 1.0, 1.0, 0.5, 0.1, 1e-3)
+            yield epoch_row(0, 1)
         raise ArithmeticError
 
     between = []

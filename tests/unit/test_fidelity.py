@@ -19,12 +19,12 @@ from mlpnas.engine.scheduling.halving import Halving
 from mlpnas.errors import RunError
 from mlpnas.evaluators.proxy_training import ProxyTraining
 from mlpnas.job import Job, Outcome
-from mlpnas.record import EpochRow
 from mlpnas.run import Run
 from mlpnas.space import SearchSpace
 from mlpnas.spec import ArchSpec
 from mlpnas.training.recipe import Recipe
 from tests.support.drivers import new_driver
+from tests.support.epochs import epoch_row
 
 RUNGS = (1, 3, 9)
 SPACE = """\
@@ -53,7 +53,7 @@ def _train(driver: Driver, job: Job, status: str = "") -> None:
     before = driver.running[job.trial].record.epochs
     assert job.until is not None
     for epoch in range(before + 1, job.until + 1):
-        driver.report(job.trial, EpochRow(job.trial, epoch, 1.0, 1.0, _worth(job, epoch), 0.1, 1e-3))
+        driver.report(job.trial, epoch_row(job.trial, epoch, top1=_worth(job, epoch)))
     if job.until < RUNGS[-1]:
         Path(job.checkpoint).parent.mkdir(exist_ok=True)
         Path(job.checkpoint).touch()

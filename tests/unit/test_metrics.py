@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, f1_score, top_k_accuracy_score
 
 from mlpnas.plugins import find, names
-from mlpnas.record import EpochRow
 from mlpnas.store import Store
 from mlpnas.training.metrics import guesses, metrics
 from mlpnas.units import SHARES
+from tests.support.epochs import epoch_row
 
 
 @given(st.integers(2, 12), st.integers(1, 40), st.integers(0, 2**20))
@@ -45,8 +45,8 @@ def test_shares_are_the_objectives_that_say_so() -> None:
 
 
 def test_curves_keep_every_metric(tmp_path: Path) -> None:
-    row = EpochRow(0, 1, 1.0, 1.0, 0.5, 0.1, 1e-3, {"top5": 0.9, "macro_f1": 0.4})
-    older = EpochRow(1, 1, 1.0, 1.0, 0.5, 0.1, 1e-3)
+    row = epoch_row(0, 1, top5=0.9, macro_f1=0.4)
+    older = epoch_row(1, 1)
     store = Store(tmp_path)
     for curve in (row, older):
         store.append_curve([curve])

@@ -16,11 +16,11 @@ from mlpnas.engine.search import search
 from mlpnas.errors import RunError
 from mlpnas.files import clear_leftovers, write_text
 from mlpnas.job import Job, Outcome, Waiting
-from mlpnas.record import EpochRow
 from mlpnas.run import Run
 from mlpnas.store import Store
 from mlpnas.training.recipe import Recipe
 from tests.support.drivers import end, new_driver
+from tests.support.epochs import epoch_row
 
 CRASH = "RuntimeError: index {0} is out of bounds (token_mlp.py:3{0} in forward)"
 
@@ -219,7 +219,7 @@ def test_a_trial_that_begins_again_has_one_curve(tmp_path: Path) -> None:
     job = _next(driver)
     for _ in range(2):
         driver.begin(job.trial)
-        driver.report(job.trial, EpochRow(job.trial, 1, 1.0, 1.0, 0.5, 0.1, 1e-3))
+        driver.report(job.trial, epoch_row(job.trial, 1))
     driver.begin(job.trial)
     end(driver, job)
     assert Run(tmp_path).epochs().num_rows == 1

@@ -13,9 +13,9 @@ from mlpnas.engine.interrupt import Interrupt
 from mlpnas.engine.scheduling import hang_detector as watch_module
 from mlpnas.errors import RunError
 from mlpnas.job import Job, Outcome
-from mlpnas.record import EpochRow
 from mlpnas.run import Run
 from tests.support.drivers import new_driver
+from tests.support.epochs import epoch_row
 
 DONE = {"outcome": asdict(Outcome("done", {"top1": 0.5}, 1, 0.1))}
 DEATH = {"died": "it was killed"}
@@ -65,7 +65,7 @@ def _search(folder: Path, workers: Scripted, count: int = 2, **changes: Any) -> 
 
 
 def test_all_workers_are_kept_busy_and_none_is_replaced(tmp_path: Path) -> None:
-    row = {"row": asdict(EpochRow(0, 1, 1.0, 1.0, 0.5, 0.1, 1e-3))}
+    row = {"row": asdict(epoch_row(0, 1))}
     workers = Scripted({0: [row, {"waiting": {"reason": "no room"}}]})
     run, events = _search(tmp_path, workers)
     assert [record.status for record in run.records if record.origin != "duplicate"] == ["done"] * 4
@@ -118,7 +118,7 @@ def test_many_that_are_lost_while_they_start_are_replaced(tmp_path: Path) -> Non
 
 
 def test_a_trainings_epochs_are_told_as_they_come_and_again_after_a_death(tmp_path: Path) -> None:
-    rows = [{"row": asdict(EpochRow(0, epoch, 1.0, 1.0, 0.5, 0.1, 1e-3))} for epoch in (1, 2, 3)]
+    rows = [{"row": asdict(epoch_row(0, epoch))} for epoch in (1, 2, 3)]
     run, events = _search(tmp_path, Scripted({0: [*rows[:2], DEATH, *rows]}))
     assert [event["epoch"] for event in events if event["event"] == "epoch"] == [1, 2, 1, 2, 3]
     assert [row.epoch for row in run.store.curves()[0]] == [1, 2, 3]

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from mlpnas.parts import SCHEMA_VERSION
 from mlpnas.record import ORIGINS, STATUSES, EpochRow, Record
 from mlpnas.store import Part, Store, Table
+from tests.support.epochs import epoch_row
 
 FINITE = st.floats(allow_nan=False)
 TIMES = st.floats(0, 1e11)
@@ -65,7 +66,7 @@ def record(trial: int, **changes: object) -> Record:
 
 
 def curve(trial: int, epochs: int = 2) -> list[EpochRow]:
-    return [EpochRow(trial, epoch, 2.0, 2.1, 0.3 + epoch / 10, 1.5, 1e-3) for epoch in range(epochs)]
+    return [epoch_row(trial, epoch, top1=0.3 + epoch / 10) for epoch in range(epochs)]
 
 
 def part(folder: Path, number: int, *columns: str, schema: int = SCHEMA_VERSION) -> Path:
@@ -246,7 +247,7 @@ def test_an_older_curve_without_a_column_still_reads(tmp_path: Path) -> None:
     folder.mkdir()
     pq.write_table(pa.table({"trial": [3], "epoch": [0], "top1": [0.5]}), folder / "part-000000-000000.parquet")
     (row,) = Store(tmp_path).curves()[3]
-    assert (row.epoch, row.top1) == (0, 0.5)
+    assert (row.epoch, row.values["top1"]) == (0, 0.5)
     assert np.isnan(row.learning_rate)
 
 

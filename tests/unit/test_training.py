@@ -106,8 +106,8 @@ def test_a_training_that_goes_on_from_its_checkpoint_is_the_uninterrupted_one(di
 def test_it_learns(digits: Dataset) -> None:
     recipe = Recipe(epochs=6, batch_size=32, learning_rate=7e-3)
     rows = _train(_network(), digits, recipe)
-    assert rows[-1].top1 > 0.6
-    assert rows[-1].top1 > rows[0].top1
+    assert rows[-1].values["top1"] > 0.6
+    assert rows[-1].values["top1"] > rows[0].values["top1"]
     assert rows[-1].train_loss < rows[0].train_loss
     assert [row.epoch for row in rows] == [1, 2, 3, 4, 5, 6]
 
@@ -120,7 +120,7 @@ def test_micro_batches_add_up_to_the_same_training(digits: Dataset, micro_batch:
     (other,) = _train(parts, digits, recipe, micro_batch=micro_batch)
     assert float((_weights(whole) - _weights(parts)).abs().mean()) < 1e-5
     assert other.train_loss == pytest.approx(row.train_loss, rel=1e-4)
-    assert other.val_loss == pytest.approx(row.val_loss, rel=1e-3)
+    assert other.values["val_loss"] == pytest.approx(row.values["val_loss"], rel=1e-3)
 
 
 def test_loss_and_accuracy_are_what_they_say(digits: Dataset) -> None:
@@ -130,7 +130,7 @@ def test_loss_and_accuracy_are_what_they_say(digits: Dataset) -> None:
 
     labels = torch.tensor([1, 1, 2, 0])
     found = evaluate(Fixed(), iter([(torch.zeros(4, 1, 8, 8), labels)]), "fp32")
-    loss, top1 = found["loss"], found["top1"]
+    loss, top1 = found["val_loss"], found["top1"]
     logits = np.array([0.0, 2.0, 1.0])
     log_shares = logits - np.log(np.exp(logits).sum())
     assert loss == pytest.approx(-log_shares[[1, 1, 2, 0]].mean())
@@ -182,8 +182,8 @@ def test_the_average_is_what_is_evaluated_and_kept(digits: Dataset) -> None:
     network = _network()
     *_, last = _train(network, digits, replace(SHORT, ema_decay=0.99))
     found = evaluate(network, Batches(digits, SHORT, (8, 8), "cpu").val(), "fp32")
-    loss, top1 = found["loss"], found["top1"]
-    assert (loss, top1) == (last.val_loss, last.top1)
+    loss, top1 = found["val_loss"], found["top1"]
+    assert (loss, top1) == (last.values["val_loss"], last.values["top1"])
     plain = _network()
     _train(plain, digits, SHORT)
     assert not torch.equal(_weights(plain), _weights(network))
