@@ -8,15 +8,15 @@ import json
 import re
 from dataclasses import MISSING, dataclass, fields, replace
 from hashlib import sha256
-from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from mlpnas.documents import parse_json
 from mlpnas.errors import ShapeError, SpecError, TextError
 from mlpnas.from_json import kind_of, read_fields
-from mlpnas.kinds import Number, Size, Text
+from mlpnas.kinds import Number, Size
+from mlpnas.named import Named
 from mlpnas.plain_text import quoted
 
-Scalar = str | int | float | bool | None
 Activation = Literal["none", "relu", "gelu"]
 Pool = Literal["avg", "cls", "distilled"]
 Channels = Annotated[int, Number(most=65_536)]
@@ -40,64 +40,11 @@ class Grid(NamedTuple):
         return (self.tokens,) if self.extra else (self.height, self.width)
 
 
-@dataclass(frozen=True)
-class Layer:
-    """A plug-in by name, with the options that were given to it. JSON: "name" or {"name": {option: value}}."""
-
-    name: str
-    options: tuple[tuple[str, Scalar], ...] = ()
-
-    def __eq__(self, other: object) -> bool:
-        """Whether both are the same in JSON, where 1 is not true: what is remembered of one is none of the other."""
-        if not isinstance(other, Layer) or (self.name, self.options) != (other.name, other.options):
-            return False
-        both = zip(self.options, other.options, strict=True)
-        return all(isinstance(own, bool) is isinstance(theirs, bool) for (_, own), (_, theirs) in both)
-
-    def __hash__(self) -> int:
-        return hash((self.name, self.options))
-
-    @classmethod
-    def of(cls, name: str, /, **options: Scalar) -> Self:
-        return cls(name, tuple(sorted(options.items())))
-
-    @classmethod
-    def from_json(cls, data: Any) -> Self:
-        """Raises SpecError where `data` is neither a name nor {name: {option: scalar}}."""
-        match data:
-            case str():
-                return cls(data)
-            case dict() if len(data) == 1:
-                ((name, options),) = data.items()
-                if isinstance(name, str) and _is_options(options):
-                    return cls(name, tuple(sorted((options or {}).items())))
-        raise SpecError(f'expected "name" or {{"name": {{option: value}}}}, got {quoted(data)}')
-
-    def to_json(self) -> Any:
-        return {self.name: dict(self.options)} if self.options else self.name
-
-    def __str__(self) -> str:
-        inner = ", ".join(f"{name}={word(value)}" for name, value in self.options)
-        return f"{self.name}({inner})" if inner else self.name
+@dataclass(frozen=True, eq=False)
+class Layer(Named):
+    """A mixer, a norm, or another layer by name, with the options that were given to it."""
 
 
-def word(value: object) -> str:
-    """An option's value as people write it: true, false, null, or itself."""
-    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
-
-
-def _is_options(data: Any) -> bool:
-    """Whether these are options at all; the layer that they are given to says which it has and what they take."""
-    if not isinstance(data, dict):
-        return data is None
-    return all(map(_WORD.fits, data)) and all(map(_is_scalar, data.values()))
-
-
-def _is_scalar(data: Any) -> bool:
-    return data is None or isinstance(data, bool) or _NUMBER.fits(data) or _WORD.fits(data)
-
-
-_WORD, _NUMBER = Text(), Number(whole=False, least=-1e18, most=1e18)
 LAYER_NORM, NO_NORM = Layer("layer"), Layer("none")
 
 

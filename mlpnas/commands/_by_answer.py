@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from mlpnas.errors import UnknownName
+from mlpnas.named import Scalar, word
 from mlpnas.record import Record
 from mlpnas.report.wording import cell, certainty, data_name, label, mixers, text
 from mlpnas.run import Run
-from mlpnas.spec import ArchSpec, Scalar, word
+from mlpnas.spec import ArchSpec
 
 _BINS = 3  # ranges of MACs with as many trials each
 

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 from mlpnas.commands._models import Model
 from mlpnas.costs import Cost, cost_table
+from mlpnas.named import word
 from mlpnas.nets.plan import locked, resolution
 from mlpnas.plugins import find
 from mlpnas.report.wording import options
-from mlpnas.spec import NO_NORM, ArchSpec, Grid, Layer, Stage, word
+from mlpnas.spec import NO_NORM, ArchSpec, Grid, Layer, Stage
 
 _POOLED = {"avg": "mean of tokens", "cls": "class token", "distilled": "class and distillation token"}
 

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpnas.costs import cost
+from mlpnas.named import word
 from mlpnas.receptive_field import Extent, Field, block_fields, extent, receptive_fields
 from mlpnas.report.wording import options
 from mlpnas.run import Run
-from mlpnas.spec import ArchSpec, word
+from mlpnas.spec import ArchSpec
 
 DECADES = 3  # of gradient, from the lightest to the darkest shade
 RAMP = ("#dbe6f4", "#a9c4e6", "#6f9bd3", "#2457a6", "#0c2450")

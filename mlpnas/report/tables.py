@@ -4,13 +4,14 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from mlpnas.named import word
 from mlpnas.record import Record
 from mlpnas.report.front_chart import mixer_colours
 from mlpnas.report.published import Neighbour, published_name
 from mlpnas.report.style import OTHER
 from mlpnas.report.wording import cell, data_name, grid, label, options, short, text
 from mlpnas.run import Run, runs_folder
-from mlpnas.spec import ArchSpec, word
+from mlpnas.spec import ArchSpec
 
 
 class StageLine(NamedTuple):

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 
 from mlpnas import plugins
 from mlpnas.errors import UnknownName
+from mlpnas.named import Scalar, word
 from mlpnas.record import FAILURES
 from mlpnas.run import Run
-from mlpnas.spec import ArchSpec, Grid, Layer, Scalar, Stage, word
+from mlpnas.spec import ArchSpec, Grid, Layer, Stage
 from mlpnas.units import SHARES, duration, show
 
 _UNEVEN = 0.8  # top-1 of guessing, from which it is told

@@ -6,11 +6,11 @@ from inspect import Parameter
 from typing import Any
 
 from mlpnas.kinds import Kind, of_option
+from mlpnas.named import Scalar
 from mlpnas.nets.channel_mlps import CHANNEL_MLPS
 from mlpnas.nets.downsamples import DOWNSAMPLES
 from mlpnas.nets.norms import NORMS
 from mlpnas.plugins import find, names, options
-from mlpnas.spec import Scalar
 
 # positional arguments before the options: Mixer(dim, grid), Norm(dim), Downsample(source, target, norm), ...
 _SHAPE = {"mixers": 2, "norms": 1, "downsamples": 3, "channel_mlps": 2}

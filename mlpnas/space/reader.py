@@ -7,12 +7,12 @@ from typing import Any
 from mlpnas.documents import Item
 from mlpnas.errors import Problem, did_you_mean
 from mlpnas.kinds import Kind, Number, Size, refusal
+from mlpnas.named import Scalar
 from mlpnas.nets.plan import locked
 from mlpnas.plain_text import quoted
 from mlpnas.space.catalogues import option_defaults, option_kinds, plugin_names
 from mlpnas.space.grammar import Field, Group, Plugin
 from mlpnas.space.tree import Choose, Fields, Fixed, LayerNode, Node, Option
-from mlpnas.spec import Scalar
 
 VARIANT = "variant"
 _MOST_PROBLEMS = 100

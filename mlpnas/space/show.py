@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from mlpnas.named import word
 from mlpnas.space.space import Budget, SearchSpace, Window
 from mlpnas.space.tree import Choose, Fields, LayerNode, Node
-from mlpnas.spec import word
 from mlpnas.units import show
 
 _BARS = 10

@@ -12,6 +12,7 @@ import numpy as np
 from mlpnas.costs import cost
 from mlpnas.documents import read_text
 from mlpnas.errors import SHOWN, BudgetError, Problem, SpaceError, SpecError, TextError
+from mlpnas.named import Scalar
 from mlpnas.plain_text import quoted
 from mlpnas.space import edit, fit
 from mlpnas.space.assemble import Assembly
@@ -19,7 +20,7 @@ from mlpnas.space.codes import Candidates, Codes, encode
 from mlpnas.space.load import find_file, read
 from mlpnas.space.tables import QUANTITIES, SUMMED, Chain, Draw, SpaceTables
 from mlpnas.space.tree import Answers, Choose, Pick, count, questions, resolve
-from mlpnas.spec import ArchSpec, Scalar
+from mlpnas.spec import ArchSpec
 from mlpnas.units import Limit, show
 
 Budget = str | Limit | Iterable[str | Limit] | None

@@ -16,12 +16,13 @@ import numpy as np
 
 from mlpnas.costs import Cost
 from mlpnas.errors import BudgetError, ShapeError
+from mlpnas.named import Scalar
 from mlpnas.space.assemble import Assembly, State
 from mlpnas.space.codes import Codes, Floats, Level, encode
 from mlpnas.space.histogram import NOTHING_LEFT, Histogram, histogram, sums
 from mlpnas.space.outcomes import StageOutcomes
 from mlpnas.space.tree import Answers, Fields, outcomes, questions
-from mlpnas.spec import ArchSpec, Scalar, Stage
+from mlpnas.spec import ArchSpec, Stage
 
 SUMMED = ("macs", "params", "activation_bytes")
 QUANTITIES = (*SUMMED, "peak_bytes")  # a maximum, not a sum

@@ -13,7 +13,8 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from mlpnas.spec import Layer, Scalar
+from mlpnas.named import Scalar
+from mlpnas.spec import Layer
 
 Answers = dict[str, Scalar]
 

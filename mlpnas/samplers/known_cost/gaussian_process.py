@@ -24,9 +24,9 @@ from scipy.linalg.lapack import dpotri  # type: ignore[import-untyped]
 from scipy.optimize import minimize  # type: ignore[import-untyped]
 from scipy.spatial.distance import cdist  # type: ignore[import-untyped]
 
+from mlpnas.named import Scalar
 from mlpnas.space.codes import Codes
 from mlpnas.space.tree import Choose
-from mlpnas.spec import Scalar
 
 Floats = NDArray[np.float64]
 _LEAST_NOISE = 1e-6
