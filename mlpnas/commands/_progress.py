@@ -1,11 +1,9 @@
 """What a search shows while it runs: a live table on a terminal, plain lines elsewhere, JSON lines for machines."""
 
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
@@ -172,19 +170,3 @@ class JsonLines(Lines):
 
     def write(self, text: str) -> None:
         say(text, sys.stderr)
-
-
-@contextmanager
-def progress(as_json: bool) -> Iterator[Lines]:
-    """The view that fits where the output goes."""
-    if as_json:
-        output = sys.stdout
-        with redirect_stdout(sys.stderr):  # Ray prints of its own accord when a worker dies
-            yield JsonLines(output)
-    elif sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown"):
-        from mlpnas.commands._live import Live
-
-        with Live() as live:
-            yield live
-    else:
-        yield Lines()

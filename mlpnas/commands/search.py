@@ -64,7 +64,7 @@ def search(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One event a line.")] = False,
 ) -> None:
-    from mlpnas.commands._progress import progress
+    from mlpnas.commands._view import progress
 
     with progress(as_json) as view:
         try:

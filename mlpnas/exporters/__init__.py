@@ -1,60 +1,21 @@
 """A trial becomes a model to use elsewhere. One file of this folder = one form; `load` reads what `folder` wrote."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
-from mlpnas.errors import CheckpointError, ExportError, MlpnasError
+from mlpnas.errors import ExportError, MlpnasError
+from mlpnas.exporters._model import CARD, ONNX, SPEC, WEIGHTS, Exporter, Model, fresh, with_weights
 from mlpnas.plugins import find, names
 from mlpnas.spec import ArchSpec
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from mlpnas.nets.network import Network
     from mlpnas.run import Run
 
-SPEC, WEIGHTS, CARD, ONNX = "spec.json", "model.safetensors", "README.md", "model.onnx"
-
-
-@dataclass(frozen=True)
-class Model:
-    """What is exported.
-
-    Attributes:
-        network: in eval mode, on the CPU; images (batch, channels, height, width) -> logits (batch, classes).
-        origin: where the weights come from: trained, or fresh and why.
-        facts: what whoever uses it must know besides: classes, mean and std of the pixels; JSON by name.
-        card: a model card in Markdown.
-    """
-
-    spec: ArchSpec
-    network: "nn.Module"
-    is_trained: bool
-    origin: str
-    facts: Mapping[str, Any]
-    card: str
-
-    def metadata(self) -> dict[str, str]:
-        """The facts as files carry them: text by name."""
-        values = {**self.facts, "weights": self.origin}
-        return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
-
-
-class Exporter(Protocol):
-    """One form of a model."""
-
-    def export(self, model: Model, folder: Path) -> list[Path]:
-        """Write its files into `folder`, which exists, and return them.
-
-        Raises:
-            ExportError: the model cannot take this form.
-            MissingPackage: the form needs a package that is not installed.
-        """
-        ...
+__all__ = ["CARD", "ONNX", "SPEC", "WEIGHTS", "Exporter", "Model", "export", "fresh", "load", "with_weights"]
 
 
 def export(
@@ -120,30 +81,3 @@ def load(folder: str | Path) -> "nn.Module":
     except MlpnasError as error:
         raise ExportError(f"{folder / SPEC}: {error}") from None
     return with_weights(spec, folder / WEIGHTS)
-
-
-def with_weights(spec: ArchSpec, file: Path) -> "nn.Module":
-    """The network of `spec` with the weights in a safetensors file, in eval mode.
-
-    Raises:
-        ExportError: the file is missing, unreadable, of another network, or without usable numbers.
-    """
-    from mlpnas.checkpoints import load_own
-
-    network = fresh(spec, seed=0)
-    try:
-        load_own(network, file)
-    except CheckpointError as error:
-        raise ExportError(str(error)) from None
-    return network
-
-
-def fresh(spec: ArchSpec, seed: int) -> "Network":
-    """The network of `spec`, initialised from `seed`, in eval mode; other random numbers stay as they would be."""
-    import torch
-
-    from mlpnas.nets.network import build
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return build(spec).eval()

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from mlpnas.errors import ExportError, SpecError
-from mlpnas.exporters import Model, fresh, with_weights
 from mlpnas.exporters._card import card
+from mlpnas.exporters._model import Model, fresh, with_weights
 from mlpnas.nets.deploy import deploy, deployed
 from mlpnas.record import Record
 from mlpnas.run import Run

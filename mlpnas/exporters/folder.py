@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mlpnas.exporters import CARD, SPEC, WEIGHTS, Model
+from mlpnas.exporters._model import CARD, SPEC, WEIGHTS, Model
 
 
 class Folder:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlpnas.errors import ExportError, MissingPackage
-from mlpnas.exporters import ONNX, Model
+from mlpnas.exporters._model import ONNX, Model
 
 if TYPE_CHECKING:
     import torch

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-ray_cluster = pytest.importorskip("mlpnas.engine.backends.ray")
+ray_cluster = pytest.importorskip("mlpnas.engine.backends._ray_cluster")
 ray_tune = pytest.importorskip("mlpnas.engine.backends._ray_tune")
 
 from ray import tune  # noqa: E402

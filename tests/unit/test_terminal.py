@@ -21,7 +21,7 @@ HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m[/red]\u202e\r"
 
 LIVE = """
 import sys
-from mlpnas.commands._progress import progress
+from mlpnas.commands._view import progress
 from mlpnas.cli import main
 from mlpnas.commands._terminal import fit_streams
 fit_streams()

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from mlpnas.engine.backends.ray import cause_of_death  # sets Ray's environment
+from mlpnas.engine.backends._ray_cluster import cause_of_death  # sets Ray's environment
 
 # isort: split
 

@@ -43,7 +43,7 @@ def check(options: Options) -> None:
 def machines(options: Options) -> Iterator[Devices]:
     """What the trials will run on, for as long as it is asked things."""
     if options.backend == "ray" and (options.address or "ray" in sys.modules):
-        from mlpnas.engine.backends.ray import cluster, is_running
+        from mlpnas.engine.backends._ray_cluster import cluster, is_running
 
         if options.address or is_running():
             with cluster(options.address) as devices:

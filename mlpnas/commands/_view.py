@@ -1,0 +1,23 @@
+"""The view of a search that fits where its output goes."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+
+from mlpnas.commands._live import Live
+from mlpnas.commands._progress import JsonLines, Lines
+
+
+@contextmanager
+def progress(as_json: bool) -> Iterator[Lines]:
+    """Yield the view: JSON lines, a live table on a terminal, plain lines elsewhere."""
+    if as_json:
+        output = sys.stdout
+        with redirect_stdout(sys.stderr):  # Ray prints of its own accord when a worker dies
+            yield JsonLines(output)
+    elif sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown"):
+        with Live() as live:
+            yield live
+    else:
+        yield Lines()

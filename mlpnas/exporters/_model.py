@@ -1,0 +1,81 @@
+"""The model that is exported, and the form of exporters: what the files of this folder share."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mlpnas.errors import CheckpointError, ExportError
+from mlpnas.spec import ArchSpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from mlpnas.nets.network import Network
+
+SPEC, WEIGHTS, CARD, ONNX = "spec.json", "model.safetensors", "README.md", "model.onnx"
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is exported.
+
+    Attributes:
+        network: in eval mode, on the CPU; images (batch, channels, height, width) -> logits (batch, classes).
+        origin: where the weights come from: trained, or fresh and why.
+        facts: what whoever uses it must know besides: classes, mean and std of the pixels; JSON by name.
+        card: a model card in Markdown.
+    """
+
+    spec: ArchSpec
+    network: "nn.Module"
+    is_trained: bool
+    origin: str
+    facts: Mapping[str, Any]
+    card: str
+
+    def metadata(self) -> dict[str, str]:
+        """The facts as files carry them: text by name."""
+        values = {**self.facts, "weights": self.origin}
+        return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+
+
+class Exporter(Protocol):
+    """One form of a model."""
+
+    def export(self, model: Model, folder: Path) -> list[Path]:
+        """Write its files into `folder`, which exists, and return them.
+
+        Raises:
+            ExportError: the model cannot take this form.
+            MissingPackage: the form needs a package that is not installed.
+        """
+        ...
+
+
+def with_weights(spec: ArchSpec, file: Path) -> "nn.Module":
+    """The network of `spec` with the weights in a safetensors file, in eval mode.
+
+    Raises:
+        ExportError: the file is missing, unreadable, of another network, or without usable numbers.
+    """
+    from mlpnas.checkpoints import load_own
+
+    network = fresh(spec, seed=0)
+    try:
+        load_own(network, file)
+    except CheckpointError as error:
+        raise ExportError(str(error)) from None
+    return network
+
+
+def fresh(spec: ArchSpec, seed: int) -> "Network":
+    """The network of `spec`, initialised from `seed`, in eval mode; other random numbers stay as they would be."""
+    import torch
+
+    from mlpnas.nets.network import build
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build(spec).eval()
