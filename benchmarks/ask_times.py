@@ -29,10 +29,10 @@ def measure(name: str, budget: str | None, sampler: str, records: int, asks: int
     asked, judge = find("samplers", sampler)(space, window, OBJECTIVES, seed), Synthetic(space, seed)
     rng, trials, seen = np.random.default_rng(seed), count(), set()
     while len(seen) < records:
-        draw = space.draw(rng, window)
-        if draw.spec.key not in seen:
-            seen.add(draw.spec.key)
-            asked.tell(judge.record(next(trials), Proposal(draw)))
+        sample = space.sample(rng, window)
+        if sample.spec.key not in seen:
+            seen.add(sample.spec.key)
+            asked.tell(judge.record(next(trials), Proposal(sample)))
     seconds = []
     for trial in range(records, records + asks):
         begin = time.process_time()

@@ -18,14 +18,15 @@ from mlpnas.costs import cost
 from mlpnas.errors import BudgetError
 from mlpnas.plugins import find, names
 from mlpnas.samplers import Proposal
-from mlpnas.space.space import SearchSpace, Window, inside
+from mlpnas.space.space import SearchSpace
+from mlpnas.space.tables import Window, is_inside
 
 OBJECTIVES = {"top1": "maximize", "macs": "minimize"}
 _COUNTED_ANEW = 0.1
 
 
 def is_wrong(proposal: Proposal) -> bool:
-    own, told = cost(proposal.draw.spec), proposal.draw.costs
+    own, told = cost(proposal.sample.spec), proposal.sample.costs
     return any(getattr(own, name) != told[name] for name in ("macs", "params", "peak_bytes"))
 
 
@@ -38,9 +39,9 @@ def count(space: SearchSpace, window: Window, budget: str, name: str, proposals:
         for trial in range(min(search, proposals - seed * search)):
             proposal = sampler.ask(trial)
             sampler.tell(judge.record(trial, proposal))
-            keys.add(proposal.draw.spec.key)
-            found["inside"] += inside(proposal.draw.costs, limits)
-            found["near"] += inside(proposal.draw.costs, window)
+            keys.add(proposal.sample.spec.key)
+            found["inside"] += is_inside(proposal.sample.costs, limits)
+            found["near"] += is_inside(proposal.sample.costs, window)
             if rng.random() < _COUNTED_ANEW:
                 found["counted"] += 1
                 found["wrong"] += is_wrong(proposal)

@@ -22,7 +22,8 @@ from synthetic import finished
 
 from mlpnas.pareto import hypervolume
 from mlpnas.plugins import find, names
-from mlpnas.space.space import SearchSpace, Window
+from mlpnas.space.space import SearchSpace
+from mlpnas.space.tables import Window
 from mlpnas.space.tree import Answers, Choose
 
 TASKS = {"best": {"top1": "maximize"}, "front": {"top1": "maximize", "macs": "minimize"}}
@@ -63,8 +64,8 @@ def search(space: SearchSpace, window: Window, task: str, name: str, evals: int,
     rng, points = np.random.default_rng([seed, 8]), []
     for trial in range(evals):
         proposal = sampler.ask(trial)
-        macs = proposal.draw.costs["macs"]
-        value = truth(proposal.draw.answers, macs)
+        macs = proposal.sample.costs["macs"]
+        value = truth(proposal.sample.answers, macs)
         sampler.tell(finished(trial, proposal, value + rng.normal(0, NOISE)))
         points.append((value, macs))
     return np.array(points)

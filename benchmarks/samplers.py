@@ -36,7 +36,7 @@ from typing import Any
 import numpy as np
 import optuna
 from pyarrow import ArrowException
-from table import Rows, Table, TableDraw
+from table import Rows, Table, TableSample
 
 from mlpnas.engine.scheduling.halving import Halving
 from mlpnas.errors import MlpnasError
@@ -44,7 +44,7 @@ from mlpnas.pareto import hypervolume
 from mlpnas.plugins import find
 from mlpnas.record import Record
 from mlpnas.samplers import Proposal, Sampler
-from mlpnas.space.space import Window
+from mlpnas.space.tables import Window
 
 CONTROL = "optuna_tpe_constraints"
 EPOCHS = (12, 200)  # of the low fidelity and of the whole training
@@ -84,7 +84,7 @@ class Replay:
     Attributes:
         found: the rows that were evaluated, in the order of their ends.
         asking: seconds of each ask.
-        draws: what each trial is.
+        samples: what each trial is.
     """
 
     table: Table
@@ -92,7 +92,7 @@ class Replay:
     seed: int
     found: list[int] = field(default_factory=list)
     asking: list[float] = field(default_factory=list)
-    draws: dict[int, TableDraw] = field(default_factory=dict)
+    samples: dict[int, TableSample] = field(default_factory=dict)
 
     def search(self, name: str, evals: int, workers: int) -> None:
         table, rng = self.table, np.random.default_rng([self.seed, evals])
@@ -109,17 +109,17 @@ class Replay:
                     break
                 trial, epochs = following
                 left -= epochs
-                duration = epochs * self.draws[trial].costs[table.cost] * rng.uniform(0.5, 1.5)
+                duration = epochs * self.samples[trial].costs[table.cost] * rng.uniform(0.5, 1.5)
                 heapq.heappush(running, (now + duration, trial, epochs))
             if not running:
                 return
             now, trial, epochs = heapq.heappop(running)
-            draw = self.draws[trial]
-            record = self._record(trial, draw, epochs=epochs)
-            halving.report(trial, epochs, draw.costs[table.cost], record.values.get(table.value, -np.inf))
+            sample = self.samples[trial]
+            record = self._record(trial, sample, epochs=epochs)
+            halving.report(trial, epochs, sample.costs[table.cost], record.values.get(table.value, -np.inf))
             sampler.tell(record)
             if epochs == rungs[-1]:
-                self.found.append(draw.row)
+                self.found.append(sample.row)
 
     def _new(self, sampler: Sampler, epochs: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
         """Trials of rows that were not proposed before, and the epochs they begin with; a repeat is told at once."""
@@ -130,27 +130,27 @@ class Replay:
                 left = np.setdiff1d(self.table.inside(self.window), list(started))
                 if not len(left):
                     return
-                draw = self.table.at(rng.choice(left))
+                sample = self.table.at(rng.choice(left))
             else:
                 begin = time.perf_counter()
-                draw = sampler.ask(trial).draw
+                sample = sampler.ask(trial).sample
                 self.asking.append(time.perf_counter() - begin)
-            repeats = repeats + 1 if draw.row in started else 0
+            repeats = repeats + 1 if sample.row in started else 0
             if repeats:
-                sampler.tell(self._record(trial, draw, "duplicate"))
+                sampler.tell(self._record(trial, sample, "duplicate"))
             else:
-                started.add(draw.row)
-                self.draws[trial] = draw
+                started.add(sample.row)
+                self.samples[trial] = sample
                 yield trial, epochs
 
-    def _record(self, trial: int, draw: TableDraw, origin: str = "sampled", epochs: int = EPOCHS[-1]) -> Record:
+    def _record(self, trial: int, sample: TableSample, origin: str = "sampled", epochs: int = EPOCHS[-1]) -> Record:
         is_whole = epochs == EPOCHS[-1]
-        value = float((self.table.values if is_whole else self.table.low)[draw.row])
+        value = float((self.table.values if is_whole else self.table.low)[sample.row])
         if np.isnan(value):
             status, values = "diverged", {}
         else:
             status, values = "done" if is_whole else "stopped", {self.table.value: value}
-        return Record(trial, str(draw.row), "", draw.answers, status, origin, {**values, **draw.costs}, epochs)
+        return Record(trial, str(sample.row), "", sample.answers, status, origin, {**values, **sample.costs}, epochs)
 
     def regret(self) -> float:
         """The worst value of the table counts while nothing within the cap was found."""

@@ -21,15 +21,15 @@ class Synthetic:
         }
 
     def record(self, trial: int, proposal: Proposal) -> Record:
-        draw = proposal.draw
-        score = sum(self.worth[path][label] for path, label in draw.answers.items())
-        size = 0.05 * np.log(draw.costs["macs"] / self.highest)
+        sample = proposal.sample
+        score = sum(self.worth[path][label] for path, label in sample.answers.items())
+        size = 0.05 * np.log(sample.costs["macs"] / self.highest)
         top1 = float(np.clip(0.75 + score + size + self.rng.normal(0, self.noise), 0, 1))
         return finished(trial, proposal, top1)
 
 
 def finished(trial: int, proposal: Proposal, top1: float) -> Record:
     """What a sampler is told of a trial that reached `top1`."""
-    draw, state = proposal.draw, dict(proposal.state)
-    values = {**draw.costs, "top1": top1}
-    return Record(trial, draw.spec.key, "", draw.answers, "done", values=values, epochs=1, sampler_state=state)
+    sample, state = proposal.sample, dict(proposal.state)
+    values = {**sample.costs, "top1": top1}
+    return Record(trial, sample.spec.key, "", sample.answers, "done", values=values, epochs=1, sampler_state=state)

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from mlpnas.errors import BudgetError, DataError
 from mlpnas.space.codes import Candidates, Codes, Level, decode, encode
-from mlpnas.space.space import Window
+from mlpnas.space.tables import Window
 from mlpnas.space.tree import Answers, Choose, Fixed, Option, Pick
 
 Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class TableDraw:
-    """One row of the table; to samplers what mlpnas.space's Draw is."""
+class TableSample:
+    """One row of the table; to samplers what mlpnas.space's Sample is."""
 
     row: int
     answers: Answers
@@ -75,17 +75,17 @@ class Table:
             raise DataError(f"the table has no {self.value} where {self.cost} is within the cap")
         return found
 
-    def at(self, row: int) -> TableDraw:
+    def at(self, row: int) -> TableSample:
         codes = self.level.codes[row]
-        return TableDraw(int(row), decode(self.questions, codes), {self.cost: float(self.costs[row])})
+        return TableSample(int(row), decode(self.questions, codes), {self.cost: float(self.costs[row])})
 
-    def draw(self, rng: np.random.Generator, window: Window) -> TableDraw:
+    def sample(self, rng: np.random.Generator, window: Window) -> TableSample:
         return self.at(rng.choice(self.inside(window)))
 
-    def drawn(self, count: int, window: Window, rng: np.random.Generator) -> Candidates:
+    def samples(self, count: int, window: Window, rng: np.random.Generator) -> Candidates:
         return self._candidates(rng.choice(self.inside(window), count))
 
-    def fit(self, answers: Answers, window: Window, rng: np.random.Generator) -> TableDraw:
+    def fit(self, answers: Answers, window: Window, rng: np.random.Generator) -> TableSample:
         return self.at(int(self._nearest(encode(self.questions, [answers]), window, rng)[0]))
 
     def mutated(self, parents: Codes, edits: Sequence[int], window: Window, rng: np.random.Generator) -> Candidates:

@@ -43,7 +43,7 @@ def sample(
     fill: Annotated[float, typer.Option(min=0, max=0.99, help="Share of the budget to use at least.")] = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Draw architectures, uniformly among those inside the budget."""
+    """Sample architectures, uniformly among those inside the budget."""
     import numpy as np
 
     from mlpnas.space import SearchSpace
@@ -51,24 +51,24 @@ def sample(
     space = SearchSpace.load(file)
     window, rng = space.window(budget, fill), np.random.default_rng(seed)
     for _ in range(count):
-        draw = space.draw(rng, window)
+        sample = space.sample(rng, window)
         if as_json:
-            print(json.dumps(_told(draw)))
+            print(json.dumps(_told(sample)))
         else:
-            say(_as_line(draw))
+            say(_as_line(sample))
 
 
-def _told(draw: Any) -> dict[str, Any]:
-    costs = {name: int(draw.costs[name]) for name in ("macs", "params")}
-    return {"key": draw.spec.key, **costs, "answers": draw.answers, "spec": draw.spec.to_json()}
+def _told(sample: Any) -> dict[str, Any]:
+    costs = {name: int(sample.costs[name]) for name in ("macs", "params")}
+    return {"key": sample.spec.key, **costs, "answers": sample.answers, "spec": sample.spec.to_json()}
 
 
-def _as_line(draw: Any) -> str:
+def _as_line(sample: Any) -> str:
     from mlpnas.units import show as shown
 
-    stages = "  ".join(f"{stage.depth}x{stage.width} {stage.mixer}" for stage in draw.spec.stages)
-    macs, params = (shown(draw.costs[name], name) for name in ("macs", "params"))
-    return f"{draw.spec.key}  {macs:>12}  {params:>14}  {stages}"
+    stages = "  ".join(f"{stage.depth}x{stage.width} {stage.mixer}" for stage in sample.spec.stages)
+    macs, params = (shown(sample.costs[name], name) for name in ("macs", "params"))
+    return f"{sample.spec.key}  {macs:>12}  {params:>14}  {stages}"
 
 
 @app.command()

@@ -131,7 +131,7 @@ class Driver:
 
     def _taken_up(self, number: int, proposal: Proposal, origin: str) -> Job | None:
         """A job for something new; a repeat gets the result that is known."""
-        key = proposal.draw.spec.key
+        key = proposal.sample.spec.key
         if any(running.record.key == key for running in self.running.values()):
             self.proposals.tell(self._begun(number, proposal, "duplicate"))
         elif known := self.known.get(key):
@@ -144,15 +144,15 @@ class Driver:
 
     def _begun(self, number: int, proposal: Proposal, origin: str) -> Record:
         """What is known of a trial before it is trained."""
-        draw, manifest = proposal.draw, self.run.manifest
+        sample, manifest = proposal.sample, self.run.manifest
         return Record(
             trial=number,
-            key=draw.spec.key,
-            spec=draw.spec.dumps(),
-            answers=draw.answers,
+            key=sample.spec.key,
+            spec=sample.spec.dumps(),
+            answers=sample.answers,
             status="stopped",
             origin=origin,
-            values=dict(draw.costs),
+            values=dict(sample.costs),
             seed=manifest.seed,
             recipe=json.dumps(manifest.recipe, sort_keys=True, separators=(",", ":")),
             sampler_state=proposal.state,

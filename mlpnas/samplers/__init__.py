@@ -11,8 +11,7 @@ import numpy as np
 
 from mlpnas.record import Record
 from mlpnas.space.codes import Candidates, Codes
-from mlpnas.space.space import Window
-from mlpnas.space.tables import Draw
+from mlpnas.space.tables import Sample, Window
 from mlpnas.space.tree import Answers, Choose, Pick
 
 
@@ -20,7 +19,7 @@ from mlpnas.space.tree import Answers, Choose, Pick
 class Proposal:
     """What a sampler wants to be tried; `state` is kept in the record and given back by `tell` when a run resumes."""
 
-    draw: Draw
+    sample: Sample
     state: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -42,7 +41,7 @@ class Domain(Protocol):
     """What a sampler knows of a space: questions, and what answers cost. A SearchSpace is one, a complete table too.
 
     Architectures are answers (question path -> label) or codes (see mlpnas/space/codes.py). Every method with a
-    window returns what lies inside it; `draw`, `drawn` and `fit` raise BudgetError where nothing does.
+    window returns what lies inside it; `sample`, `samples` and `fit` raise BudgetError where nothing does.
     """
 
     @property
@@ -63,15 +62,15 @@ class Domain(Protocol):
         """What `pick` answers on the way down the tree."""
         ...
 
-    def draw(self, rng: np.random.Generator, window: Window) -> Draw:
+    def sample(self, rng: np.random.Generator, window: Window, /) -> Sample:
         """One, uniform."""
         ...
 
-    def drawn(self, count: int, window: Window, rng: np.random.Generator) -> Candidates:
+    def samples(self, count: int, window: Window, rng: np.random.Generator) -> Candidates:
         """Many, uniform."""
         ...
 
-    def fit(self, answers: Answers, window: Window, rng: np.random.Generator) -> Draw:
+    def fit(self, answers: Answers, window: Window, rng: np.random.Generator) -> Sample:
         """The one nearest to `answers`."""
         ...
 

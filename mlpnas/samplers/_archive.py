@@ -10,8 +10,7 @@ from mlpnas.pareto import on_front
 from mlpnas.record import Record
 from mlpnas.samplers import Domain
 from mlpnas.space.codes import Candidates, Codes, decode, encode
-from mlpnas.space.space import Window
-from mlpnas.space.tables import Draw
+from mlpnas.space.tables import Sample, Window
 from mlpnas.space.tree import Answers
 
 INFEASIBLE = ("diverged", "out_of_memory", "over_budget")  # the architecture's own fault; "failed" may be the machine's
@@ -42,13 +41,13 @@ class Archive:
         """(questions,)"""
         return encode(self.domain.questions, [answers])[0]
 
-    def build(self, codes: Codes, rng: np.random.Generator) -> Draw:
+    def build(self, codes: Codes, rng: np.random.Generator) -> Sample:
         """The architecture of codes that lie inside the window."""
         return self.domain.fit(decode(self.domain.questions, codes), self.window, rng)
 
-    def propose(self, trial: int, draw: Draw) -> None:
-        codes = self.encode(draw.answers)
-        self._running[trial] = codes, draw.costs
+    def propose(self, trial: int, sample: Sample) -> None:
+        codes = self.encode(sample.answers)
+        self._running[trial] = codes, sample.costs
         self.seen.add(codes.tobytes())
 
     def tell(self, record: Record) -> None:
@@ -119,15 +118,15 @@ class Archive:
         """(n,) for codes (n, questions)."""
         return np.array([row.tobytes() in self.seen for row in codes], bool)
 
-    def unseen(self, rng: np.random.Generator) -> Draw:
+    def unseen(self, rng: np.random.Generator) -> Sample:
         """Uniform inside the window, something new where it is found."""
         for _ in range(_DRAWS):
-            draw = self.domain.draw(rng, self.window)
-            if self.encode(draw.answers).tobytes() not in self.seen:
+            sample = self.domain.sample(rng, self.window)
+            if self.encode(sample.answers).tobytes() not in self.seen:
                 break
-        return draw
+        return sample
 
-    def near(self, codes: Codes, rng: np.random.Generator) -> Draw:
+    def near(self, codes: Codes, rng: np.random.Generator) -> Sample:
         """Something new with as few edits as can be; codes: (n, questions) to start from, one of them each time."""
         for edits in range(1, _EDITS + 1):
             parents = codes[rng.integers(len(codes), size=_LOOKS)]

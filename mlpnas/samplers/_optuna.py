@@ -16,8 +16,7 @@ from optuna.trial import Trial, TrialState, create_trial
 from mlpnas.record import Record
 from mlpnas.samplers import Domain, Proposal
 from mlpnas.samplers._archive import INFEASIBLE, Archive
-from mlpnas.space.space import Window
-from mlpnas.space.tables import Draw
+from mlpnas.space.tables import Sample, Window
 from mlpnas.space.tree import Answers
 
 STARTUP = 10
@@ -51,32 +50,32 @@ class OptunaStudy:
     def ask(self, trial: int) -> Proposal:
         rng = np.random.default_rng([self.seed, trial])
         if self._suggested < STARTUP:
-            draw = self.archive.unseen(rng)
-            asked = self._replay(draw.answers)
+            sample = self.archive.unseen(rng)
+            asked = self._replay(sample.answers)
         else:
             self.study.sampler = self.make(int(rng.integers(2**31)))
-            draw, asked = self._suggestion(rng)
-        self.archive.propose(trial, draw)
+            sample, asked = self._suggestion(rng)
+        self.archive.propose(trial, sample)
         self._running[trial] = asked
         self._suggested += 1
-        return Proposal(draw, {"optuna": self._attributes(asked)})
+        return Proposal(sample, {"optuna": self._attributes(asked)})
 
-    def _suggestion(self, rng: np.random.Generator) -> tuple[Draw, Trial]:
+    def _suggestion(self, rng: np.random.Generator) -> tuple[Sample, Trial]:
         """The first of a few suggestions that is new and inside the window, else what is nearest to the last."""
         for _ in range(_SUGGESTIONS):
             asked = self.study.ask()
             answers = self.domain.answers(lambda q: asked.suggest_categorical(q.path, q.labels))  # noqa: B023
-            draw = self._new(answers, rng)
-            if draw.answers == answers:
-                return draw, asked
+            sample = self._new(answers, rng)
+            if sample.answers == answers:
+                return sample, asked
             self.study.tell(asked, state=TrialState.FAIL)  # it must learn from what is trained, not from wishes
-        return draw, self._replay(draw.answers)
+        return sample, self._replay(sample.answers)
 
-    def _new(self, answers: Answers, rng: np.random.Generator) -> Draw:
+    def _new(self, answers: Answers, rng: np.random.Generator) -> Sample:
         """The nearest architecture inside the window that was not proposed yet."""
-        draw = self.domain.fit(answers, self.window, rng)
-        codes = self.archive.encode(draw.answers)[None]
-        return self.archive.near(codes, rng) if self.archive.is_seen(codes)[0] else draw
+        sample = self.domain.fit(answers, self.window, rng)
+        codes = self.archive.encode(sample.answers)[None]
+        return self.archive.near(codes, rng) if self.archive.is_seen(codes)[0] else sample
 
     def _attributes(self, asked: Trial) -> dict[str, Any]:
         """Where Optuna's genetic samplers keep their generations; what was enqueued stands in the answers already."""

@@ -15,8 +15,7 @@ from mlpnas.record import Record
 from mlpnas.samplers import Domain, Proposal
 from mlpnas.samplers._archive import Archive, Floats
 from mlpnas.space.codes import Codes
-from mlpnas.space.space import Window
-from mlpnas.space.tables import Draw
+from mlpnas.space.tables import Sample, Window
 
 _STARTS = 10
 _POPULATION = 50
@@ -31,14 +30,14 @@ class Evolution:
 
     def ask(self, trial: int) -> Proposal:
         rng = np.random.default_rng([self.seed, trial])
-        draw = self._child(rng) if self.archive.proposed >= _STARTS else self.archive.unseen(rng)
-        self.archive.propose(trial, draw)
-        return Proposal(draw)
+        sample = self._child(rng) if self.archive.proposed >= _STARTS else self.archive.unseen(rng)
+        self.archive.propose(trial, sample)
+        return Proposal(sample)
 
     def tell(self, record: Record) -> None:
         self.archive.tell(record)
 
-    def _child(self, rng: np.random.Generator) -> Draw:
+    def _child(self, rng: np.random.Generator) -> Sample:
         scores = self.archive.scores()
         living = np.flatnonzero(np.isfinite(scores).all(axis=1))[-_POPULATION:]
         if not len(living):

@@ -7,8 +7,7 @@ import numpy as np
 from mlpnas.record import Record
 from mlpnas.samplers import Domain, Proposal
 from mlpnas.samplers._archive import Archive, front
-from mlpnas.space.space import Window
-from mlpnas.space.tables import Draw
+from mlpnas.space.tables import Sample, Window
 
 _STARTS = 10
 
@@ -20,15 +19,15 @@ class Local:
 
     def ask(self, trial: int) -> Proposal:
         rng = np.random.default_rng([self.seed, trial])
-        draw = step(self.archive, rng) if self.archive.proposed >= _STARTS else self.archive.unseen(rng)
-        self.archive.propose(trial, draw)
-        return Proposal(draw)
+        sample = step(self.archive, rng) if self.archive.proposed >= _STARTS else self.archive.unseen(rng)
+        self.archive.propose(trial, sample)
+        return Proposal(sample)
 
     def tell(self, record: Record) -> None:
         self.archive.tell(record)
 
 
-def step(archive: Archive, rng: np.random.Generator) -> Draw:
+def step(archive: Archive, rng: np.random.Generator) -> Sample:
     """An unseen edit of a random member of the front; uniform while there is no front."""
     best = front(archive.scores())
     return archive.near(archive.codes[best], rng) if len(best) else archive.unseen(rng)

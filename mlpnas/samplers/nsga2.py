@@ -6,7 +6,7 @@ from optuna.samplers import BaseSampler, NSGAIISampler
 
 from mlpnas.samplers import Domain
 from mlpnas.samplers._optuna import STARTUP, OptunaStudy
-from mlpnas.space.space import Window
+from mlpnas.space.tables import Window
 
 
 class Nsga2(OptunaStudy):

@@ -7,7 +7,7 @@ import numpy as np
 from mlpnas.errors import BudgetError
 from mlpnas.record import Record
 from mlpnas.samplers import Domain, Proposal
-from mlpnas.space.space import Window
+from mlpnas.space.tables import Window
 
 _BANDS = 10
 
@@ -31,10 +31,10 @@ class Random:
         rng, number = np.random.default_rng([self.seed, trial]), trial % _BANDS
         if self.stratify and number not in self._empty:
             try:
-                return Proposal(self.domain.draw(rng, self._band(number)))
+                return Proposal(self.domain.sample(rng, self._band(number)))
             except BudgetError:
                 self._empty.add(number)
-        return Proposal(self.domain.draw(rng, self.window))
+        return Proposal(self.domain.sample(rng, self.window))
 
     def _band(self, number: int) -> Window:
         (low, high), (least, most) = self.domain.range(self.cost), self.window.get(self.cost, (0.0, np.inf))

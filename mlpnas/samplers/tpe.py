@@ -11,7 +11,7 @@ from optuna.samplers import BaseSampler, TPESampler
 
 from mlpnas.samplers import Domain
 from mlpnas.samplers._optuna import OptunaStudy
-from mlpnas.space.space import Window
+from mlpnas.space.tables import Window
 
 
 class Tpe(OptunaStudy):

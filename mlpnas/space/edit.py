@@ -10,34 +10,36 @@ from itertools import accumulate
 import numpy as np
 
 from mlpnas.space.codes import Codes
-from mlpnas.space.fit import Limits, fit, nearest_chain, refit
-from mlpnas.space.tables import Chain, SpaceTables
+from mlpnas.space.fit import fit, nearest_chain, refit
+from mlpnas.space.tables import SpaceTables, StageChain, Window
 
 
-def chain_of(tables: SpaceTables, codes: Codes) -> Chain | None:
+def chain_of(tables: SpaceTables, codes: Codes) -> StageChain | None:
     """The architecture of a space; None where the network's level has no such answers. codes: (questions,)"""
     network, *stages = tables.split(codes)
     index = tables.level.find(network)
     return None if index is None else nearest_chain(tables.networks[index], stages)
 
 
-def mutated(tables: SpaceTables, chain: Chain, edits: int, limits: Limits, rng: np.random.Generator) -> Chain | None:
+def mutated(
+    tables: SpaceTables, chain: StageChain, edits: int, window: Window, rng: np.random.Generator
+) -> StageChain | None:
     """An architecture after `edits` edits; None where nothing near keeps the limits."""
-    edited: Chain | None = chain
+    edited: StageChain | None = chain
     for _ in range(edits):
         edited = edited and _edited(tables, edited, rng)
-    return edited and refit(edited, limits, rng)
+    return edited and refit(edited, window, rng)
 
 
 def crossed(
-    tables: SpaceTables, mother: Codes, father: Codes, limits: Limits, rng: np.random.Generator
-) -> Chain | None:
+    tables: SpaceTables, mother: Codes, father: Codes, window: Window, rng: np.random.Generator
+) -> StageChain | None:
     """The network and each stage from one of the two, by the toss of a coin; None where nothing near is inside."""
     pairs = zip(tables.split(mother), tables.split(father), strict=True)
-    return fit(tables, np.concatenate([pair[rng.integers(2)] for pair in pairs]), limits, rng)
+    return fit(tables, np.concatenate([pair[rng.integers(2)] for pair in pairs]), window, rng)
 
 
-def _edited(tables: SpaceTables, chain: Chain, rng: np.random.Generator) -> Chain | None:
+def _edited(tables: SpaceTables, chain: StageChain, rng: np.random.Generator) -> StageChain | None:
     """One question anew, uniform among those asked that could be answered otherwise."""
     index = tables.level.find(chain.table.codes) or 0
     editable = [tables.level.editable[index], *(options.level.editable[row] for options, row in chain.rows)]
@@ -53,5 +55,5 @@ def _edited(tables: SpaceTables, chain: Chain, rng: np.random.Generator) -> Chai
         return None
     rows = [*chain.rows[:number], (options, changed)]
     if options.states[changed] == options.states[row]:
-        return Chain(chain.table, [*rows, *chain.rows[number + 1 :]])
+        return StageChain(chain.table, [*rows, *chain.rows[number + 1 :]])
     return nearest_chain(chain.table, tables.split(chain.codes)[1:], rows)

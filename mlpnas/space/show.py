@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from mlpnas.named import word
-from mlpnas.space.space import Budget, SearchSpace, Window
+from mlpnas.space.space import Budget, SearchSpace
+from mlpnas.space.tables import Window
 from mlpnas.space.tree import Choose, Fields, LayerNode, Node
 from mlpnas.units import show
 
@@ -36,7 +37,7 @@ def lines(space: SearchSpace, budget: Budget = None) -> Iterator[str]:
 
 
 def _counted(space: SearchSpace) -> str:
-    shown = space.with_head(space.draw(np.random.default_rng(0), {}).spec)
+    shown = space.with_head(space.sample(np.random.default_rng(0), {}).spec)
     return " and ".join(f"{getattr(shown, name):,} {name}" for name in space.left_out)
 
 

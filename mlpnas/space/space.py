@@ -18,13 +18,12 @@ from mlpnas.space import edit, fit
 from mlpnas.space.assemble import Assembly
 from mlpnas.space.codes import Candidates, Codes, encode
 from mlpnas.space.load import find_file, read
-from mlpnas.space.tables import QUANTITIES, SUMMED, Chain, Draw, SpaceTables
+from mlpnas.space.tables import QUANTITIES, SUMMED, Sample, SpaceTables, StageChain, Window
 from mlpnas.space.tree import Answers, Choose, Pick, count, questions, resolve
 from mlpnas.spec import ArchSpec
 from mlpnas.units import Limit, show
 
 Budget = str | Limit | Iterable[str | Limit] | None
-Window = Mapping[str, tuple[float, float]]
 _TRIES = 10_000
 
 
@@ -41,8 +40,8 @@ class SearchSpace:
     Example:
         >>> import numpy as np, mlpnas
         >>> space = mlpnas.SearchSpace.load("quick")
-        >>> draw = space.sample(np.random.default_rng(0), budget="2MMACs")
-        >>> draw.costs["macs"] <= 2e6 and space.spec(draw.answers) == draw.spec
+        >>> sample = space.sample(np.random.default_rng(0), budget="2MMACs")
+        >>> sample.costs["macs"] <= 2e6 and space.spec(sample.answers) == sample.spec
         True
 
     Raises:
@@ -185,33 +184,28 @@ class SearchSpace:
         asked = [limit.quantity for limit in _parsed(budget) if limit.quantity in SUMMED][:1]
         return {name: (bound * fill if name in asked else 0.0, bound) for name, bound in limits.items()}
 
-    def sample(self, rng: np.random.Generator, budget: Budget = None) -> Draw:
-        """Uniform among the architectures inside the budget and the file's constraints.
+    def sample(self, rng: np.random.Generator, budget: Budget | Window = None) -> Sample:
+        """Return a uniform sample of the architectures inside the budget and the file's constraints.
+
+        Args:
+            budget: as text, or a window as the method `window` returns it.
 
         Raises:
             BudgetError: there is none. UnitError: a budget that cannot be read.
         """
-        return self.draw(rng, self.window(budget))
+        return self._sample_chain(rng, budget if isinstance(budget, Mapping) else self.window(budget)).build()
 
-    def draw(self, rng: np.random.Generator, window: Window) -> Draw:
-        """Uniform inside `window`: by table on the tightest quantity, checked on the others.
-
-        Raises:
-            BudgetError: there is none.
-        """
-        return self._chain(rng, window).draw()
-
-    def _chain(self, rng: np.random.Generator, window: Window) -> Chain:
+    def _sample_chain(self, rng: np.random.Generator, window: Window) -> StageChain:
         tightest = self._tightest(tuple(sorted(window.items())))
         low, high = window.get(tightest, (0.0, np.inf))
         for _ in range(_TRIES):
-            drawn = self.tables.draw(tightest, low, high, rng)
-            if drawn is not None and drawn.inside(window):
-                return drawn
+            chain = self.tables.sample(tightest, low, high, rng)
+            if chain is not None and chain.is_inside(window):
+                return chain
         bounds = ", ".join(show(bound, name) for name, (_, bound) in window.items())
         lower = ", or lower --fill" if any(low for low, _ in window.values()) else ""
         raise BudgetError(
-            f"{self.source}: found no architecture within {bounds} together in {_TRIES} draws; raise one{lower}"
+            f"{self.source}: found no architecture within {bounds} together in {_TRIES} samples; raise one{lower}"
         )
 
     def _look_for_tightest(self, bounds: tuple[tuple[str, tuple[float, float]], ...]) -> str:
@@ -220,21 +214,21 @@ class SearchSpace:
         if len(asked) < 2:
             return (asked or ["macs"])[0]
         look, window = np.random.default_rng(0), dict(bounds)
-        some = [self.tables.draw("macs", 0.0, np.inf, look) for _ in range(100)]
-        return min(asked, key=lambda name: sum(chain.inside({name: window[name]}) for chain in some if chain))
+        some = [self.tables.sample("macs", 0.0, np.inf, look) for _ in range(100)]
+        return min(asked, key=lambda name: sum(chain.is_inside({name: window[name]}) for chain in some if chain))
 
-    def fit(self, answers: Answers, window: Window, rng: np.random.Generator) -> Draw:
+    def fit(self, answers: Answers, window: Window, rng: np.random.Generator) -> Sample:
         """The architecture nearest to `answers` that can be built inside `window`; see space/fit.py.
 
         Raises:
             BudgetError: nothing keeps the window.
         """
         chain = fit.fit(self.tables, encode(self.questions, [answers])[0], window, rng)
-        return (chain or self._chain(rng, window)).draw()
+        return (chain or self._sample_chain(rng, window)).build()
 
-    def drawn(self, count: int, window: Window, rng: np.random.Generator) -> Candidates:
-        """`count` of `draw`, not built; raises as it does."""
-        return self._candidates([self._chain(rng, window) for _ in range(count)])
+    def samples(self, count: int, window: Window, rng: np.random.Generator) -> Candidates:
+        """Return `count` uniform samples that are not built; raises as `sample` does."""
+        return self._candidates([self._sample_chain(rng, window) for _ in range(count)])
 
     def mutated(self, parents: Codes, edits: Sequence[int], window: Window, rng: np.random.Generator) -> Candidates:
         """Each parent after as many edits, inside `window`; fewer than the parents where nothing near keeps it.
@@ -254,7 +248,7 @@ class SearchSpace:
         pairs = zip(mothers, fathers, strict=True)
         return self._candidates([edit.crossed(self.tables, mother, father, window, rng) for mother, father in pairs])
 
-    def _candidates(self, chains: Iterable[Chain | None]) -> Candidates:
+    def _candidates(self, chains: Iterable[StageChain | None]) -> Candidates:
         found = [chain for chain in chains if chain is not None]
         codes = np.array([chain.codes for chain in found], np.int16).reshape(len(found), len(self.questions))
         return Candidates(codes, {name: np.array([chain.cost(name) for chain in found]) for name in QUANTITIES})
@@ -278,8 +272,3 @@ def _for_data(text: str, source: str, channels: int, classes: int) -> SearchSpac
 def _parsed(budget: Budget) -> list[Limit]:
     given = [budget] if isinstance(budget, (str, Limit)) else list(budget or ())
     return [item if isinstance(item, Limit) else Limit.parse(item) for item in given]
-
-
-def inside(costs: Mapping[str, float], window: Window) -> bool:
-    """Whether every cost lies in its part of the window."""
-    return all(low <= costs[name] <= high for name, (low, high) in window.items())

@@ -27,6 +27,8 @@ from mlpnas.spec import ArchSpec, Stage
 SUMMED = ("macs", "params", "activation_bytes")
 QUANTITIES = (*SUMMED, "peak_bytes")  # a maximum, not a sum
 
+Window = Mapping[str, tuple[float, float]]  # quantity -> lowest, highest
+
 
 class _Outcome(NamedTuple):
     answers: Answers
@@ -36,7 +38,7 @@ class _Outcome(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Draw:
+class Sample:
     """One architecture with the answers that led to it."""
 
     answers: Answers
@@ -44,11 +46,16 @@ class Draw:
     costs: Mapping[str, float]
 
 
+def is_inside(costs: Mapping[str, float], window: Window) -> bool:
+    """Return whether every cost lies in its part of the window."""
+    return all(low <= costs[name] <= high for name, (low, high) in window.items())
+
+
 Row = tuple[StageOutcomes, int]
 
 
 @dataclass(frozen=True)
-class Chain:
+class StageChain:
     """One architecture as one chosen row per stage: cheap to change, and built only when it is wanted."""
 
     table: "NetworkTable"
@@ -58,7 +65,7 @@ class Chain:
         each = [float(options.costs[quantity][row]) for options, row in self.rows]
         return sum(each) if quantity in SUMMED else max(each)
 
-    def inside(self, window: Mapping[str, tuple[float, float]]) -> bool:
+    def is_inside(self, window: Window) -> bool:
         return all(low <= self.cost(name) <= high for name, (low, high) in window.items())
 
     @property
@@ -66,12 +73,12 @@ class Chain:
         """(questions of the space,)"""
         return np.concatenate([self.table.codes, *(options.level.codes[row] for options, row in self.rows)])
 
-    def draw(self) -> Draw:
+    def build(self) -> Sample:
         answers = dict(self.table.answers)
         for options, row in self.rows:
             answers |= options.answers[row]
         spec = self.table.assembly.spec([options.stages[row] for options, row in self.rows])
-        return Draw(answers, spec, {name: self.cost(name) for name in QUANTITIES})
+        return Sample(answers, spec, {name: self.cost(name) for name in QUANTITIES})
 
 
 class NetworkTable:
@@ -145,7 +152,7 @@ class NetworkTable:
             ways[rows] = rest.within(low - own[rows], high - own[rows])
         return ways
 
-    def draw(self, quantity: str, low: float, high: float, rng: np.random.Generator) -> Chain | None:
+    def sample(self, quantity: str, low: float, high: float, rng: np.random.Generator) -> StageChain | None:
         """Uniform among the architectures of this table inside the window.
 
         None: a dead end. Costs that were rounded up to a raster may promise more than there is in a narrow window.
@@ -161,7 +168,7 @@ class NetworkTable:
             own = table.costs[quantity][row]
             low, high, state = low - own, high - own, table.states[row]
             chain.append((table, row))
-        return Chain(self, chain)
+        return StageChain(self, chain)
 
     def used(self) -> set[tuple[str, Scalar]]:
         """Every (question, label) of the stages that some whole architecture has."""
@@ -190,8 +197,8 @@ class NetworkTable:
                 return None
             chain.append((table, table.stages.index(stage)))
             state = table.states[chain[-1][1]]
-        drawn = Chain(self, chain).draw()
-        return drawn.answers if drawn.spec == spec else None
+        found = StageChain(self, chain).build()
+        return found.answers if found.spec == spec else None
 
 
 def _chosen(weights: Floats, rng: np.random.Generator) -> int:
@@ -257,7 +264,7 @@ class SpaceTables:
         """The answers that lead to `spec`, or None."""
         return next((answers for table in self.networks if (answers := table.find(spec)) is not None), None)
 
-    def draw(self, quantity: str, low: float, high: float, rng: np.random.Generator) -> Chain | None:
+    def sample(self, quantity: str, low: float, high: float, rng: np.random.Generator) -> StageChain | None:
         """Uniform among the architectures that cost from `low` to `high`; None: a dead end, to be tried again.
 
         Raises:
@@ -269,4 +276,4 @@ class SpaceTables:
                 f"no architecture of the space has {quantity} from {low:,.0f} to {high:,.0f}; "
                 "raise the budget, or lower the share of it that is to be filled (--fill)"
             )
-        return self.networks[_chosen(weights, rng)].draw(quantity, low, high, rng)
+        return self.networks[_chosen(weights, rng)].sample(quantity, low, high, rng)

@@ -8,7 +8,7 @@ from mlpnas.plugins import find, names
 from mlpnas.record import Record
 from mlpnas.samplers import Proposal
 from mlpnas.space import SearchSpace
-from mlpnas.space.space import inside
+from mlpnas.space.tables import is_inside
 
 OBJECTIVES = {"top1": "maximize", "macs": "minimize"}
 STATUSES = ("done", "done", "diverged", "done", "failed", "out_of_memory", "done", "stopped")
@@ -25,14 +25,14 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 def _judged(proposal: Proposal, trial: int, status: str | None = None) -> Record:
-    answers = proposal.draw.answers
+    answers = proposal.sample.answers
     top1 = 0.5 + 0.2 * (answers["stage1.mixer"] == "axial_shift") + 0.1 * (answers["width"] == 24)
     return _record(proposal, trial, top1, status or STATUSES[trial % len(STATUSES)])
 
 
 def _record(proposal: Proposal, trial: int, top1: float, status: str = "done") -> Record:
-    spec, answers = proposal.draw.spec, proposal.draw.answers
-    values: Mapping[str, float] = dict(proposal.draw.costs) | ({"top1": top1} if status == "done" else {})
+    spec, answers = proposal.sample.spec, proposal.sample.answers
+    values: Mapping[str, float] = dict(proposal.sample.costs) | ({"top1": top1} if status == "done" else {})
     return Record(trial, spec.key, spec.dumps(), answers, status, values=values, sampler_state=dict(proposal.state))
 
 
@@ -44,8 +44,8 @@ def _search(name: str, space: SearchSpace, trials: int, past: list[Record], seed
         sampler.tell(record)
     for trial in range(len(past), trials):
         proposal = sampler.ask(trial)
-        assert inside(proposal.draw.costs, window)
-        assert space.spec(proposal.draw.answers) == proposal.draw.spec
+        assert is_inside(proposal.sample.costs, window)
+        assert space.spec(proposal.sample.answers) == proposal.sample.spec
         records.append(_judged(proposal, trial))
         sampler.tell(records[-1])
     return records
@@ -98,14 +98,14 @@ def test_a_space_of_one_architecture_is_proposed_again_and_again(name: str, dept
     sampler = find("samplers", name)(single, {}, OBJECTIVES, 0)
     for trial in range(14):
         proposal = sampler.ask(trial)
-        assert proposal.draw.spec == single.spec(proposal.draw.answers)
+        assert proposal.sample.spec == single.spec(proposal.sample.answers)
         sampler.tell(_record(proposal, trial, 0.5))
 
 
 def test_a_published_model_from_outside_the_space_is_no_trouble(name: str, space: SearchSpace) -> None:
     sampler = find("samplers", name)(space, space.window("1MMACs"), OBJECTIVES, 0)
     sampler.tell(Record(0, "k", "{}", {}, "done", "published", {"top1": 0.9, "macs": 5e5}))
-    assert sampler.ask(1).draw.costs["macs"] <= 1e6
+    assert sampler.ask(1).sample.costs["macs"] <= 1e6
 
 
 @pytest.mark.parametrize("learner", ["known_cost", "tpe", "evolution", "local"])

@@ -214,7 +214,7 @@ def test_a_job_that_is_repeated_goes_on_from_where_it_began(tmp_path: Path) -> N
     """Its result was lost, but not the state that it had written."""
     recipe = Recipe(epochs=4, samples=64, batch_size=32, warmup_epochs=0).to_json()
     data = DataRef("digits").to_json()
-    spec = SearchSpace(SPACE).draw(np.random.default_rng(0), {}).spec.dumps()
+    spec = SearchSpace(SPACE).sample(np.random.default_rng(0), {}).spec.dumps()
     first = Job(0, spec, recipe, data, until=1, checkpoint=str(tmp_path / "0-1.pt"))
     second = replace(first, until=2, restored_from=first.checkpoint, checkpoint=str(tmp_path / "0-2.pt"))
     outcomes = [list(ProxyTraining().run(job))[-1] for job in (first, second, second)]

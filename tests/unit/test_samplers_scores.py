@@ -65,10 +65,10 @@ def _search(world: World, sampler: KnownCost, trials: range, past: Sequence[Reco
     for record in past:
         sampler.tell(record)
     for trial in trials:
-        draw = sampler.ask(trial).draw
-        codes = sampler.archive.encode(draw.answers)
-        values = {**draw.costs, **world.scores(codes), "top1": world.top1(codes)}
-        records.append(Record(trial, draw.spec.key, "", draw.answers, "done", values=values, epochs=1))
+        sample = sampler.ask(trial).sample
+        codes = sampler.archive.encode(sample.answers)
+        values = {**sample.costs, **world.scores(codes), "top1": world.top1(codes)}
+        records.append(Record(trial, sample.spec.key, "", sample.answers, "done", values=values, epochs=1))
         sampler.tell(records[-1])
     return records
 

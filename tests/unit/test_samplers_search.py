@@ -22,11 +22,11 @@ def _search(
     sampler: Sampler = find("samplers", name)(table, window, objectives, 0, **options)
     records = []
     for trial in range(trials):
-        draw = sampler.ask(trial).draw
-        assert 0 < draw.costs["macs"] <= 8e6
-        top1 = float(table.values[draw.row])
-        values = {"top1": top1, "loss": 1 - top1, "latency": draw.costs["macs"] * 1e-9 + 0.01, **draw.costs}
-        record = Record(trial, str(draw.row), "", draw.answers, "done", values=values, epochs=1)
+        sample = sampler.ask(trial).sample
+        assert 0 < sample.costs["macs"] <= 8e6
+        top1 = float(table.values[sample.row])
+        values = {"top1": top1, "loss": 1 - top1, "latency": sample.costs["macs"] * 1e-9 + 0.01, **sample.costs}
+        record = Record(trial, str(sample.row), "", sample.answers, "done", values=values, epochs=1)
         records.append(judge(record) if judge else record)
         sampler.tell(records[-1])
     return records
@@ -101,8 +101,8 @@ def _rising(table) -> Archive:  # type: ignore[no-untyped-def]
     """Ten results of rising cost, 0 to 9, all on the front."""
     archive = Archive(table, {}, {"top1": "maximize", "macs": "minimize"})
     for trial, row in enumerate(np.argsort(table.costs, kind="stable")[::150][:10]):
-        draw = table.at(row)
-        archive.tell(Record(trial, "", "", draw.answers, "done", values={"top1": float(trial), **draw.costs}))
+        sample = table.at(row)
+        archive.tell(Record(trial, "", "", sample.answers, "done", values={"top1": float(trial), **sample.costs}))
     return archive
 
 
@@ -135,11 +135,11 @@ def test_running_trials_are_not_proposed_again(table) -> None:  # type: ignore[n
     sampler = find("samplers", "known_cost")(table, {}, {"top1": "maximize", "macs": "minimize"}, 0)
     records = []
     for trial in range(12):
-        draw = sampler.ask(trial).draw
-        values = {"top1": float(table.values[draw.row]), **draw.costs}
-        sampler.tell(Record(trial, "", "", draw.answers, "done", values=values))
+        sample = sampler.ask(trial).sample
+        values = {"top1": float(table.values[sample.row]), **sample.costs}
+        sampler.tell(Record(trial, "", "", sample.answers, "done", values=values))
     for trial in range(12, 28):
-        records.append(sampler.ask(trial).draw.row)
+        records.append(sampler.ask(trial).sample.row)
     assert len(set(records)) == 16
 
 
@@ -150,10 +150,10 @@ def test_a_small_window_is_searched_through(table) -> None:  # type: ignore[no-u
         sampler = find("samplers", name)(table, window, {"top1": "maximize"}, 0)
         rows = set()
         for trial in range(count + 10):
-            draw = sampler.ask(trial).draw
-            rows.add(draw.row)
-            values = {"top1": float(table.values[draw.row]), **draw.costs}
-            sampler.tell(Record(trial, "", "", draw.answers, "done", values=values))
+            sample = sampler.ask(trial).sample
+            rows.add(sample.row)
+            values = {"top1": float(table.values[sample.row]), **sample.costs}
+            sampler.tell(Record(trial, "", "", sample.answers, "done", values=values))
         assert len(rows) > 0.9 * count, name
 
 

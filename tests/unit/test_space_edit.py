@@ -8,7 +8,7 @@ import pytest
 from mlpnas.costs import cost
 from mlpnas.space import SearchSpace
 from mlpnas.space.codes import Candidates, Codes, Level, decode, distance, encode
-from mlpnas.space.space import Window
+from mlpnas.space.tables import Window
 
 CONDITIONAL = """\
 version: 1
@@ -47,7 +47,7 @@ def _answers(space: SearchSpace, candidates: Candidates) -> Iterator[dict[str, o
 
 def test_codes_are_answers(space: SearchSpace) -> None:
     rng = np.random.default_rng(0)
-    answers = [space.draw(rng, {}).answers for _ in range(20)]
+    answers = [space.sample(rng, {}).answers for _ in range(20)]
     codes = encode(space.questions, answers)
     assert [decode(space.questions, row) for row in codes] == answers
     assert codes.shape == (20, len(space.questions))
@@ -56,7 +56,7 @@ def test_codes_are_answers(space: SearchSpace) -> None:
 
 def test_candidates_are_architectures_inside_at_their_exact_cost(space: SearchSpace, window: Window) -> None:
     rng = np.random.default_rng(1)
-    drawn = space.drawn(30, window, rng)
+    drawn = space.samples(30, window, rng)
     found = [
         drawn,
         space.mutated(drawn.codes, [1, 2, 3] * 10, window, rng),
@@ -73,7 +73,7 @@ def test_candidates_are_architectures_inside_at_their_exact_cost(space: SearchSp
 
 def test_one_edit_answers_one_question_anew(space: SearchSpace) -> None:
     rng = np.random.default_rng(2)
-    parents = space.drawn(200, {}, rng).codes
+    parents = space.samples(200, {}, rng).codes
     kept, changed = 0, set()
     for parent in parents:
         (child,) = space.mutated(parent[None], [1], {}, rng).codes if _fits(space, parent) else [parent]
@@ -91,7 +91,7 @@ def _fits(space: SearchSpace, parent: Codes) -> bool:
 
 def test_a_crossing_takes_each_level_from_a_parent(space: SearchSpace) -> None:
     rng = np.random.default_rng(3)
-    mothers, fathers = space.drawn(40, {}, rng).codes, space.drawn(40, {}, rng).codes
+    mothers, fathers = space.samples(40, {}, rng).codes, space.samples(40, {}, rng).codes
     children = space.crossed(mothers, fathers, {}, rng).codes
     own = [
         all((part == m).all() or (part == f).all() for part, m, f in zip(*parts, strict=True))
@@ -104,7 +104,7 @@ def test_edits_reach_the_whole_space() -> None:
     small = SearchSpace(CONDITIONAL.replace("count: 3", "count: 1").replace("downsample: {choose: [merge, none]}", ""))
     everything = small.tables.count()
     rng = np.random.default_rng(4)
-    codes = small.drawn(1, {}, rng).codes
+    codes = small.samples(1, {}, rng).codes
     for _ in range(40):
         near = small.mutated(np.repeat(codes, 4, axis=0), [1] * (4 * len(codes)), {}, rng).codes
         codes = np.unique(np.concatenate([codes, near]), axis=0)
@@ -144,7 +144,7 @@ stages:
 def test_a_question_answered_with_null_is_asked_and_edits_leave_its_variant() -> None:
     space, rng = SearchSpace(WITH_NULL), np.random.default_rng(0)
     (asked,) = [number for number, question in enumerate(space.questions) if None in question.labels]
-    drawn = space.drawn(300, {}, rng).codes
+    drawn = space.samples(300, {}, rng).codes
     scaled = drawn[:, 0] == 0
     assert set(drawn[scaled, asked]) == {0, 1}
     assert set(drawn[~scaled, asked]) == {-1}

@@ -50,12 +50,12 @@ def test_classes_and_channels_that_are_left_out_are_the_data_s() -> None:
     space = SearchSpace(OPEN)
     assert space.left_out == ("channels", "classes")
     bound = space.for_data(channels=1, classes=4)
-    draw = bound.sample(np.random.default_rng(0))
-    assert (draw.spec.channels, draw.spec.classes) == (1, 4)
-    assert draw.costs["params"] == cost(draw.spec).params
-    assert bound.spec(draw.answers) == draw.spec
-    assert bound.find(draw.spec) == draw.answers
-    assert (space.spec(draw.answers).channels, space.spec(draw.answers).classes) == (3, 1000)
+    sample = bound.sample(np.random.default_rng(0))
+    assert (sample.spec.channels, sample.spec.classes) == (1, 4)
+    assert sample.costs["params"] == cost(sample.spec).params
+    assert bound.spec(sample.answers) == sample.spec
+    assert bound.find(sample.spec) == sample.answers
+    assert (space.spec(sample.answers).channels, space.spec(sample.answers).classes) == (3, 1000)
     assert bound.hash == space.hash
 
 
@@ -112,7 +112,7 @@ def test_a_run_is_gone_on_with_in_the_space_as_it_was() -> None:
 def test_a_space_may_ask_for_the_size_and_its_sides() -> None:
     space = SearchSpace(OPEN.replace("size: [192, 320]", "size: {choose: [128, [192, 320], [64, 64]]}"))
     assert space.questions[0].labels == (128, "192x320", 64)
-    sizes = {draw.spec.input_size for draw in (space.sample(np.random.default_rng(seed)) for seed in range(30))}
+    sizes = {sample.spec.input_size for sample in (space.sample(np.random.default_rng(seed)) for seed in range(30))}
     assert sizes == {128, (192, 320), 64}
     assert json.loads(json.dumps(space.sample(np.random.default_rng(0)).answers))["input.size"] in (128, "192x320", 64)
 

@@ -142,7 +142,7 @@ def test_random_streams_stay_what_they_were(name: str) -> None:
     space = SearchSpace.load(name)
     low, high = space.range("macs")
     window, rng, digest = {"macs": (0.0, low + (high - low) / 3)}, np.random.default_rng(7), sha256()
-    drawn = space.drawn(200, window, rng)
+    drawn = space.samples(200, window, rng)
     mutated = space.mutated(drawn.codes, [1, 2, 3, 1] * 50, window, rng)
     for some in (drawn, mutated, space.crossed(drawn.codes, drawn.codes[::-1], window, rng)):
         digest.update(some.codes.tobytes())

@@ -151,7 +151,7 @@ def test_a_window_too_narrow_for_the_raster_is_drawn_from_or_refused(monkeypatch
         for fill in (0.9, 0.99, 0.999, 0.9999, 0.99995):
             window = space.window(budget, fill)
             try:
-                found.append(space.draw(np.random.default_rng(0), window).costs["macs"] <= window["macs"][1])
+                found.append(space.sample(np.random.default_rng(0), window).costs["macs"] <= window["macs"][1])
             except BudgetError as error:
                 found.append("--fill" in str(error))
     assert all(found)

@@ -13,7 +13,7 @@ from mlpnas.costs import cost
 from mlpnas.errors import BudgetError, ShapeError
 from mlpnas.plugins import shipped
 from mlpnas.space import SearchSpace
-from mlpnas.space.space import inside
+from mlpnas.space.tables import is_inside
 from mlpnas.space.tree import outcomes
 
 SMALL = """\
@@ -71,7 +71,7 @@ def test_draws_are_uniform_inside_the_budget(space: SearchSpace, everything: dic
     bound = float(np.quantile(list(everything.values()), 0.25))
     within = [key for key, macs in everything.items() if macs <= bound]
     rng = np.random.default_rng(0)
-    drawn = Counter(space.draw(rng, {"macs": (0, bound)}).spec.key for _ in range(20 * len(within)))
+    drawn = Counter(space.sample(rng, {"macs": (0, bound)}).spec.key for _ in range(20 * len(within)))
     assert set(drawn) <= set(within)
     assert stats.chisquare([drawn[key] for key in within]).pvalue > 1e-3
 
@@ -80,7 +80,7 @@ def test_a_coarse_raster_never_lets_a_cost_through(space: SearchSpace, monkeypat
     monkeypatch.setattr("mlpnas.space.histogram._LARGEST", 64)
     coarse = SearchSpace(SMALL)
     rng, bound = np.random.default_rng(0), space.tables.range("macs")[1] / 3
-    costs = [coarse.draw(rng, {"macs": (0, bound)}).costs["macs"] for _ in range(200)]
+    costs = [coarse.sample(rng, {"macs": (0, bound)}).costs["macs"] for _ in range(200)]
     assert max(costs) <= bound
     assert coarse.tables.count("macs", 0, bound) == pytest.approx(space.tables.count("macs", 0, bound), rel=0.2)
 
@@ -93,12 +93,12 @@ def test_shipped_spaces_draw_inside_any_budget(name: str, share: float) -> None:
     budget = f"{(low + share * (high - low)) / 1e6:f}MMACs"
     rng, window = np.random.default_rng(1), space.window(budget, fill=0.5)
     for _ in range(20):
-        draw = space.draw(rng, window)
-        assert inside(draw.costs, window)
-        assert draw.costs["macs"] == cost(draw.spec).macs
-        assert draw.costs["peak_bytes"] == cost(draw.spec).peak_bytes
-        assert space.spec(draw.answers) == draw.spec
-        assert space.find(draw.spec) == draw.answers
+        sample = space.sample(rng, window)
+        assert is_inside(sample.costs, window)
+        assert sample.costs["macs"] == cost(sample.spec).macs
+        assert sample.costs["peak_bytes"] == cost(sample.spec).peak_bytes
+        assert space.spec(sample.answers) == sample.spec
+        assert space.find(sample.spec) == sample.answers
 
 
 _SPACES: dict[str, SearchSpace] = {}
@@ -116,22 +116,22 @@ def test_any_answers_can_be_fitted(space: SearchSpace, random: object, share: fl
     bound = low + share * (high - low)
     window = {"macs": (fill * bound, bound)}
     fitted = space.fit(answers, window, np.random.default_rng(0))
-    assert inside(fitted.costs, window)
+    assert is_inside(fitted.costs, window)
     assert space.spec(fitted.answers) == fitted.spec
 
 
 def test_what_fits_already_stays(space: SearchSpace) -> None:
     rng = np.random.default_rng(3)
     for _ in range(50):
-        draw = space.draw(rng, {})
-        assert space.fit(draw.answers, {"macs": (0, draw.costs["macs"])}, rng) == draw
+        sample = space.sample(rng, {})
+        assert space.fit(sample.answers, {"macs": (0, sample.costs["macs"])}, rng) == sample
 
 
 def test_several_limits_at_once(space: SearchSpace) -> None:
     macs, params = (space.tables.range(name)[1] for name in ("macs", "params"))
     window = {"macs": (0.0, macs / 4), "params": (0.0, params / 6), "peak_bytes": (0.0, 60_000.0)}
     rng = np.random.default_rng(0)
-    assert all(inside(space.draw(rng, window).costs, window) for _ in range(50))
+    assert all(is_inside(space.sample(rng, window).costs, window) for _ in range(50))
 
 
 def test_an_infeasible_budget_names_the_cheapest(space: SearchSpace) -> None:

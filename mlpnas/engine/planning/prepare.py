@@ -19,8 +19,8 @@ from mlpnas.errors import RunError
 from mlpnas.manifest import Manifest
 from mlpnas.plugins import find
 from mlpnas.plugins import options as plugin_options
-from mlpnas.space.space import SearchSpace, Window
-from mlpnas.space.tables import SUMMED
+from mlpnas.space.space import SearchSpace
+from mlpnas.space.tables import SUMMED, Window
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.speed import device_name
 
@@ -40,7 +40,7 @@ def prepare(options: Options, folder: Path, command: str = "") -> Manifest:
     limits = space.limits(options.budget)
     window = space.window(options.budget, options.fill)
     rng = np.random.default_rng(options.seed)
-    some = [space.draw(rng, window).spec for _ in range(_LOOKED_AT)]
+    some = [space.sample(rng, window).spec for _ in range(_LOOKED_AT)]
     asked = [*objectives, *limits, *options.scores]
     with placement.machines(options) as devices:
         nodes = devices.nodes

@@ -62,7 +62,7 @@ class Proposals:
         if proposed is None:
             return None
         proposal, origin = proposed
-        self._repeats = self._repeats + 1 if proposal.draw.spec.key in taken else 0
+        self._repeats = self._repeats + 1 if proposal.sample.spec.key in taken else 0
         number, self._next = self._next, next(self._numbers)
         return number, proposal, origin
 
@@ -74,9 +74,9 @@ class Proposals:
         rng = np.random.default_rng([self.seed, self._next])
         for _ in range(_LOOKS):
             with suppress(BudgetError):
-                draw = self.space.draw(rng, self.window)
-                if draw.spec.key not in taken:
-                    return Proposal(draw), "sampled"
+                sample = self.space.sample(rng, self.window)
+                if sample.spec.key not in taken:
+                    return Proposal(sample), "sampled"
         return None
 
     def tell(self, record: Record) -> None:

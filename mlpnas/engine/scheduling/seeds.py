@@ -4,14 +4,14 @@ from collections.abc import Container
 
 from mlpnas import published
 from mlpnas.costs import cost
-from mlpnas.space.space import SearchSpace, Window, inside
-from mlpnas.space.tables import QUANTITIES, Draw
+from mlpnas.space.space import SearchSpace
+from mlpnas.space.tables import QUANTITIES, Sample, Window, is_inside
 from mlpnas.units import show
 
 _JUST_ABOVE = 1.05
 
 
-def published_seeds(space: SearchSpace, window: Window, known: Container[str]) -> tuple[list[Draw], list[str]]:
+def published_seeds(space: SearchSpace, window: Window, known: Container[str]) -> tuple[list[Sample], list[str]]:
     """The space's seeds that keep the upper limits and were not tried yet, and notes for people.
 
     All are taken, and counted, with the channels and classes of the space.
@@ -19,18 +19,18 @@ def published_seeds(space: SearchSpace, window: Window, known: Container[str]) -
     limits = {name: (0.0, high) for name, (_, high) in window.items()}
     seeds, notes = [], []
     for name in space.seeds:
-        draw = _draw(space, name)
-        if not inside(draw.costs, limits):
+        sample = _sample(space, name)
+        if not is_inside(sample.costs, limits):
             notes.append(f"seed {name} is above the budget and left out")
-        elif draw.spec.key not in known:
-            seeds.append(draw)
+        elif sample.spec.key not in known:
+            seeds.append(sample)
     return seeds, notes + _near_misses(space, limits)
 
 
-def _draw(space: SearchSpace, name: str) -> Draw:
+def _sample(space: SearchSpace, name: str) -> Sample:
     spec = space.with_head(published.find(name).spec)
     costs = cost(spec)
-    return Draw(space.find(spec) or {}, spec, {quantity: float(getattr(costs, quantity)) for quantity in QUANTITIES})
+    return Sample(space.find(spec) or {}, spec, {quantity: float(getattr(costs, quantity)) for quantity in QUANTITIES})
 
 
 def _near_misses(space: SearchSpace, limits: Window) -> list[str]:

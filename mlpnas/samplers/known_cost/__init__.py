@@ -30,8 +30,7 @@ from mlpnas.samplers.known_cost.improvement import Staircase, expected_hypervolu
 from mlpnas.samplers.known_cost.model import Model, Rows, settled
 from mlpnas.samplers.local import step
 from mlpnas.space.codes import Candidates, Codes
-from mlpnas.space.space import Window
-from mlpnas.space.tables import Draw
+from mlpnas.space.tables import Sample, Window
 
 _FEWEST, _MOST = 10, 20  # uniform draws to begin with: one per question; the most where trials stop and draws are cheap
 _CANDIDATES = 300
@@ -108,14 +107,14 @@ class KnownCost:
         ]
 
     def ask(self, trial: int) -> Proposal:
-        draw = self._chosen(trial, np.random.default_rng([self.seed, trial]))
-        self.archive.propose(trial, draw)
-        return Proposal(draw)
+        sample = self._chosen(trial, np.random.default_rng([self.seed, trial]))
+        self.archive.propose(trial, sample)
+        return Proposal(sample)
 
     def tell(self, record: Record) -> None:
         self.archive.tell(record)
 
-    def _chosen(self, trial: int, rng: np.random.Generator) -> Draw:
+    def _chosen(self, trial: int, rng: np.random.Generator) -> Sample:
         if self._is_beginning():
             return self.archive.unseen(rng)
         try:
@@ -129,7 +128,7 @@ class KnownCost:
         proposed = self.archive.proposed
         return proposed < self.starts or (proposed < _MOST and self.archive.has_stopped)
 
-    def _best(self, trial: int, rng: np.random.Generator) -> Draw:
+    def _best(self, trial: int, rng: np.random.Generator) -> Sample:
         """The candidate with most votes.
 
         Raises:
@@ -203,7 +202,7 @@ class KnownCost:
 
     def _draw_anew(self, period: int) -> Candidates:
         rng = np.random.default_rng([self.seed, period, 1])  # not that of a trial
-        return self.domain.drawn(int(_AFRESH * _CANDIDATES), self.window, rng)
+        return self.domain.samples(int(_AFRESH * _CANDIDATES), self.window, rng)
 
     def _candidates(self, leaders: Codes, trial: int, rng: np.random.Generator) -> Candidates:
         """Unseen ones inside the window: edits of the leaders, and some drawn anew."""
