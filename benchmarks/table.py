@@ -88,7 +88,7 @@ class Table:
     def fit(self, answers: Answers, window: Window, rng: np.random.Generator) -> TableSample:
         return self.at(int(self._nearest(encode(self.questions, [answers]), window, rng)[0]))
 
-    def mutated(self, parents: Codes, edits: Sequence[int], window: Window, rng: np.random.Generator) -> Candidates:
+    def mutate(self, parents: Codes, edits: Sequence[int], window: Window, rng: np.random.Generator) -> Candidates:
         rows = [self._edited(codes, number, rng) for codes, number in zip(parents, edits, strict=True)]
         return self._candidates(self._nearest(self.level.codes[rows], window, rng))
 
@@ -96,11 +96,11 @@ class Table:
         row = self.level.find(codes)
         assert row is not None, "parents are rows of the table"
         for _ in range(edits):
-            edited = self.level.edited(row, rng)
+            edited = self.level.edit(row, rng)
             row = row if edited is None else edited
         return row
 
-    def crossed(self, mothers: Codes, fathers: Codes, window: Window, rng: np.random.Generator) -> Candidates:
+    def cross(self, mothers: Codes, fathers: Codes, window: Window, rng: np.random.Generator) -> Candidates:
         children = np.where(rng.random(mothers.shape) < 0.5, mothers, fathers)
         return self._candidates(self._nearest(children, window, rng))
 

@@ -74,10 +74,10 @@ class Domain(Protocol):
         """The one nearest to `answers`."""
         ...
 
-    def mutated(self, parents: Codes, edits: Sequence[int], window: Window, rng: np.random.Generator) -> Candidates:
+    def mutate(self, parents: Codes, edits: Sequence[int], window: Window, rng: np.random.Generator) -> Candidates:
         """Each of the (n, questions) parents after so many edits; those that cannot be brought inside are left out."""
         ...
 
-    def crossed(self, mothers: Codes, fathers: Codes, window: Window, rng: np.random.Generator) -> Candidates:
+    def cross(self, mothers: Codes, fathers: Codes, window: Window, rng: np.random.Generator) -> Candidates:
         """A child of each pair; those that cannot be brought inside are left out."""
         ...

@@ -130,7 +130,7 @@ class Archive:
         """Something new with as few edits as can be; codes: (n, questions) to start from, one of them each time."""
         for edits in range(1, _EDITS + 1):
             parents = codes[rng.integers(len(codes), size=_LOOKS)]
-            found = self.domain.mutated(parents, [edits] * _LOOKS, self.window, rng).codes
+            found = self.domain.mutate(parents, [edits] * _LOOKS, self.window, rng).codes
             new = np.flatnonzero(~self.is_seen(found))
             if len(new):
                 return self.build(found[new[0]], rng)

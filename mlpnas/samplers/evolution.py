@@ -49,7 +49,7 @@ class Evolution:
         return self.archive.near(child, rng)
 
     def _crossed(self, mother: Codes, father: Codes, rng: np.random.Generator) -> Codes:
-        children = self.domain.crossed(mother, father, self.window, rng).codes
+        children = self.domain.cross(mother, father, self.window, rng).codes
         return children if len(children) else mother
 
 

@@ -1,4 +1,4 @@
-"""What may be decided: YAML -> tree of questions -> answers + ArchSpec, drawn and fitted inside a budget."""
+"""Search spaces: YAML -> tree of questions -> answers and ArchSpec, sampled and fitted inside a budget."""
 
 from mlpnas.space.space import SearchSpace
 

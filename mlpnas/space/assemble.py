@@ -1,4 +1,4 @@
-"""From the values of a walk to stages and specs, and what each stage adds to the cost of a network."""
+"""Assembly of stages and specs from the values of a walk, and the cost that each stage adds to a network."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -13,17 +13,17 @@ _STAGE_FIELDS = {"width_factor", *(field.name for field in fields(Stage))}
 
 
 class State(NamedTuple):
-    """What a stage hands on."""
+    """Width and grid of the tokens after a stage."""
 
     width: int
     grid: Grid
 
 
 class Assembly:
-    """Puts stages together, given the network's values.
+    """Builder of stages and specs from the values of the network's level.
 
     Args:
-        image: channels and classes, for a network that leaves them out; without them: those of ImageNet.
+        image: channels and classes for a network that leaves them out; default: those of ImageNet.
     """
 
     def __init__(self, network: Mapping[str, Any], count: int, image: Mapping[str, int]) -> None:
@@ -36,7 +36,7 @@ class Assembly:
         return ArchSpec((), **({"input_size": self.image["size"]} if "size" in self.image else {})).image
 
     def stage(self, number: int, values: Mapping[str, Any]) -> Stage:
-        """Raises ShapeError where width times width_factor is no whole number."""
+        """Return a stage; raise ShapeError if width times width_factor is no whole number."""
         own = {name: value for name, value in self.network.items() if name in _STAGE_FIELDS} | dict(values)
         factor = own.pop("width_factor", 1)
         width = own["width"] * factor
@@ -47,7 +47,7 @@ class Assembly:
         return Stage(**{**own, "width": int(width)})
 
     def spec(self, stages: Sequence[Stage]) -> ArchSpec:
-        """The architecture of these stages; the final norm is the last stage's unless the head names one."""
+        """Return the architecture of these stages; the final norm is the last stage's unless the head names one."""
         head, stem = (self.network.get(name, {}) for name in ("head", "stem"))
         given = {
             "input_size": self.image.get("size"),
@@ -61,12 +61,12 @@ class Assembly:
         return ArchSpec(tuple(stages), Stem(**stem), norm=head.get("norm", stages[-1].norm), **known)
 
     def extend(self, number: int, state: State | None, stage: Stage) -> tuple[Cost, State]:
-        """What stage `number` behind `state` adds to the cost, and what it hands on.
+        """Return the cost that stage `number` adds after `state`, and the state after it.
 
-        The first stage brings the stem, the last one the head, every other its downsample.
+        The first stage includes the stem, every other its downsample, the last one the head.
 
         Raises:
-            ShapeError: it does not fit there.
+            ShapeError: the stage does not fit there.
         """
         spec = self.spec([stage])
         if state is None:

@@ -1,4 +1,4 @@
-"""What a space may name: the catalogues of layers, and what values their options take."""
+"""The catalogues of layers that a space may name, and the values that their options take."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -23,13 +23,13 @@ def plugin_names(catalogue: str) -> tuple[str, ...]:
 
 @cache
 def option_kinds(catalogue: str, name: str) -> dict[str, Kind]:
-    """Option -> what it takes, read from the constructor's annotations."""
+    """Return option -> kind of its values, read from the constructor's annotations."""
     return {option: of_option(parameter) for option, parameter in _options(catalogue, name).items()}
 
 
 @cache
 def option_defaults(catalogue: str, name: str) -> dict[str, Scalar]:
-    """Option -> its value where a space does not give it."""
+    """Return option -> default."""
     return {option: parameter.default for option, parameter in _options(catalogue, name).items()}
 
 

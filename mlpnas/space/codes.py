@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from mlpnas.space.tree import Answers, Choose
 
-Codes = NDArray[np.int16]  # a space file holds fewer values than that has numbers
+Codes = NDArray[np.int16]  # enough: a space file may hold fewer values than int16 has
 Floats = NDArray[np.float64]
 
 
 class Candidates(NamedTuple):
-    """Architectures that need not be built to be compared. codes: (n, questions); costs: quantity -> (n,)."""
+    """Architectures as codes (n, questions) with their costs, quantity -> (n,); not built."""
 
     codes: Codes
     costs: Mapping[str, Floats]
@@ -27,27 +27,27 @@ class Candidates(NamedTuple):
 
 
 def encode(questions: Sequence[Choose], answers: Iterable[Answers]) -> Codes:
-    """(rows, questions); answers to other questions are passed over."""
+    """Return codes (rows, questions); answers to other questions are ignored."""
     numbers = [{label: code for code, label in enumerate(question.labels)} for question in questions]
     paths = [question.path for question in questions]
-    # null is an answer, too: only what a row does not hold was not asked
+    # null is an answer too: a question was not asked only if its path is missing
     columns = list(zip(paths, numbers, strict=True))
     rows = [[known.get(row[path], -1) if path in row else -1 for path, known in columns] for row in answers]
     return np.array(rows, np.int16).reshape(len(rows), len(paths))
 
 
 def decode(questions: Sequence[Choose], codes: Codes) -> Answers:
-    """The answers of one row."""
+    """Return the answers of one row."""
     return {q.path: q.labels[code] for q, code in zip(questions, codes, strict=True) if code >= 0}
 
 
 def distance(rows: Codes, wanted: Codes) -> NDArray[np.int64]:
-    """For each row, its answers that are new or different; a question that is no longer asked costs nothing."""
+    """Count the answers of each row that are new or different; a question that is no longer asked does not count."""
     return ((rows >= 0) & (rows != wanted)).sum(axis=-1)
 
 
 class Level:
-    """What one level of the tree (the network, a stage) can be: rows of codes, found and edited.
+    """All rows of codes of one level of the tree (the network or a stage).
 
     Args:
         codes: (rows, questions of the level), no two rows alike.
@@ -58,7 +58,7 @@ class Level:
         self._known: dict[int, list[list[list[int]]]] = {}
 
     def find(self, codes: Codes) -> int | None:
-        """The row with just these answers."""
+        """Return the row with exactly these answers, or None."""
         return self._row_of.get(codes.tobytes())
 
     @cached_property
@@ -67,19 +67,19 @@ class Level:
 
     @cached_property
     def editable(self) -> list[int]:
-        """How many questions of each row have other answers."""
+        """Number of questions of each row that have other answers."""
         is_open = np.array([len(np.unique(column[column >= 0])) > 1 for column in self.codes.T], bool)
         return ((self.codes >= 0) & is_open).sum(axis=1).tolist()
 
-    def edited(self, row: int, rng: np.random.Generator) -> int | None:
-        """One question anew, and by chance what its answer opens; all others as they are. None where nothing fits."""
+    def edit(self, row: int, rng: np.random.Generator) -> int | None:
+        """Return a random row that differs in one answer and in the questions it opens; None if there is none."""
         options: Any = self._edits(row)
         while options and not isinstance(options, int):  # a question, an answer, a row
             options = options[rng.integers(len(options))]
         return options if isinstance(options, int) else None
 
     def _edits(self, row: int) -> list[list[list[int]]]:
-        """By question and other answer: the rows that differ in it and, besides, in what only one of them asks."""
+        """Return rows, by question and new answer, that differ in it and in questions only one of the two asks."""
         if row not in self._known:
             own = self.codes[row]
             differ = (self.codes != own) & (self.codes >= 0) & (own >= 0)

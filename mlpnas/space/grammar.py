@@ -1,7 +1,7 @@
-"""The words of a space file: which fields stand on which level, and what each takes.
+"""The fields of a space file: on which level each stands, and which values it takes.
 
-One meaning per word: a bare value is fixed, `{choose: [...]}` is a question, a plain list (only in `stages.each`) is
-one value per stage. A field of a stage may stand on the network's level instead: then it is asked once, for all stages.
+A bare value is fixed, `{choose: [...]}` is a question, a plain list (only in `stages.each`) is one value per stage.
+A field of a stage may stand on the network's level instead: then it is asked once for all stages.
 """
 
 from collections.abc import Mapping
@@ -14,14 +14,14 @@ from mlpnas.spec import ArchSpec, Stage, Stem
 
 @dataclass(frozen=True)
 class Plugin:
-    """A layer by name, with or without options, out of one catalogue."""
+    """A field that names a layer of one catalogue, with or without options."""
 
     catalogue: str  # mixers, norms, downsamples or channel_mlps
 
 
 @dataclass(frozen=True)
 class Group:
-    """A mapping with fields of its own."""
+    """A field that is a mapping with its own fields."""
 
     fields: Mapping[str, "Field"]
 
@@ -33,7 +33,7 @@ _CATALOGUES["channel_mlp"] = "channel_mlps"
 
 
 def _fields(cls: type, *names: str) -> Mapping[str, Field]:
-    """Fields of the spec: a layer is out of its catalogue, everything else is what the spec declares."""
+    """Return fields of the spec: layers as a Plugin of their catalogue, others as the spec declares them."""
     return {name: Plugin(_CATALOGUES[name]) if name in _CATALOGUES else kind_of(cls, name) for name in names}
 
 
@@ -70,9 +70,9 @@ MEANING: Mapping[str, str] = {
     "head": "final norm and pooling",
     "kernel": "of the stem's convolution, at least `patch`; null: `patch`",
     "bias": "of the stem's convolution",
-    "activation": "behind the stem's norm: none, relu or gelu",
+    "activation": "after the stem's norm: none, relu or gelu",
     "pool": "avg over tokens; cls: a class token; distilled: a class and a distillation token",
-    "pooled_norm": "a norm behind pooling",
+    "pooled_norm": "a norm after pooling",
     "position_embedding": "a learned table added to the tokens",
     "stages": "{count: N, each: {...}} or a list of mappings, one per stage",
     "variant": "{choose: {name: {fields}}}: one question that brings several fields of its level",

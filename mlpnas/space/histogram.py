@@ -1,4 +1,4 @@
-"""How many architectures cost how much: distinct costs with their numbers of ways, and sums of them."""
+"""Histograms of cost: distinct costs with the number of architectures of each, and their sums."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 
 from mlpnas.space.codes import Floats
 
-_AT_ONCE = 2**20  # sums that are held at once
-_LARGEST = 2**17  # sums kept apart; beyond, they are rounded up to a raster of as many steps
+_AT_ONCE = 2**20  # sums in memory at once
+_LARGEST = 2**17  # distinct costs; more are rounded up to a raster of as many steps
 
 
 class Histogram(NamedTuple):
-    """Distinct costs in rising order, and how many ways there are below each and, as the last, in all."""
+    """Distinct costs in rising order, with the number of ways below each and, last, in total."""
 
     costs: Floats
     cumulative: Floats
 
     def within(self, low: Floats, high: Floats) -> Floats:
-        """Ways with low <= cost <= high, elementwise."""
+        """Count the ways with low <= cost <= high, elementwise."""
         upper = self.cumulative[np.searchsorted(self.costs, high, side="right")]
         return np.maximum(upper - self.cumulative[np.searchsorted(self.costs, low, side="left")], 0.0)
 
@@ -35,7 +35,7 @@ def histogram(costs: Floats, ways: Floats) -> Histogram:
 
 
 def sums(pairs: Sequence[tuple[Histogram, Histogram]]) -> Histogram:
-    """Every cost of the first plus every cost of the second, of all pairs together."""
+    """Return the histogram of first plus second cost, over all pairs together."""
     number = sum(len(own.costs) * len(rest.costs) for own, rest in pairs)
     if not number:
         return Histogram(np.zeros(0), np.zeros(1))
@@ -43,7 +43,7 @@ def sums(pairs: Sequence[tuple[Histogram, Histogram]]) -> Histogram:
         costs = [np.add.outer(own.costs, rest.costs).ravel() for own, rest in pairs]
         ways = [np.multiply.outer(_each(own), _each(rest)).ravel() for own, rest in pairs]
         return histogram(np.concatenate(costs), np.concatenate(ways))
-    # straight onto the raster, some rows at a time: all sums at once may need many GB
+    # straight onto the raster, a few rows at a time: all sums at once may need many GB
     step = max(float(own.costs.max() + rest.costs.max()) for own, rest in pairs) / _LARGEST
     coarse = np.zeros(_LARGEST + 2)
     for own, rest in pairs:

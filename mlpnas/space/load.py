@@ -1,4 +1,4 @@
-"""Text of a space file -> tree of questions. Every option of every question is visited; all mistakes come together."""
+"""Loading of a space file: text -> tree of questions. All options are checked; all mistakes are reported together."""
 
 import re
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ LIMITED = ("macs", "params", "activation_bytes", "peak_bytes")
 
 @dataclass(frozen=True)
 class Document:
-    """A space file, read: the questions of the network and of each stage, limits and seeds."""
+    """The content of a space file: the questions of the network and of each stage, limits and seeds."""
 
     name: str
     network: Fields
@@ -49,7 +49,7 @@ def read(text: str, source: str) -> Document:
         raise SpaceError(source, [Problem(1, "", text)])
     reader = _Document()
     with suppress(TooManyProblems):
-        document = reader.document(root)
+        document = reader.read_document(root)
     if reader.problems:
         raise SpaceError(source, list(reader.problems))
     if too_many := workload.excess(document.network, document.stages):
@@ -59,72 +59,72 @@ def read(text: str, source: str) -> Document:
 
 @dataclass
 class _Document(Reader):
-    """The levels of the file: the document, its stages, limits and seeds."""
+    """Reader of the levels of the file: the document, its stages, limits and seeds."""
 
-    def document(self, root: Item) -> Document:
+    def read_document(self, root: Item) -> Document:
         known = (*DOCUMENT, *NETWORK, *STAGE, VARIANT)
-        items = self.mapping(root, "", known)
+        items = self.read_mapping(root, "", known)
         if isinstance(root.value, dict):
             for name in ("version", "name", "stages"):
                 if name not in items:
-                    self.problem(root, name, "is missing" + ("; write version: 1" if name == "version" else ""))
+                    self.report(root, name, "is missing" + ("; write version: 1" if name == "version" else ""))
         if "version" in items and not VERSION.fits(items["version"].plain()):
-            self.problem(items["version"], "version", f"must be 1, got {quoted(items['version'].plain())}")
+            self.report(items["version"], "version", f"must be 1, got {quoted(items['version'].plain())}")
         if "resolution" in items:
-            self.free = self.checked(items["resolution"], "resolution", RESOLUTION) == "free"
-        network = self.fields(root, items, "", "", {**NETWORK, **STAGE})
-        stages = self.stages(items["stages"]) if "stages" in items else ()
-        self.scopes(root, network, stages)
+            self.free = self.read_value(items["resolution"], "resolution", RESOLUTION) == "free"
+        network = self.read_fields(root, items, "", "", {**NETWORK, **STAGE})
+        stages = self.read_stages(items["stages"]) if "stages" in items else ()
+        self.check_scopes(root, network, stages)
         return Document(
-            name=self.word(items["name"], "name") if "name" in items else "",
+            name=self.read_name(items["name"], "name") if "name" in items else "",
             network=network,
             stages=stages,
-            limits=self.constraints(items.get("constraints")),
-            seeds=self.seeds(items.get("seeds")),
+            limits=self.read_constraints(items.get("constraints")),
+            seeds=self.read_seeds(items.get("seeds")),
             lines=self.lines,
         )
 
-    def word(self, item: Item, path: str) -> str:
+    def read_name(self, item: Item, path: str) -> str:
         text = item.plain()
         if not isinstance(text, str) or not _NAME.fullmatch(text):
-            self.problem(item, path, f"expected a word of at most 100 letters, digits, - and _; got {quoted(text)}")
+            self.report(item, path, f"expected a word of at most 100 letters, digits, - and _; got {quoted(text)}")
         return str(text)
 
-    def stages(self, item: Item) -> tuple[Fields, ...]:
+    def read_stages(self, item: Item) -> tuple[Fields, ...]:
         if isinstance(item.value, list):
             if not STAGES.fits(len(item.value)):
-                self.problem(item, "stages", f"{len(item.value)} stages are listed; wanted are 1 to {STAGES.most}")
+                self.report(item, "stages", f"{len(item.value)} stages are listed; write 1 to {STAGES.most}")
                 return ()
-            return tuple(self.one_stage(child, f"stages[{number}]", number) for number, child in enumerate(item.value))
-        items = self.mapping(item, "stages", ("count", "each"))
+            return tuple(self.read_stage(child, f"stages[{number}]", number) for number, child in enumerate(item.value))
+        items = self.read_mapping(item, "stages", ("count", "each"))
         count = items["count"].plain() if "count" in items else 1
         if not STAGES.fits(count):
-            self.problem(items.get("count", item), "stages.count", refusal(STAGES, count))
+            self.report(items.get("count", item), "stages.count", refusal(STAGES, count))
             return ()
         self.count = int(count)
         each = items.get("each", Item({}, item.line))
-        return tuple(self.one_stage(each, "stages.each", number) for number in range(self.count))
+        return tuple(self.read_stage(each, "stages.each", number) for number in range(self.count))
 
-    def one_stage(self, item: Item, path: str, number: int) -> Fields:
+    def read_stage(self, item: Item, path: str, number: int) -> Fields:
         self.stage = number if path == "stages.each" else None
         known = {name: kind for name, kind in STAGE.items() if number or name != "downsample" or path == "stages.each"}
-        items = self.mapping(item, path, (*known, VARIANT))
+        items = self.read_mapping(item, path, (*known, VARIANT))
         if not number:  # nothing comes before the first stage
             items.pop("downsample", None)
-        fields = self.fields(item, items, path, f"stage{number + 1}", known)
+        fields = self.read_fields(item, items, path, f"stage{number + 1}", known)
         self.stage = None
         return fields
 
-    def scopes(self, root: Item, network: Fields, stages: tuple[Fields, ...]) -> None:
-        """A field of a stage stands on one level only, and what has no default stands on one."""
+    def check_scopes(self, root: Item, network: Fields, stages: tuple[Fields, ...]) -> None:
+        """Report fields that stand on both levels or, having no default, on none."""
         above = set(names(network))
         for stage in stages:
             below = set(names(stage))
             for name in sorted(above & below):
-                self.problem(root, name, "stands on the network's level and in stages; keep one")
+                self.report(root, name, "stands on the network's level and in stages; keep one")
             for name in ("width", "depth", "mixer"):
                 if name not in above | below:
-                    self.problem(
+                    self.report(
                         root, name, "is missing: give it in stages.each, or above to ask it once for all stages"
                     )
         for number, level in enumerate((network, *stages)):
@@ -135,48 +135,48 @@ class _Document(Reader):
                     text = (
                         f"{shortened(alternative)} brings no {name}, and others do; give it in each, or beside variant"
                     )
-                    self.problem(Item(None, self.lines.get(path, root.line)), path, text)
+                    self.report(Item(None, self.lines.get(path, root.line)), path, text)
 
-    def constraints(self, item: Item | None) -> tuple[Limit, ...]:
+    def read_constraints(self, item: Item | None) -> tuple[Limit, ...]:
         if item is None:
             return ()
         if not isinstance(item.value, list):
-            self.problem(item, "constraints", "expected a list like [{max: params, value: 100M}]")
+            self.report(item, "constraints", "expected a list like [{max: params, value: 100M}]")
             return ()
         return tuple(
-            limit for i, child in enumerate(item.value) if (limit := self.constraint(child, f"constraints[{i}]"))
+            limit for i, child in enumerate(item.value) if (limit := self.read_constraint(child, f"constraints[{i}]"))
         )
 
-    def constraint(self, item: Item, path: str) -> Limit | None:
-        items = self.mapping(item, path, ("max", "value"))
+    def read_constraint(self, item: Item, path: str) -> Limit | None:
+        items = self.read_mapping(item, path, ("max", "value"))
         if set(items) != {"max", "value"}:
-            self.problem(item, path, "write {max: params, value: 100M}")
+            self.report(item, path, "write {max: params, value: 100M}")
             return None
         quantity, value = items["max"].plain(), items["value"].plain()
         if not (words := Word(LIMITED)).fits(quantity):
-            self.problem(items["max"], f"{path}.max", refusal(words, quantity))
+            self.report(items["max"], f"{path}.max", refusal(words, quantity))
             return None
         try:
             limit = Limit(str(quantity), units.count(value))
         except UnitError as error:
-            self.problem(items["value"], f"{path}.value", str(error))
+            self.report(items["value"], f"{path}.value", str(error))
             return None
         if not CONSTRAINT.fits(limit.value):
-            self.problem(items["value"], f"{path}.value", refusal(CONSTRAINT, value))
+            self.report(items["value"], f"{path}.value", refusal(CONSTRAINT, value))
             return None
         return limit
 
-    def seeds(self, item: Item | None) -> tuple[str, ...]:
+    def read_seeds(self, item: Item | None) -> tuple[str, ...]:
         if item is None:
             return ()
         if not isinstance(item.value, list):
-            self.problem(item, "seeds", "expected a list of published models, like [as_mlp_t]")
+            self.report(item, "seeds", "expected a list of published models, like [as_mlp_t]")
             return ()
         known = published.names()
         for child in item.value:
             if child.plain() not in known:
                 hint = did_you_mean(child.plain(), known)
-                self.problem(
+                self.report(
                     child,
                     "seeds",
                     f"no published model is called {quoted(child.plain())}{hint}; `mlpnas published` lists them",
@@ -185,10 +185,10 @@ class _Document(Reader):
 
 
 def find_file(path: str | Path) -> Path:
-    """A path as it is, else a shipped space of that name.
+    """Return the path of a file, else of the shipped space of that name.
 
     Raises:
-        SpaceError: neither.
+        SpaceError: there is neither.
     """
     try:
         given = Path(path).expanduser()

@@ -1,4 +1,4 @@
-"""What one stage of a network can be."""
+"""The outcomes of one stage: all that it can be."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from mlpnas.spec import Stage
 
 @dataclass(frozen=True, eq=False)
 class StageOutcomes:
-    """What one stage can be, behind one given state; the rows belong together.
+    """All that one stage can be after a given state; one row each.
 
     Attributes:
         level: the rows as codes.
         costs: quantity -> (rows,).
-        states: what each row hands on.
+        states: the state after each row.
     """
 
     answers: Sequence[Answers]
@@ -31,7 +31,7 @@ class StageOutcomes:
 
     @cached_property
     def rows(self) -> Mapping[State, NDArray[np.int64]]:
-        """The rows that hand on each state."""
+        """State -> the rows that lead to it."""
         groups: dict[State, list[int]] = {}
         for row, state in enumerate(self.states):
             groups.setdefault(state, []).append(row)

@@ -1,4 +1,4 @@
-"""The JSON Schema of space files, made from the grammar: for editors that complete and check while one writes."""
+"""The JSON Schema of space files, generated from the grammar, for completion and checks in editors."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ Schema = dict[str, Any]
 
 
 def schema() -> Schema:
-    """JSON Schema, draft 2020-12."""
+    """Return the JSON Schema (draft 2020-12) of space files."""
     level = {**NETWORK, **STAGE}
     document = _mapping(level) | {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -1,4 +1,4 @@
-"""A space for people: its tree of questions, how much it holds and what that costs."""
+"""A space as text: its tree of questions, its size and its costs."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ _WIDTH = 40
 
 
 def lines(space: SearchSpace, budget: Budget = None) -> Iterator[str]:
-    """Text, line by line.
+    """Yield the text of `mlpnas space show` line by line.
 
     Raises:
         UnitError, BudgetError: a budget that cannot be read or met.
@@ -28,7 +28,7 @@ def lines(space: SearchSpace, budget: Budget = None) -> Iterator[str]:
         yield f"  {quantity:<7} {show(low, quantity)} to {show(high, quantity)}"
     yield from _inside(space, limits)
     if space.left_out:
-        yield f"  {' and '.join(space.left_out)} are the data's in a search; counted here: {_counted(space)}"
+        yield f"  {' and '.join(space.left_out)} are the data's in a search; counted here: {_image_of(space)}"
     yield ""
     yield "cost of its architectures (macs)"
     yield from _histogram(space)
@@ -36,7 +36,7 @@ def lines(space: SearchSpace, budget: Budget = None) -> Iterator[str]:
     yield from _tree(space)
 
 
-def _counted(space: SearchSpace) -> str:
+def _image_of(space: SearchSpace) -> str:
     shown = space.with_head(space.sample(np.random.default_rng(0), {}).spec)
     return " and ".join(f"{getattr(shown, name):,} {name}" for name in space.left_out)
 

@@ -1,4 +1,4 @@
-"""SearchSpace: a declared design space, loaded and checked; walked, counted, drawn from and fitted into a budget."""
+"""SearchSpace: a declared design space, loaded and checked, that counts, samples and fits architectures."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -31,8 +31,8 @@ class SearchSpace:
     """A tree of questions whose answers give an ArchSpec.
 
     Args:
-        text: of a space file. source: its name, for messages.
-        channels, classes: of the images, where the file leaves them out; None: 3 and 1000, as in ImageNet.
+        text: the content of a space file. source: the file's name in messages.
+        channels, classes: those of the images, if the file leaves them out; None: 3 and 1000, as in ImageNet.
 
     Attributes:
         image: `channels` and `classes` as they were given.
@@ -45,7 +45,7 @@ class SearchSpace:
         True
 
     Raises:
-        SpaceError: the text is no space; with every problem, its line and the remedy.
+        SpaceError: the text is no space; names every problem, its line and the remedy.
     """
 
     def __init__(
@@ -59,15 +59,15 @@ class SearchSpace:
         given = {"channels": channels, "classes": classes}
         self.image = {name: value for name, value in given.items() if value is not None}
         self.tables = SpaceTables(self.network, self.stages, self.image)
-        self._tightest = cache(self._look_for_tightest)
+        self._tightest = cache(self._find_tightest)
         self._refuse_unusable(document.lines)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """A space file by path, or a shipped one by name (asmlp, quick.yaml).
+        """Return the space of a file by path, or a shipped one by name (asmlp, quick.yaml).
 
         Raises:
-            SpaceError: no such file, or its problems.
+            SpaceError: there is no such file, or it has problems.
         """
         file = find_file(path)
         try:
@@ -78,12 +78,12 @@ class SearchSpace:
 
     @cached_property
     def left_out(self) -> tuple[str, ...]:
-        """Those of channels and classes that the file does not state: they are the data's."""
+        """The names among channels and classes that the file leaves to the data."""
         stated = [table.assembly.network.get("input", {}) for table in self.tables.networks]
         return tuple(name for name in ("channels", "classes") if any(name not in image for image in stated))
 
     def for_data(self, channels: int, classes: int) -> "SearchSpace":
-        """The same space for images of `channels` and `classes`, where the file leaves them out."""
+        """Return the same space for images of `channels` and `classes`, if the file leaves them out."""
         return _for_data(self.text, self.source, channels, classes) if self.left_out else self
 
     def with_head(self, spec: ArchSpec) -> ArchSpec:
@@ -92,21 +92,21 @@ class SearchSpace:
         return replace(spec, channels=own.get("channels", spec.channels), classes=own.get("classes", spec.classes))
 
     def _refuse_unusable(self, lines: Mapping[str, int]) -> None:
-        """An option that no architecture can have is a mistake in the file."""
-        used = self.tables.used()
+        """Raise SpaceError if no architecture can have some option: it is a mistake in the file."""
+        used = self.tables.used_answers()
         unused = [(q, label) for q in self.questions for label in q.labels if (q.path, label) not in used]
         reasons = [self._reason(*each) for each in unused[:SHOWN]] + [""] * len(unused[SHOWN:])
         problems = [
             Problem(lines.get(q.path, 1), q.path, f"{quoted(label)} fits no architecture of this space{reason}")
             for (q, label), reason in zip(unused, reasons, strict=True)
         ]
-        if not any(table.buildable() for table in self.tables.networks):
+        if not any(table.is_buildable() for table in self.tables.networks):
             problems = [Problem(1, "", f"no architecture can be built{self._reason(None, None)}")]
         if problems:
             raise SpaceError(self.source, problems)
 
     def _reason(self, question: Choose | None, label: Scalar) -> str:
-        """Why a first architecture with this answer cannot be built."""
+        """Return why the first architecture with this answer cannot be built, as a clause; "" if it can."""
         try:
             cost(self.walk(lambda asked: label if asked is question else asked.labels[0])[1])
         except SpecError as error:
@@ -125,11 +125,11 @@ class SearchSpace:
 
     @property
     def size(self) -> int:
-        """Number of sets of answers, those that cannot be built included."""
+        """Number of sets of answers, including those that cannot be built."""
         return int(np.prod([count(level) for level in (self.network, *self.stages)], dtype=object))
 
     def walk(self, pick: Pick) -> tuple[Answers, ArchSpec]:
-        """Ask `pick` every question on the way down the tree; the answers, and the architecture they give.
+        """Ask `pick` every question on the way down the tree; return the answers and their architecture.
 
         Raises:
             ShapeError: the answers do not fit together.
@@ -138,7 +138,7 @@ class SearchSpace:
         return answers, self.spec(answers)
 
     def answers(self, pick: Pick) -> Answers:
-        """What `pick` answers on the way down the tree, whether that can be built or not."""
+        """Return the answers of `pick` on the way down the tree, which may not fit together."""
         answers: Answers = {}
 
         def ask(question: Choose) -> Scalar:
@@ -150,29 +150,29 @@ class SearchSpace:
         return answers
 
     def spec(self, answers: Answers) -> ArchSpec:
-        """The architecture of a whole set of answers; raises as `walk` does."""
+        """Return the architecture of a whole set of answers; raises as `walk` does."""
         network, *stages = (resolve(level, lambda q: answers[q.path]) for level in (self.network, *self.stages))
         assembly = Assembly(network, len(stages), self.image)
         return assembly.spec([assembly.stage(number, values) for number, values in enumerate(stages)])
 
     def limits(self, budget: Budget = None) -> dict[str, float]:
-        """Upper bounds by quantity: the budget's and the file's, the lower of two.
+        """Return the upper limits by quantity: the lower of the budget's and the file's.
 
         Raises:
             UnitError: a budget that cannot be read.
         """
         limits: dict[str, float] = {}
-        for limit in [*self.constraints, *_parsed(budget)]:
+        for limit in [*self.constraints, *_parse(budget)]:
             limits[limit.quantity] = min(limit.value, limits.get(limit.quantity, np.inf))
         return limits
 
     def window(self, budget: Budget = None, fill: float = 0.0) -> Window:
-        """Lowest and highest cost by quantity, of the limits that are known before training.
+        """Return the window of the limits on costs that are known before training.
 
-        The budget's first quantity must also be filled to the share `fill`.
+        The budget's first quantity also gets the lower bound `fill` times the limit.
 
         Raises:
-            BudgetError: nothing in the space keeps them; names the cheapest architecture.
+            BudgetError: nothing in the space is that cheap; names the cheapest cost.
         """
         limits = {name: value for name, value in self.limits(budget).items() if name in QUANTITIES}
         for name, bound in limits.items():
@@ -181,7 +181,7 @@ class SearchSpace:
                 raise BudgetError(
                     f"{self.source}: nothing has {show(bound, name)} or less; the cheapest has {show(low, name)}"
                 )
-        asked = [limit.quantity for limit in _parsed(budget) if limit.quantity in SUMMED][:1]
+        asked = [limit.quantity for limit in _parse(budget) if limit.quantity in SUMMED][:1]
         return {name: (bound * fill if name in asked else 0.0, bound) for name, bound in limits.items()}
 
     def sample(self, rng: np.random.Generator, budget: Budget | Window = None) -> Sample:
@@ -208,8 +208,8 @@ class SearchSpace:
             f"{self.source}: found no architecture within {bounds} together in {_TRIES} samples; raise one{lower}"
         )
 
-    def _look_for_tightest(self, bounds: tuple[tuple[str, tuple[float, float]], ...]) -> str:
-        """The quantity whose limits fewest architectures keep, by a look at some."""
+    def _find_tightest(self, bounds: tuple[tuple[str, tuple[float, float]], ...]) -> str:
+        """Return the quantity whose limits the fewest of 100 samples keep."""
         asked = [name for name, _ in bounds if name in SUMMED]
         if len(asked) < 2:
             return (asked or ["macs"])[0]
@@ -218,10 +218,10 @@ class SearchSpace:
         return min(asked, key=lambda name: sum(chain.is_inside({name: window[name]}) for chain in some if chain))
 
     def fit(self, answers: Answers, window: Window, rng: np.random.Generator) -> Sample:
-        """The architecture nearest to `answers` that can be built inside `window`; see space/fit.py.
+        """Return the architecture inside `window` that is nearest to `answers`; see space/fit.py.
 
         Raises:
-            BudgetError: nothing keeps the window.
+            BudgetError: nothing lies inside the window.
         """
         chain = fit.fit(self.tables, encode(self.questions, [answers])[0], window, rng)
         return (chain or self._sample_chain(rng, window)).build()
@@ -230,23 +230,23 @@ class SearchSpace:
         """Return `count` uniform samples that are not built; raises as `sample` does."""
         return self._candidates([self._sample_chain(rng, window) for _ in range(count)])
 
-    def mutated(self, parents: Codes, edits: Sequence[int], window: Window, rng: np.random.Generator) -> Candidates:
-        """Each parent after as many edits, inside `window`; fewer than the parents where nothing near keeps it.
+    def mutate(self, parents: Codes, edits: Sequence[int], window: Window, rng: np.random.Generator) -> Candidates:
+        """Return each parent after its number of edits, inside `window`; those with nothing near are left out.
 
         Args:
-            parents: (n, questions), architectures of the space. edits: (n,)
+            parents: (n, questions), architectures of the space. edits: (n,).
         """
         distinct, number = np.unique(parents, axis=0, return_inverse=True)
         chains = [edit.chain_of(self.tables, codes) for codes in distinct]
         pairs = [(chains[place], count) for place, count in zip(number, edits, strict=True)]
         return self._candidates(
-            [chain and edit.mutated(self.tables, chain, count, window, rng) for chain, count in pairs]
+            [chain and edit.mutate(self.tables, chain, count, window, rng) for chain, count in pairs]
         )
 
-    def crossed(self, mothers: Codes, fathers: Codes, window: Window, rng: np.random.Generator) -> Candidates:
-        """A child of each pair inside `window`; fewer where nothing near keeps it. mothers, fathers: (n, questions)."""
+    def cross(self, mothers: Codes, fathers: Codes, window: Window, rng: np.random.Generator) -> Candidates:
+        """Return a child of each pair of (n, questions) inside `window`; those with nothing near are left out."""
         pairs = zip(mothers, fathers, strict=True)
-        return self._candidates([edit.crossed(self.tables, mother, father, window, rng) for mother, father in pairs])
+        return self._candidates([edit.cross(self.tables, mother, father, window, rng) for mother, father in pairs])
 
     def _candidates(self, chains: Iterable[StageChain | None]) -> Candidates:
         found = [chain for chain in chains if chain is not None]
@@ -256,11 +256,11 @@ class SearchSpace:
     quantities = QUANTITIES
 
     def range(self, quantity: str) -> tuple[float, float]:
-        """Lowest and highest cost of the space."""
+        """Return the lowest and highest cost of the space."""
         return self.tables.range(quantity)
 
     def find(self, spec: ArchSpec) -> Answers | None:
-        """The answers that lead to `spec`, or None where the space does not hold it."""
+        """Return the answers that lead to `spec`, or None if the space does not contain it."""
         return self.tables.find(spec)
 
 
@@ -269,6 +269,6 @@ def _for_data(text: str, source: str, channels: int, classes: int) -> SearchSpac
     return SearchSpace(text, source, channels=channels, classes=classes)
 
 
-def _parsed(budget: Budget) -> list[Limit]:
+def _parse(budget: Budget) -> list[Limit]:
     given = [budget] if isinstance(budget, (str, Limit)) else list(budget or ())
     return [item if isinstance(item, Limit) else Limit.parse(item) for item in given]

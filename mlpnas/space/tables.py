@@ -1,8 +1,8 @@
-"""Counting tables: how many architectures cost how much, and uniform draws among those inside a window of cost.
+"""Counting tables: the number of architectures by cost, and uniform samples inside a window.
 
-A network is a chain of stages, and its cost the sum of theirs, so the architectures below a cost are counted from the
-last stage to the first without listing them. Which stages fit behind which is part of the table: a combination that
-cannot be built (odd grids, heads that do not divide the width) is not in it.
+A network is a chain of stages and its cost is the sum of theirs, so architectures are counted by cost from the last
+stage to the first without listing them. A combination that cannot be built (odd grids, heads that do not divide the
+width) is not in the table.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +39,7 @@ class _Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class Sample:
-    """One architecture with the answers that led to it."""
+    """One architecture with its answers and costs."""
 
     answers: Answers
     spec: ArchSpec
@@ -56,7 +56,7 @@ Row = tuple[StageOutcomes, int]
 
 @dataclass(frozen=True)
 class StageChain:
-    """One architecture as one chosen row per stage: cheap to change, and built only when it is wanted."""
+    """One architecture as one row per stage: cheap to change, and built only on `build`."""
 
     table: "NetworkTable"
     rows: Sequence[Row]
@@ -70,7 +70,7 @@ class StageChain:
 
     @property
     def codes(self) -> Codes:
-        """(questions of the space,)"""
+        """Codes of all answers, (questions of the space,)."""
         return np.concatenate([self.table.codes, *(options.level.codes[row] for options, row in self.rows)])
 
     def build(self) -> Sample:
@@ -93,9 +93,9 @@ class NetworkTable:
         self._remaining: dict[tuple[str, int, State | None], Histogram] = {}
 
     def outcomes(self, number: int, state: State | None) -> StageOutcomes:
-        """What stage `number` can be behind `state`."""
+        """Return the outcomes of stage `number` after `state`."""
         if (number, state) not in self._outcomes:
-            rows = list(self._built(number, state))
+            rows = list(self._build_outcomes(number, state))
             costs = {name: np.array([getattr(row.cost, name) for row in rows], float) for name in QUANTITIES}
             states = tuple(row.state for row in rows)
             answers, stages = tuple(row.answers for row in rows), tuple(row.stage for row in rows)
@@ -103,22 +103,22 @@ class NetworkTable:
             self._outcomes[number, state] = StageOutcomes(answers, level, stages, costs, states)
         return self._outcomes[number, state]
 
-    def _built(self, number: int, state: State | None) -> Iterator[_Outcome]:
+    def _build_outcomes(self, number: int, state: State | None) -> Iterator[_Outcome]:
         for answers, values in outcomes(self.stages[number]):
-            with suppress(ShapeError):  # does not fit here: no row
+            with suppress(ShapeError):  # does not fit here, so no row
                 stage = self.assembly.stage(number, values)
                 yield _Outcome(answers, stage, *self.assembly.extend(number, state, stage))
 
     def remaining(self, quantity: str, number: int, state: State | None) -> Histogram:
-        """Costs of everything from stage `number` on."""
+        """Return the histogram of the cost of stage `number` and all later ones."""
         if number == len(self.stages):
             return NOTHING_LEFT
         key = (quantity, number, state)
         if key not in self._remaining:
-            self._remaining[key] = self._summed(quantity, number, state)
+            self._remaining[key] = self._sum_histograms(quantity, number, state)
         return self._remaining[key]
 
-    def _summed(self, quantity: str, number: int, state: State | None) -> Histogram:
+    def _sum_histograms(self, quantity: str, number: int, state: State | None) -> Histogram:
         table = self.outcomes(number, state)
         pairs = []
         for following, rows in table.rows.items():
@@ -127,7 +127,7 @@ class NetworkTable:
         return sums([(own, rest) for own, rest in pairs if len(rest.costs)])
 
     def range(self, quantity: str, number: int = 0, state: State | None = None) -> tuple[float, float]:
-        """Lowest and highest cost from stage `number` on; (inf, -inf) where nothing can be built."""
+        """Return the lowest and highest cost from stage `number` on; (inf, -inf) if nothing can be built."""
         if number == len(self.stages):
             return 0.0, 0.0
         key = (quantity, number, state)
@@ -139,12 +139,12 @@ class NetworkTable:
             self._ranges[key] = (float(low), float(high))
         return self._ranges[key]
 
-    def buildable(self, number: int = 0, state: State | None = None) -> bool:
-        """Whether something can be built from stage `number` on."""
+    def is_buildable(self, number: int = 0, state: State | None = None) -> bool:
+        """Return whether anything can be built from stage `number` on."""
         return self.range("macs", number, state)[0] < np.inf
 
     def ways(self, quantity: str, number: int, state: State | None, low: float, high: float) -> Floats:
-        """For each outcome of stage `number`, how many ways there are from there on that cost from `low` to `high`."""
+        """Count, for each outcome of stage `number`, the ways to go on that cost from `low` to `high`."""
         table = self.outcomes(number, state)
         own, ways = table.costs[quantity], np.zeros(len(table.states))
         for following, rows in table.rows.items():
@@ -153,9 +153,9 @@ class NetworkTable:
         return ways
 
     def sample(self, quantity: str, low: float, high: float, rng: np.random.Generator) -> StageChain | None:
-        """Uniform among the architectures of this table inside the window.
+        """Return a uniform sample of this table that costs from `low` to `high`, or None at a dead end.
 
-        None: a dead end. Costs that were rounded up to a raster may promise more than there is in a narrow window.
+        Costs that are rounded up to a raster may count architectures that a narrow window does not have.
         """
         chain: list[Row] = []
         state = None
@@ -163,15 +163,15 @@ class NetworkTable:
             ways = self.ways(quantity, number, state, low, high)
             if not ways.any():
                 return None
-            row = _chosen(ways, rng)
+            row = _choose_row(ways, rng)
             table = self.outcomes(number, state)
             own = table.costs[quantity][row]
             low, high, state = low - own, high - own, table.states[row]
             chain.append((table, row))
         return StageChain(self, chain)
 
-    def used(self) -> set[tuple[str, Scalar]]:
-        """Every (question, label) of the stages that some whole architecture has."""
+    def used_answers(self) -> set[tuple[str, Scalar]]:
+        """Return every (question, label) of the stages that occurs in a complete architecture."""
         used: set[tuple[str, Scalar]] = set()
         open_states: set[State | None] = {None}
         for number in range(len(self.stages)):
@@ -179,14 +179,14 @@ class NetworkTable:
             for state in open_states:
                 table = self.outcomes(number, state)
                 for answers, after in zip(table.answers, table.states, strict=True):
-                    if self.buildable(number + 1, after):
+                    if self.is_buildable(number + 1, after):
                         used.update(answers.items())
                         following.add(after)
             open_states = following
         return used
 
     def find(self, spec: ArchSpec) -> Answers | None:
-        """The answers that lead to `spec`, or None."""
+        """Return the answers that lead to `spec`, or None."""
         if len(spec.stages) != len(self.stages):
             return None
         chain: list[Row] = []
@@ -201,13 +201,13 @@ class NetworkTable:
         return found.answers if found.spec == spec else None
 
 
-def _chosen(weights: Floats, rng: np.random.Generator) -> int:
+def _choose_row(weights: Floats, rng: np.random.Generator) -> int:
     up_to = np.cumsum(weights)
     return int(np.searchsorted(up_to, rng.random() * up_to[-1], side="right"))
 
 
 class SpaceTables:
-    """The tables of a whole space, one per set of answers on the network's level; `image` is an Assembly's."""
+    """The tables of a whole space, one per set of answers on the network's level; `image` as in Assembly."""
 
     def __init__(self, network: Fields, stages: Sequence[Fields], image: Mapping[str, int]) -> None:
         self._network, self._stages, self._image = network, stages, image
@@ -224,11 +224,11 @@ class SpaceTables:
 
     @cached_property
     def level(self) -> Level:
-        """The networks as codes, in their order."""
+        """The answers on the network's level as codes, one row per table."""
         return Level(np.array([table.codes for table in self.networks], np.int16))
 
     def split(self, codes: Codes) -> list[Codes]:
-        """The codes of the network and of each stage, from those of an architecture."""
+        """Return the parts of an architecture's codes: the network's, then each stage's."""
         return [codes[start:end] for start, end in pairwise(self._cuts)]
 
     @cached_property
@@ -236,7 +236,7 @@ class SpaceTables:
         return list(accumulate((len(list(questions(level))) for level in (self._network, *self._stages)), initial=0))
 
     def count(self, quantity: str = "macs", low: float = 0.0, high: float = np.inf) -> float:
-        """How many architectures cost from `low` to `high`; exact below 2^53."""
+        """Return the number of architectures that cost from `low` to `high`; exact below 2^53."""
         return float(self._weights(quantity, low, high).sum())
 
     def _weights(self, quantity: str, low: float, high: float) -> Floats:
@@ -248,24 +248,24 @@ class SpaceTables:
         return self._weights_of[key]
 
     def range(self, quantity: str) -> tuple[float, float]:
-        """Lowest and highest cost of the space; (inf, -inf) where nothing can be built."""
+        """Return the lowest and highest cost of the space; (inf, -inf) if nothing can be built."""
         ends = [table.range(quantity) for table in self.networks]
         return min((low for low, _ in ends), default=np.inf), max((high for _, high in ends), default=-np.inf)
 
-    def used(self) -> set[tuple[str, Scalar]]:
-        """Every (question, label) of some architecture that can be built."""
+    def used_answers(self) -> set[tuple[str, Scalar]]:
+        """Return every (question, label) that occurs in a complete architecture."""
         used: set[tuple[str, Scalar]] = set()
         for table in self.networks:
-            if table.buildable():
-                used |= set(table.answers.items()) | table.used()
+            if table.is_buildable():
+                used |= set(table.answers.items()) | table.used_answers()
         return used
 
     def find(self, spec: ArchSpec) -> Answers | None:
-        """The answers that lead to `spec`, or None."""
+        """Return the answers that lead to `spec`, or None."""
         return next((answers for table in self.networks if (answers := table.find(spec)) is not None), None)
 
     def sample(self, quantity: str, low: float, high: float, rng: np.random.Generator) -> StageChain | None:
-        """Uniform among the architectures that cost from `low` to `high`; None: a dead end, to be tried again.
+        """Return a uniform sample that costs from `low` to `high`; None at a dead end: try again.
 
         Raises:
             BudgetError: there is none.
@@ -276,4 +276,4 @@ class SpaceTables:
                 f"no architecture of the space has {quantity} from {low:,.0f} to {high:,.0f}; "
                 "raise the budget, or lower the share of it that is to be filled (--fill)"
             )
-        return self.networks[_chosen(weights, rng)].sample(quantity, low, high, rng)
+        return self.networks[_choose_row(weights, rng)].sample(quantity, low, high, rng)

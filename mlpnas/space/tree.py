@@ -1,9 +1,9 @@
-"""A space as a tree of questions. Answering them all gives plain values; which are asked depends on earlier answers.
+"""The tree of questions of a space. Answering them gives plain values; earlier answers decide which are asked.
 
 Fixed(value)                   no question
 Choose(path, options)          one question; each option has a label and what follows from it
 LayerNode(name, options)       a plug-in whose options may hold questions
-Fields({name: node})           a level; its `variant` brings the fields of the alternative that was chosen
+Fields({name: node})           a level; its `variant` brings the fields of the chosen alternative
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -32,7 +32,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Choose:
-    """One question. `path` names it in answers: stage2.mixer.axial_shift.shift_size."""
+    """A question; `path` names it in answers: stage2.mixer.axial_shift.shift_size."""
 
     path: str
     options: tuple[Option, ...]
@@ -47,7 +47,7 @@ class Choose:
 
 @dataclass(frozen=True)
 class LayerNode:
-    """A layer; options that equal their `defaults` are left out, so that one architecture has one key."""
+    """A layer; options that equal their `defaults` are left out, so that an architecture has one key."""
 
     name: str
     options: Mapping[str, "Node"]
@@ -67,7 +67,7 @@ Pick = Callable[[Choose], Scalar]
 
 
 def resolve(node: Node, pick: Pick) -> Any:
-    """The value of a node, asking `pick` every question on the way, in the order of the file."""
+    """Return the value of a node, asking `pick` every question on the way, in the order of the file."""
     match node:
         case Fixed(value):
             return value
@@ -76,15 +76,15 @@ def resolve(node: Node, pick: Pick) -> Any:
         case LayerNode(_, options):
             return node.layer({key: resolve(child, pick) for key, child in options.items()})
         case Fields(nodes):
-            return _merged({name: resolve(child, pick) for name, child in nodes.items()})
+            return _merge_variant({name: resolve(child, pick) for name, child in nodes.items()})
 
 
-def _merged(values: dict[str, Any]) -> dict[str, Any]:
+def _merge_variant(values: dict[str, Any]) -> dict[str, Any]:
     return values.pop("variant", {}) | values
 
 
 def count(node: Node) -> int:
-    """How many different sets of answers a node has."""
+    """Return the number of different sets of answers of a node."""
     match node:
         case Fixed():
             return 1
@@ -95,7 +95,7 @@ def count(node: Node) -> int:
 
 
 def outcomes(node: Node) -> Iterator[tuple[Answers, Any]]:
-    """Every (answers, value) of a node, without repeats."""
+    """Yield every (answers, value) of a node, without repeats."""
     match node:
         case Fixed(value):
             yield {}, value
@@ -104,21 +104,21 @@ def outcomes(node: Node) -> Iterator[tuple[Answers, Any]]:
                 for answers, value in outcomes(option.node):
                     yield {path: option.label, **answers}, value
         case LayerNode(_, children):
-            for answers, values in _combined(children):
+            for answers, values in _combine(children):
                 yield answers, node.layer(values)
         case Fields(children):
-            for answers, values in _combined(children):
-                yield answers, _merged(values)
+            for answers, values in _combine(children):
+                yield answers, _merge_variant(values)
 
 
-def _combined(children: Mapping[str, Node]) -> Iterator[tuple[Answers, dict[str, Any]]]:
+def _combine(children: Mapping[str, Node]) -> Iterator[tuple[Answers, dict[str, Any]]]:
     for row in product(*(list(outcomes(child)) for child in children.values())):
         answers = {path: label for part, _ in row for path, label in part.items()}
         yield answers, dict(zip(children, (value for _, value in row), strict=True))
 
 
 def questions(node: Node) -> Iterator[Choose]:
-    """Every question of a node, whether asked or not, in the order of the file."""
+    """Yield every question of a node, whether asked or not, in the order of the file."""
     match node:
         case Choose(_, options):
             yield node

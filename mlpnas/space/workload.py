@@ -1,7 +1,7 @@
-"""How much a space would have to list and to measure before it can be drawn from; counted before anything is listed.
+"""The work of tabulating a space: combinations to list and layers to measure, counted before any is listed.
 
-Every set of answers of a stage is listed once for each set of answers on the network's level and for each width and
-grid that the stage before may hand on; and every different layer is measured once.
+Every set of answers of a stage is listed once per set of answers of the network's level and per width and grid that the
+stage before may give; every different layer is measured once.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from mlpnas.plain_text import shortened
 from mlpnas.space.tree import Choose, Fields, Fixed, LayerNode, Node, Option, count
 
 MOST = 100_000  # combinations; loading a space takes less than 5 seconds on 2 CPU cores
-LAYER = 40  # combinations that are listed in the time in which one layer is measured
+LAYER = 40  # combinations listed in the time that one layer takes to measure
 
 _WIDTH = {"width", "width_factor"}
 _GRID = {"input.size", "stem.patch", "head.pool"}
@@ -22,7 +22,7 @@ _HEAD = {"input.classes", "head.norm", "head.pooled_norm", "norm"} | _WIDTH | _G
 
 
 def excess(network: Fields, stages: Sequence[Fields]) -> str:
-    """Return why a space is too large to be listed, naming the questions that multiply; "" where it is not."""
+    """Return why a space is too large to be listed, naming the questions that multiply; "" if it is not."""
     above = count(network)
     before = [1, *(widths * grids for widths, grids in _states(stages))]
     listed = [above * states * count(stage) for states, stage in zip(before, stages, strict=False)]
@@ -30,19 +30,19 @@ def excess(network: Fields, stages: Sequence[Fields]) -> str:
     if sum(listed) + LAYER * layers <= MOST:
         return ""
     worst = max(range(len(stages)), key=lambda number: listed[number])
-    parts = [f"stage {worst + 1} has {_written(count(stages[worst]))} sets of answers{_questions(stages[worst])}"]
+    parts = [f"stage {worst + 1} has {_show(count(stages[worst]))} sets of answers{_questions(stages[worst])}"]
     if above > 1:
-        parts.append(f"for each of {_written(above)} of the network{_questions(network)}")
+        parts.append(f"for each of {_show(above)} of the network{_questions(network)}")
     if before[worst] > 1:
-        parts.append(f"for each of {_written(before[worst])} widths and grids of the stage before")
+        parts.append(f"for each of {_show(before[worst])} widths and grids of the stage before")
     return (
-        f"too many combinations: {', '.join(parts)}; in all stages {_written(sum(listed))} to list and about "
-        f"{_written(layers)} layers to measure, each worth {LAYER}; the most is {_written(MOST)}; offer fewer options"
+        f"too many combinations: {', '.join(parts)}; in all stages {_show(sum(listed))} to list and about "
+        f"{_show(layers)} layers to measure, each worth {LAYER}; the most is {_show(MOST)}; offer fewer options"
     )
 
 
 def _states(stages: Sequence[Fields]) -> Iterator[tuple[int, int]]:
-    """How many widths, and how many grids, each stage may hand on."""
+    """Yield the number of widths and of grids that each stage may give."""
     grids = 1
     for number, stage in enumerate(stages):
         ways = {value for value in _values(stage, "downsample") if number}
@@ -64,7 +64,7 @@ def _layers(network: Fields, stages: Sequence[Fields]) -> int:
 
 
 def _forms(level: Fields, wanted: set[str], group: str = "") -> int:
-    """How many sets of answers a level has to those of its fields that matter."""
+    """Count the sets of answers of a level to its fields in `wanted`."""
     forms = 1
     for name, child in level.nodes.items():
         if f"{group}{name}" in wanted:
@@ -78,7 +78,7 @@ def _forms(level: Fields, wanted: set[str], group: str = "") -> int:
 
 
 def _forms_of(option: Option, wanted: set[str], group: str) -> int:
-    """As `_forms`, of an alternative of a variant; 0 where it holds nothing that matters."""
+    """Count the same for an alternative of a variant; 0 if it has no wanted field."""
     node = option.node
     names = _names(node, group) if isinstance(node, Fields) else set()
     return _forms(node, wanted, group) if isinstance(node, Fields) and names & wanted else 0
@@ -90,7 +90,7 @@ def _names(level: Fields, group: str) -> set[str]:
 
 
 def _values(level: Fields, name: str) -> set[Any]:
-    """The values or labels that a level may give to a field, in itself or in its variant."""
+    """Return the values or labels that a level or its variant may give to a field."""
     found: set[Any] = set()
     for field, child in level.nodes.items():
         if field == "variant" and isinstance(child, Choose):
@@ -113,9 +113,9 @@ def _labels(node: Node) -> set[Any]:
 
 
 def _questions(node: Node) -> str:
-    """The questions of a node that multiply, with how many sets of answers each brings: (depth 100 x mixer 12)."""
+    """Return the questions of a node that multiply, with the sets of answers of each: (depth 100 x mixer 12)."""
     found = [
-        f"{name} {_written(count(child))}{_largest(child)}" for name, child in _children(node, "") if count(child) > 1
+        f"{name} {_show(count(child))}{_largest(child)}" for name, child in _children(node, "") if count(child) > 1
     ]
     return f" ({' x '.join(found)})" if found else ""
 
@@ -130,12 +130,12 @@ def _children(node: Node, group: str) -> Iterator[tuple[str, Node]]:
 
 
 def _largest(node: Node) -> str:
-    """The option of a question that opens the most."""
+    """Return the option of a question that has the most sets of answers."""
     if not isinstance(node, Choose) or all(count(option.node) == 1 for option in node.options):
         return ""
     largest = max(node.options, key=lambda option: count(option.node))
-    return f", of which {shortened(largest.label, 40)} {_written(count(largest.node))}{_questions(largest.node)}"
+    return f", of which {shortened(largest.label, 40)} {_show(count(largest.node))}{_questions(largest.node)}"
 
 
-def _written(number: int) -> str:
+def _show(number: int) -> str:
     return f"{number:,}" if number < 10**12 else f"10^{int(number.bit_length() * 0.30103)}"

@@ -59,8 +59,8 @@ def test_candidates_are_architectures_inside_at_their_exact_cost(space: SearchSp
     drawn = space.samples(30, window, rng)
     found = [
         drawn,
-        space.mutated(drawn.codes, [1, 2, 3] * 10, window, rng),
-        space.crossed(drawn.codes, drawn.codes[::-1], window, rng),
+        space.mutate(drawn.codes, [1, 2, 3] * 10, window, rng),
+        space.cross(drawn.codes, drawn.codes[::-1], window, rng),
     ]
     for candidates in found:
         assert len(candidates.codes) >= 20
@@ -76,7 +76,7 @@ def test_one_edit_answers_one_question_anew(space: SearchSpace) -> None:
     parents = space.samples(200, {}, rng).codes
     kept, changed = 0, set()
     for parent in parents:
-        (child,) = space.mutated(parent[None], [1], {}, rng).codes if _fits(space, parent) else [parent]
+        (child,) = space.mutate(parent[None], [1], {}, rng).codes if _fits(space, parent) else [parent]
         both = (parent >= 0) & (child >= 0) & (parent != child)
         kept += int(both.sum()) == 1
         changed |= set(np.flatnonzero(both).tolist())
@@ -86,13 +86,13 @@ def test_one_edit_answers_one_question_anew(space: SearchSpace) -> None:
 
 
 def _fits(space: SearchSpace, parent: Codes) -> bool:
-    return len(space.mutated(parent[None], [1], {}, np.random.default_rng(0)).codes) == 1
+    return len(space.mutate(parent[None], [1], {}, np.random.default_rng(0)).codes) == 1
 
 
 def test_a_crossing_takes_each_level_from_a_parent(space: SearchSpace) -> None:
     rng = np.random.default_rng(3)
     mothers, fathers = space.samples(40, {}, rng).codes, space.samples(40, {}, rng).codes
-    children = space.crossed(mothers, fathers, {}, rng).codes
+    children = space.cross(mothers, fathers, {}, rng).codes
     own = [
         all((part == m).all() or (part == f).all() for part, m, f in zip(*parts, strict=True))
         for parts in zip(*(map(space.tables.split, rows) for rows in (children, mothers, fathers)), strict=True)
@@ -106,7 +106,7 @@ def test_edits_reach_the_whole_space() -> None:
     rng = np.random.default_rng(4)
     codes = small.samples(1, {}, rng).codes
     for _ in range(40):
-        near = small.mutated(np.repeat(codes, 4, axis=0), [1] * (4 * len(codes)), {}, rng).codes
+        near = small.mutate(np.repeat(codes, 4, axis=0), [1] * (4 * len(codes)), {}, rng).codes
         codes = np.unique(np.concatenate([codes, near]), axis=0)
     assert len(codes) == everything
 
@@ -114,10 +114,10 @@ def test_edits_reach_the_whole_space() -> None:
 def test_a_level_edits_one_question_and_what_it_opens() -> None:
     level = Level(np.array([[0, 0, -1], [0, 1, -1], [1, -1, 0], [1, -1, 1]], np.int16))
     rng = np.random.default_rng(0)
-    assert {level.edited(0, rng) for _ in range(50)} == {1, 2, 3}
-    assert {level.edited(2, rng) for _ in range(50)} == {0, 1, 3}
+    assert {level.edit(0, rng) for _ in range(50)} == {1, 2, 3}
+    assert {level.edit(2, rng) for _ in range(50)} == {0, 1, 3}
     assert level.editable == [2, 2, 2, 2]
-    assert Level(np.zeros((1, 3), np.int16)).edited(0, rng) is None
+    assert Level(np.zeros((1, 3), np.int16)).edit(0, rng) is None
 
 
 def test_distance_counts_new_and_different_answers() -> None:
@@ -148,7 +148,7 @@ def test_a_question_answered_with_null_is_asked_and_edits_leave_its_variant() ->
     scaled = drawn[:, 0] == 0
     assert set(drawn[scaled, asked]) == {0, 1}
     assert set(drawn[~scaled, asked]) == {-1}
-    children = space.mutated(drawn, [1] * len(drawn), {}, rng).codes
+    children = space.mutate(drawn, [1] * len(drawn), {}, rng).codes
     assert 100 < int((children[:, 0] != drawn[:, 0]).sum()) < 200  # one of two questions
     for codes in drawn:
         assert np.array_equal(encode(space.questions, [decode(space.questions, codes)])[0], codes)

@@ -37,7 +37,7 @@ WRONG = [
     ("width: 16", "widht: 16", 5, "no such field - did you mean width?"),
     ("width: 16\n", "", 1, "width: is missing"),
     ("count: 2", "count: 0", 7, "stages.count: expected a whole number from 1 to 16"),
-    ("depth: {choose: [1, 2]}", "depth: [1, 2, 3]", 10, "2 wanted, 3 given"),
+    ("depth: {choose: [1, 2]}", "depth: [1, 2, 3]", 10, "2 expected, 3 given"),
     ("depth: {choose: [1, 2]}", "depth: {choose: [1, 2], or: 3}", 10, "choose stands alone"),
     ("depth: {choose: [1, 2]}", "depth: 1\n    width: 8", 1, "stands on the network's level and in stages"),
     ("gmlp: {ratio", "gmlpp: {ratio", 11, "no mixer is called 'gmlpp' - did you mean gmlp?"),
@@ -139,7 +139,7 @@ def test_every_alternative_of_a_variant_brings_what_one_brings(name: str) -> Non
 
 
 def test_a_space_has_stages() -> None:
-    with pytest.raises(SpaceError, match="stages: 0 stages are listed; wanted are 1 to 16"):
+    with pytest.raises(SpaceError, match="stages: 0 stages are listed; write 1 to 16"):
         SearchSpace("version: 1\nname: x\nwidth: 8\ndepth: 1\nmixer: gmlp\nstages: []\n")
 
 

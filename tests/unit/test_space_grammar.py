@@ -143,7 +143,7 @@ def test_random_streams_stay_what_they_were(name: str) -> None:
     low, high = space.range("macs")
     window, rng, digest = {"macs": (0.0, low + (high - low) / 3)}, np.random.default_rng(7), sha256()
     drawn = space.samples(200, window, rng)
-    mutated = space.mutated(drawn.codes, [1, 2, 3, 1] * 50, window, rng)
-    for some in (drawn, mutated, space.crossed(drawn.codes, drawn.codes[::-1], window, rng)):
+    mutated = space.mutate(drawn.codes, [1, 2, 3, 1] * 50, window, rng)
+    for some in (drawn, mutated, space.cross(drawn.codes, drawn.codes[::-1], window, rng)):
         digest.update(some.codes.tobytes())
     assert digest.hexdigest()[:16] == DRAWN[name]

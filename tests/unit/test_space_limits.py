@@ -79,7 +79,7 @@ def test_questions_that_multiply_too_far_are_named_before_anything_is_listed(
 @pytest.mark.parametrize("name", ["quick", "isotropic"])
 def test_what_is_counted_is_what_is_listed(name: str) -> None:
     space = SearchSpace.load(name)
-    space.tables.used()
+    space.tables.used_answers()
     tables = [outcomes for table in space.tables.networks for outcomes in table._outcomes.values()]
     listed = sum(len(table.stages) for table in tables)
     everything = count(space.network) * sum(count(stage) for stage in space.stages)

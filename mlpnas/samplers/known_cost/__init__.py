@@ -209,7 +209,7 @@ class KnownCost:
         afresh = self._drawn(trial // _KEPT)
         count = _CANDIDATES - len(afresh.codes)
         parents, edits = leaders[rng.integers(len(leaders), size=count)], rng.integers(1, _EDITS + 1, count)
-        edited = self.domain.mutated(parents, edits.tolist(), self.window, rng)
+        edited = self.domain.mutate(parents, edits.tolist(), self.window, rng)
         codes = np.concatenate([afresh.codes, edited.codes])
         costs = {name: np.concatenate([afresh.costs[name], edited.costs[name]]) for name in self.domain.quantities}
         new = np.sort(np.unique(codes, axis=0, return_index=True)[1])
