@@ -1,4 +1,4 @@
-"""The folder for what can be made again: decoded images, downloads, what was measured about this machine."""
+"""The cache folder: decoded images, downloads and measurements of this machine; all can be made again."""
 
 import json
 import os
@@ -12,10 +12,10 @@ from mlpnas.files import write_text
 
 
 class Kind(NamedTuple):
-    """What one folder of the cache holds.
+    """The content of one folder of the cache.
 
     Attributes:
-        what: in words; names: of what mlpnas puts into it, so that nothing else is ever deleted there.
+        what: its content in words. names: the names of our files, so that nothing else is ever deleted there.
     """
 
     what: str
@@ -23,13 +23,13 @@ class Kind(NamedTuple):
 
 
 KINDS: Mapping[str, Kind] = {
-    "images": Kind("decoded images, and what was seen in data sets", re.compile(r"[0-9a-f]{20}(\.scan)?\.(npy|json)")),
+    "images": Kind("decoded images and scans of data sets", re.compile(r"[0-9a-f]{20}(\.scan)?\.(npy|json)")),
     "downloads": Kind(
-        "data sets that torchvision has downloaded",
+        "data sets downloaded by torchvision",
         re.compile(r"cifar-10-batches-py|cifar-100-python|FashionMNIST|cifar-100?-python\.tar\.gz"),
     ),
-    "speed": Kind("how fast this machine trains", re.compile(r"[a-z0-9_-]+\.json")),
-    "runs": Kind("copies of runs that are kept elsewhere", re.compile(r"[0-9a-f]{12}-(read|search)")),
+    "speed": Kind("training speeds of this machine", re.compile(r"[a-z0-9_-]+\.json")),
+    "runs": Kind("copies of remote runs", re.compile(r"[0-9a-f]{12}-(read|search)")),
 }
 
 
@@ -37,7 +37,7 @@ def path(*parts: str) -> Path:
     """Return the path of something in the cache folder, `$MLPNAS_CACHE` (default ~/.cache/mlpnas).
 
     Raises:
-        DataError: its user is unknown.
+        DataError: the user of `~user` is unknown.
     """
     root = os.environ.get("MLPNAS_CACHE") or "~/.cache/mlpnas"
     try:
@@ -47,7 +47,7 @@ def path(*parts: str) -> Path:
 
 
 def folder(*parts: str) -> Path:
-    """Return the path of a folder in the cache folder, made if missing.
+    """Make a folder in the cache folder and return its path.
 
     Raises:
         DataError: it cannot be made.
@@ -61,7 +61,7 @@ def folder(*parts: str) -> Path:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """What `path` holds, or None where it is missing or damaged."""
+    """Return the content of a JSON file, or None if it is missing or damaged."""
     try:
         data = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError):

@@ -9,15 +9,15 @@ from typing import Annotated, Any
 from mlpnas import __version__
 from mlpnas.engine.interrupt import EXIT_CODE, interruptible
 
-# errors that say something about a place on this machine, and not about a mistake in the program
-_OF_THE_PLACE = {
+# errors about a place on this machine, not about a mistake in the program
+_PLACE_ERRORS = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTALE),
     *(errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EMFILE, errno.ENFILE),
 }
 
 
 def application() -> Any:
-    """All commands; their modules are light, each loads what it needs when it runs."""
+    """Return the application with all commands; each loads its libraries only when it runs."""
     import typer
 
     from mlpnas.plugins import names
@@ -58,7 +58,7 @@ def _version(is_asked: bool) -> None:
 
 
 def main() -> None:
-    """Entry point of the console script `mlpnas`."""
+    """Run the console script `mlpnas`."""
     try:
         with interruptible(last=True):
             _run()
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def _run() -> None:
-    """Run the command that the arguments name, and exit as it ended."""
+    """Run the command of the arguments and exit with its code."""
     from mlpnas.commands._terminal import complain, fit_streams
     from mlpnas.errors import MlpnasError
     from mlpnas.plain_text import shortened
@@ -82,7 +82,7 @@ def _run() -> None:
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:
-        if error.errno not in _OF_THE_PLACE or not error.filename:
+        if error.errno not in _PLACE_ERRORS or not error.filename:
             raise
         complain(f"error: {shortened(os.fsdecode(error.filename))}: cannot be used ({os.strerror(error.errno)})")
         sys.exit(2)

@@ -1,7 +1,7 @@
-"""Files that people write, read into plain values: YAML 1.2 (its core schema, of which JSON is a part) and JSON.
+"""Reading of files that people write into plain values: YAML 1.2 (core schema) and JSON.
 
-YAML 1.2 has few surprises: 1e-3 and 010 are numbers (0.001 and 10), no, on and 1:20 are text, and nothing but true and
-false is a truth value. The line of every value is kept, so that a mistake can be named where it stands.
+In YAML 1.2, 1e-3 and 010 are numbers (0.001 and 10), no, on and 1:20 are text, and only true and false are truth
+values. Every value keeps its line, so that messages can name it.
 """
 
 import json
@@ -17,7 +17,7 @@ from mlpnas.errors import Problem, TextError
 from mlpnas.plain_text import quoted, shortened
 
 _MOST_BYTES = 500_000  # of a file
-_MOST_VALUES = 10_000  # of a YAML document, every alias followed
+_MOST_VALUES = 10_000  # of a YAML document, with all aliases followed
 _DEEPEST = 50  # levels of values within values
 _MOST_DIGITS = 30  # of a whole number
 _MOST_PROBLEMS = 100
@@ -31,7 +31,7 @@ class Item:
     line: int
 
     def plain(self) -> Any:
-        """The value without lines."""
+        """Return the value without lines."""
         if isinstance(self.value, dict):
             return {key: item.plain() for key, item in self.value.items()}
         if isinstance(self.value, list):
@@ -43,7 +43,7 @@ def read_text(path: Path) -> str:
     """Return the text of a file that a person wrote.
 
     Raises:
-        TextError: no file, one that is too large, or one that is not UTF-8.
+        TextError: it is no file, too large, or not UTF-8.
     """
     try:
         if not path.is_file():
@@ -53,7 +53,7 @@ def read_text(path: Path) -> str:
     except (OSError, ValueError) as error:
         _refuse(f"cannot be read ({shortened(getattr(error, 'strerror', None) or str(error))})")
     if len(content) > _MOST_BYTES:
-        _refuse(f"is larger than {_MOST_BYTES // 1000} kB, which no file of this kind is")
+        _refuse(f"is larger than {_MOST_BYTES // 1000} kB, the most for a file of this kind")
     try:
         return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
@@ -61,24 +61,24 @@ def read_text(path: Path) -> str:
 
 
 def parse_json(text: str) -> Any:
-    """Return what a JSON text holds: no name twice in an object, no NaN and no Infinity.
+    """Return the value of a JSON text; repeated names, NaN and Infinity are refused.
 
     Raises:
-        TextError: it is none.
+        TextError: it is not valid.
     """
     try:
         return _DECODER.decode(text)
     except json.JSONDecodeError as error:
         _refuse(f"{error.msg} (column {error.colno})", error.lineno)
     except RecursionError:
-        _refuse("values stand too deep in one another")
+        _refuse("values are nested too deeply")
 
 
 def parse_yaml(text: str) -> Item:
-    """Return what one YAML document holds.
+    """Return the value of one YAML document.
 
     Raises:
-        TextError: no YAML, a repeated key, a key that is no word, a tag, or a number that is not finite.
+        TextError: it is no YAML, or has repeated keys, keys that are no words, tags, or numbers that are not finite.
     """
     if len(text) > _MOST_BYTES:
         _refuse(f"more than {_MOST_BYTES:,} characters")
@@ -92,7 +92,7 @@ def parse_yaml(text: str) -> Item:
         _refuse(f"not valid YAML: {shortened(problem)}", mark.line + 1 if mark else 1)
     if node is None:
         return Item(None, 1)
-    if _unfolded(node, {}) > 2 * _MOST_VALUES:  # keys are nodes, too
+    if _count_nodes(node, {}) > 2 * _MOST_VALUES:  # keys are nodes too
         _refuse(f"its aliases unfold to more than {_MOST_VALUES} values")
     reading = _Reading()
     item = reading.item(node, "", frozenset())
@@ -105,7 +105,7 @@ def _refuse(text: str, line: int = 0) -> NoReturn:
     raise TextError([Problem(line, "", text)]) from None
 
 
-def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
@@ -114,7 +114,7 @@ def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _constant(word: str) -> NoReturn:
+def _refuse_constant(word: str) -> NoReturn:
     _refuse(f"{word} is no number that can be used; write a finite one")
 
 
@@ -131,7 +131,7 @@ def _float(digits: str) -> float:
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_without_repeats, parse_constant=_constant, parse_int=_int, parse_float=_float
+    object_pairs_hook=_object, parse_constant=_refuse_constant, parse_int=_int, parse_float=_float
 )
 
 
@@ -140,7 +140,7 @@ def _too_long(digits: str) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML with the scalars of YAML 1.2's core schema, without tags, and no deeper than a file needs."""
+    """PyYAML with the scalars of YAML 1.2's core schema, without tags, and with a limit on depth."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
     _depth = _nodes = 0
@@ -152,7 +152,7 @@ class _Loader(yaml.SafeLoader):
         if getattr(event, "tag", None) is not None:
             self._refuse(f"tags like {shortened(event.tag, 40)} are not read; write the value alone")
         if self._depth > _DEEPEST:
-            self._refuse(f"values stand more than {_DEEPEST} levels deep in one another")
+            self._refuse(f"values are nested more than {_DEEPEST} levels deep")
         if self._nodes > 2 * _MOST_VALUES:
             self._refuse(f"more than {_MOST_VALUES} values")
         node = super().compose_node(parent, index)
@@ -175,23 +175,23 @@ for _tag, _pattern, _first in _SCHEMA:
     _Loader.add_implicit_resolver(_tag, re.compile(f"{_pattern}\\Z"), _first)
 
 
-def _unfolded(node: yaml.Node, known: dict[int, int]) -> int:
-    """Number of values once every alias is followed: a few lines of aliases of aliases can stand for billions."""
+def _count_nodes(node: yaml.Node, known: dict[int, int]) -> int:
+    """Count the values with every alias followed: a few lines of nested aliases can stand for billions."""
     if id(node) not in known:
         known[id(node)] = 1  # an alias inside itself is refused later
         parts = node.value if isinstance(node, yaml.CollectionNode) else []
         children = [child for part in parts for child in (part if isinstance(part, tuple) else (part,))]
-        known[id(node)] += sum(_unfolded(child, known) for child in children)
+        known[id(node)] += sum(_count_nodes(child, known) for child in children)
     return known[id(node)]
 
 
 class _Reading:
-    """Turns nodes into Items; collects problems, so that a person finds all of them at once."""
+    """A converter of nodes into Items that collects all problems."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
 
-    def problem(self, node: yaml.Node, path: str, text: str) -> None:
+    def report(self, node: yaml.Node, path: str, text: str) -> None:
         self.problems.append(Problem(node.start_mark.line + 1, path, text))
         if len(self.problems) == _MOST_PROBLEMS:
             raise TextError(self.problems)
@@ -199,7 +199,7 @@ class _Reading:
     def item(self, node: yaml.Node, path: str, parents: frozenset[int]) -> Item:
         line = node.start_mark.line + 1
         if id(node) in parents:
-            self.problem(node, path, "an alias that contains itself")
+            self.report(node, path, "an alias that contains itself")
             return Item(None, line)
         parents = parents | {id(node)}
         if isinstance(node, yaml.MappingNode):
@@ -214,14 +214,14 @@ class _Reading:
         items: dict[str, Item] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                self.problem(key_node, path, "a key must be a plain word")
+                self.report(key_node, path, "a key must be a plain word")
                 continue
             key, place = key_node.value, f"{path}.{shortened(key_node.value)}".lstrip(".")
             if key == "<<" and not key_node.style:
-                self.problem(key_node, path, "merge keys (<<) are no part of YAML 1.2; write the fields out")
+                self.report(key_node, path, "merge keys (<<) are no part of YAML 1.2; write the fields out")
                 continue
             if key in items:
-                self.problem(key_node, place, "stands here twice; keep one")
+                self.report(key_node, place, "stands here twice; keep one")
             items[key] = Item(self.item(value_node, place, parents).value, key_node.start_mark.line + 1)
         return items
 
@@ -234,13 +234,13 @@ class _Reading:
         if node.tag not in (_WHOLE, _DECIMAL):
             return text
         if "n" in text.lower():  # .inf, .nan
-            self.problem(node, path, f"{text} is no number that can be used; write a finite one")
+            self.report(node, path, f"{text} is no number that can be used; write a finite one")
             return None
         is_whole = node.tag == _WHOLE
         if len(text) > _MOST_DIGITS * (1 if is_whole else 10):
-            self.problem(node, path, _too_long(text))
+            self.report(node, path, _too_long(text))
             return None
         value = int(text, {"0x": 16, "0o": 8}.get(text[:2], 10)) if is_whole else float(text)
         if abs(value) == float("inf"):
-            self.problem(node, path, _too_long(text))
+            self.report(node, path, _too_long(text))
         return value

@@ -1,9 +1,9 @@
 """Every error that mlpnas raises on purpose.
 
 MlpnasError              the command line prints it without a traceback and exits with 2
-├── UnknownName          no plug-in answers to this name
-├── UnitError            a quantity without a unit, or with one we do not know
-├── TextError            a file that people write and that is no YAML or JSON
+├── UnknownName          a name that no plug-in has
+├── UnitError            a quantity without a unit, or with an unknown one
+├── TextError            a file of the user that is no YAML or JSON
 ├── SpecError            an architecture that cannot be read
 │   └── ShapeError       layers that do not fit together (grid, width, heads, windows)
 ├── SpaceError           a space file that cannot be read; lists all its problems
@@ -11,10 +11,10 @@ MlpnasError              the command line prints it without a traceback and exit
 ├── DataError            a data set that is missing, corrupt or unusable
 ├── RecipeError          training options that contradict each other
 ├── RunError             a run folder that is missing, locked, unreadable or of another search
-│   └── Unreachable      a run that is kept where this machine cannot get; an OSError too, which may pass
-├── ExportError          a model that cannot be exported in the wanted form
+│   └── Unreachable      a remote run that this machine cannot reach; an OSError too, and may be temporary
+├── ExportError          a model that cannot be exported in this format
 ├── CheckpointError      weights that are missing, unreadable or of another network
-└── MissingPackage       an optional package is needed; says which extra installs it
+└── MissingPackage       a missing optional package; names the extra that installs it
 """
 
 from collections.abc import Sequence
@@ -25,20 +25,20 @@ from mlpnas.plain_text import masked, quoted, shortened, visible
 
 
 class MlpnasError(Exception):
-    """Something the user can mend: says where, what, and what to write instead.
+    """An error that the user can fix: it says where, what, and what to write instead.
 
-    As text it obeys and shows nothing that a name or a URI of others may hold: no escape sequence, no credentials.
+    Its text contains no escape sequences and no credentials, even if a foreign name or URI does.
     """
 
     def __str__(self) -> str:
         return visible(masked(super().__str__()), keep="\n\t")
 
 
-_LONGEST_NAME = 60  # what is longer resembles no name of ours, and comparing it takes long
+_LONGEST_NAME = 60  # longer names resemble none of ours, and take long to compare
 
 
 def did_you_mean(name: object, known: Sequence[str]) -> str:
-    """ " - did you mean ...?" with the nearest of the known names, or nothing."""
+    """Return " - did you mean ...?" with the nearest known name, or ""."""
     is_short = isinstance(name, str) and len(name) <= _LONGEST_NAME
     near = get_close_matches(str(name), known, n=1) if is_short else []
     return f" - did you mean {near[0]}?" if near else ""
@@ -66,7 +66,7 @@ SHOWN = 20  # problems of one file in a message
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One mistake in a file: where it stands (line 0: nowhere in particular), what is wrong and the remedy."""
+    """One mistake in a file: line (0: none in particular), path, and text with the remedy."""
 
     line: int
     path: str
@@ -78,7 +78,7 @@ class Problem:
 
 
 class SpaceError(MlpnasError):
-    """All problems of a space file at once, in the order of its lines; of very many, the first are shown."""
+    """All problems of a space file in the order of its lines; the text shows the first 20."""
 
     def __init__(self, source: str, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(problems, key=lambda problem: (problem.line, problem.path)))
@@ -89,7 +89,7 @@ class SpaceError(MlpnasError):
 
 
 class TextError(MlpnasError):
-    """Text that cannot be read as YAML or JSON, with every problem."""
+    """Text that cannot be read as YAML or JSON, with all its problems."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(problems, key=lambda problem: (problem.line, problem.path)))

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and read only where they are files."""
+"""Atomic writing of files, and reading of regular files only."""
 
 import errno
 import os
@@ -14,17 +14,17 @@ _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}")
 
 
 def read_file(path: Path) -> bytes:
-    """Return what a file holds; a link is not followed, and no FIFO is waited for.
+    """Return the content of a file without following a link or waiting for a FIFO.
 
     Raises:
-        OSError: `strerror` says why it cannot be read.
+        OSError: it cannot be read; `strerror` says why.
     """
     with os.fdopen(open_file(path, os.O_RDONLY), "rb") as file:
         return file.read()
 
 
 def open_file(path: Path, flags: int) -> int:
-    """Return the descriptor of a regular file, opened without following a link or waiting; raises as `read_file`."""
+    """Open a regular file without following a link or waiting, and return its descriptor; raises as `read_file`."""
     try:
         descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
     except OSError as error:
@@ -40,10 +40,10 @@ def open_file(path: Path, flags: int) -> int:
 
 @contextmanager
 def replacing(path: Path, mode: int = 0o666) -> Iterator[Path]:
-    """A new file beside `path` that takes its place, on disk, once the block ends well; else it vanishes.
+    """Yield a temporary file that replaces `path`, synced to disk, when the block succeeds, and else is deleted.
 
     Args:
-        mode: its permissions, less those that the process withholds.
+        mode: its permissions before the umask.
     """
     temporary = path.with_name(f".{path.name}.{token_hex(4)}")
     try:
@@ -53,19 +53,19 @@ def replacing(path: Path, mode: int = 0o666) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        with suppress(OSError):  # what went wrong before is told
+        with suppress(OSError):  # the first error is the one to report
             temporary.unlink(missing_ok=True)
         raise
 
 
 def write_text(path: Path, text: str, mode: int = 0o666) -> None:
-    """Write a small file at once or not at all."""
+    """Write a small file atomically."""
     with replacing(path, mode) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def until_there_is_room(write: Callable[[], object]) -> Iterator[str]:
-    """Call `write` until it succeeds; yields why not, each time that the disk was full, and the caller waits."""
+def retrying_while_disk_full(write: Callable[[], object]) -> Iterator[str]:
+    """Call `write` until it succeeds; yield the reason each time the disk is full, so that the caller can wait."""
     while True:
         try:
             write()
@@ -78,12 +78,12 @@ def until_there_is_room(write: Callable[[], object]) -> Iterator[str]:
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file is called as those are that `replacing` writes to."""
+    """Return whether a name is one of the temporary files of `replacing`."""
     return _TEMPORARY.fullmatch(name) is not None
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Delete what a process that was killed while `replacing` a file has left; its writer must be gone."""
+    """Delete the temporary files of a process that was killed; it must not be running."""
     for path in folder.glob(".*"):
         if is_temporary(path.name):
             with suppress(OSError):  # they do no harm

@@ -1,4 +1,4 @@
-"""JSON data -> frozen dataclasses, by their annotations; every mistake is named with its place."""
+"""Reading of JSON data into frozen dataclasses by their annotations; errors name the place."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
@@ -9,19 +9,19 @@ from mlpnas.errors import SpecError, did_you_mean
 from mlpnas.kinds import Kind, Number, Size, of_annotation, refusal
 from mlpnas.plain_text import quoted
 
-_MOST_ITEMS = 64  # of a list, like the stages of a network
+_MOST_ITEMS = 64  # in a list, like the stages of a network
 
 
 def read(annotation: Any, data: Any, path: str) -> Any:
-    """`data`, found at `path`, as a value of an annotation; see `kinds`. A class with `from_json` reads itself.
+    """Return `data` as a value of an annotation; see `kinds`. A class with `from_json` reads itself.
 
     Raises:
-        SpecError: it is none.
+        SpecError: it is none; names `path`.
     """
     if kind := of_annotation(annotation):
-        return _checked(kind, data, path)
+        return _read_value(kind, data, path)
     if get_origin(annotation) is tuple:
-        return _many(get_args(annotation)[0], data, path)
+        return _read_list(get_args(annotation)[0], data, path)
     if not hasattr(annotation, "from_json"):
         return read_fields(annotation, data, path)
     try:
@@ -31,7 +31,7 @@ def read(annotation: Any, data: Any, path: str) -> Any:
 
 
 def read_fields(cls: Any, data: Any, path: str) -> Any:
-    """A mapping as the frozen dataclass `cls`; raises as `read` does."""
+    """Return a mapping as the frozen dataclass `cls`; raises as `read` does."""
     if not isinstance(data, Mapping):
         raise SpecError(f"{path}: expected a mapping, got {quoted(data)}")
     known = {field.name: field for field in fields(cls)}
@@ -51,13 +51,13 @@ def _annotations(cls: type) -> Mapping[str, Any]:
 
 
 def kind_of(cls: type, name: str) -> Kind:
-    """Return the kind of a dataclass's field, as it is declared there."""
+    """Return the kind that a dataclass's field declares."""
     kind = of_annotation(_annotations(cls)[name])
     assert kind is not None, f"{cls.__name__}.{name} declares no kind"
     return kind
 
 
-def _checked(kind: Kind, data: Any, path: str) -> Any:
+def _read_value(kind: Kind, data: Any, path: str) -> Any:
     if not kind.fits(data):
         raise SpecError(f"{path}: {refusal(kind, data)}")
     if isinstance(kind, Size):
@@ -65,7 +65,7 @@ def _checked(kind: Kind, data: Any, path: str) -> Any:
     return int(data) if isinstance(kind, Number) and kind.whole and data is not None else data
 
 
-def _many(annotation: Any, data: Any, path: str) -> tuple[Any, ...]:
+def _read_list(annotation: Any, data: Any, path: str) -> tuple[Any, ...]:
     if not isinstance(data, (list, tuple)):
         raise SpecError(f"{path}: expected a list, got {quoted(data)}")
     if len(data) > _MOST_ITEMS:

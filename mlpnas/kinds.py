@@ -1,7 +1,7 @@
-"""What a value may be: a number between two limits, one of a few words, a size of images.
+"""Kinds of values: a number between two limits, one of a few words, an image size, a short text.
 
-A field declares its kind where it stands (in a dataclass's annotation, in the grammar of space files, in a layer's
-constructor), and everything that reads it checks it and words its refusal here.
+A field declares its kind (in a dataclass's annotation, in the grammar of space files, in a layer's constructor); all
+readers check values and word their refusal here.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class Number:
 
     def __str__(self) -> str:
         kind = "a whole number" if self.whole else "a number"
-        return f"{kind} from {_written(self.least)} to {_written(self.most)}" + (", or null" if self.none else "")
+        return f"{kind} from {_show(self.least)} to {_show(self.most)}" + (", or null" if self.none else "")
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Size:
         return all(Number(most=self.most).fits(side) for side in sides)
 
     def read(self, value: Any) -> int | tuple[int, int]:
-        """Return pixels that fit as ArchSpec holds them; equal sides are one number."""
+        """Return a fitting value as ArchSpec stores it; equal sides become one number."""
         height, width = value if isinstance(value, (list, tuple)) else (value, value)
         return int(height) if height == width else (int(height), int(width))
 
@@ -81,11 +81,11 @@ class Text:
 
 Kind = Number | Word | Size | Text
 FLAG = Word((True, False))
-_MEANT = {"yes": True, "on": True, "y": True, "no": False, "off": False, "n": False}  # as YAML 1.1 read these words
+_MEANT = {"yes": True, "on": True, "y": True, "no": False, "off": False, "n": False}  # their meaning in YAML 1.1
 
 
 def refusal(kind: Kind, value: object) -> str:
-    """Return what is wrong with a value that does not fit: what is wanted, what was given, what to write instead."""
+    """Return the message for a value that does not fit: the kind expected, the value, the remedy."""
     hint = ""
     if isinstance(kind, Word) and True in kind.words and isinstance(value, str):
         meant = {**_MEANT, "true": True, "false": False}.get(value.lower())
@@ -96,7 +96,7 @@ def refusal(kind: Kind, value: object) -> str:
 
 
 def of_annotation(annotation: Any) -> Kind | None:
-    """Return the kind that a field's annotation declares; None where it declares none."""
+    """Return the kind that a field's annotation declares, or None."""
     if get_origin(annotation) is Annotated:
         return next((extra for extra in annotation.__metadata__ if isinstance(extra, Kind)), None)
     if get_origin(annotation) is Literal:
@@ -110,7 +110,7 @@ def of_option(parameter: Parameter) -> Kind:
     return of_annotation(annotation) or _OPTIONS.get(annotation, Number(whole=False, least=0, most=1000))
 
 
-# kernels, shifts, windows and channels of a head; everything else is a factor of the width
+# whole numbers are kernels, shifts, windows and channels of a head; all others are factors of the width
 _OPTIONS: Mapping[Any, Kind] = {int: Number(most=4096), str: Text()}
 
 
@@ -121,6 +121,6 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _written(limit: float) -> str:
-    """Return a limit as people write it: 65536, 0.01."""
+def _show(limit: float) -> str:
+    """Return a limit as text: 65536, 0.01."""
     return str(int(limit)) if limit == int(limit) and limit < 1e9 else f"{limit:g}"

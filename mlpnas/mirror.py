@@ -1,8 +1,7 @@
-"""A run that is kept elsewhere, and its copy on this machine. What stands there is the truth; a copy may be deleted.
+"""The local copy of a run at a URI. The remote run is the truth; the copy may be deleted.
 
-The copy remembers, in `.mirror.json`, size and time of every file on both sides as they were when both were equal: so
-it is known what has changed on which side since, and only that is sent or fetched. Weights are not copied; whoever
-wants some fetches them.
+The copy remembers, in `.mirror.json`, the size and time of every file on both sides when both were equal. So it knows
+which side has changed, and only changes are sent or fetched. Weights are fetched one by one when they are needed.
 """
 
 from collections.abc import Iterator
@@ -20,23 +19,23 @@ from mlpnas.run_files import EPOCHS, MANIFEST, REPORT, SPACE, TRIALS, is_copied
 
 _MEMORY = ".mirror.json"
 _LONGEST_NAME = 200  # bytes
-_ORDER = (EPOCHS, TRIALS, SPACE, REPORT, MANIFEST)  # of sending: no trial without its curve
+_ORDER = (EPOCHS, TRIALS, SPACE, REPORT, MANIFEST)  # of sending: a trial's curve comes before the trial
 Stamp = list[int] | None  # bytes, time of last change in ns; None: no file
 
 
 class _Pair(NamedTuple):
-    """A file on both sides."""
+    """The stamps of a file on both sides."""
 
     here: Stamp = None
     there: Stamp = None
 
 
 class Mirror:
-    """
+    """A remote run and its local copy.
+
     Attributes:
-        uri: where the run is kept.
-        folder: the copy.
-        missing: what was listed there when it was last copied, but could not be fetched.
+        uri: the place of the run. folder: the copy.
+        missing: files that were listed when it was last copied, but could not be fetched.
     """
 
     def __init__(self, uri: str, folder: Path) -> None:
@@ -47,24 +46,24 @@ class Mirror:
 
     @cached_property
     def _filesystem(self) -> tuple[Any, str]:
-        """Asked for when it is needed: what has changed in the copy is known without it."""
+        """The remote filesystem and its path, connected on first use: `changes` works without it."""
         return remote.filesystem(self.uri)
 
     @classmethod
     def at(cls, uri: str, use: str = "read") -> "Mirror":
-        """With its place in the cache folder.
+        """Return the mirror of `uri` in the cache folder.
 
         Args:
-            use: a copy for each; what a search holds may not have arrived there yet, and no reader shall disturb it.
+            use: readers and the search keep separate copies, because the search's copy may be ahead of the remote one.
         """
         uri = uri.rstrip("/")
         return cls(uri, cache.folder("runs", f"{_key(uri)}-{use}") / _folder_name(uri))
 
     @classmethod
     def of(cls, folder: Path) -> "Mirror | None":
-        """The one whose copy `folder` is, if it is one: it lies where `at` puts the copy of what it says it is of.
+        """Return the mirror whose copy is `folder`, or None.
 
-        Any other folder may hold such a memory too, and come from anybody.
+        Only a folder at the place that `at` gives to its URI counts: any other may come from anybody.
         """
         folder = folder.resolve()
         if folder.parent.parent != cache.path("runs").resolve():
@@ -75,19 +74,19 @@ class Mirror:
         return cls(uri, folder) if folder.parent.name.startswith(f"{_key(uri)}-") else None
 
     def pull(self) -> None:
-        """Make the copy equal to what is there.
+        """Make the copy equal to the remote run.
 
         Raises:
-            Unreachable: it cannot be reached.
+            Unreachable: the run cannot be reached.
         """
         before: dict[str, Stamp] | None = None
-        there = self.there()
-        while not self._pull_all(there) and there != before:  # the writer may have joined parts since: list again
-            before, there = there, self.there()
+        there = self.list_there()
+        while not self._pull_all(there) and there != before:  # the writer may have merged parts meanwhile: list again
+            before, there = there, self.list_there()
 
     def _pull_all(self, there: dict[str, Stamp]) -> bool:
-        """Return whether all that was listed could be fetched."""
-        here = self.here()
+        """Fetch all changes; return whether every listed file could be fetched."""
+        here = self.list_here()
         for name in {*here} - {*there}:
             (self.folder / name).unlink(missing_ok=True)
         self._equal = {name: pair for name, pair in self._equal.items() if name in there}
@@ -97,18 +96,18 @@ class Mirror:
         return not self.missing
 
     def reconcile(self) -> Path | None:
-        """As `pull`, but changes of the copy that have not arrived there stay, to be pushed.
+        """Pull, but keep changes of the copy that were not pushed yet.
 
-        Where both sides have changed, another search has gone on there meanwhile: the copy is set aside for a new one.
+        If both sides have changed, another search has continued the run: the copy is set aside and a new one made.
 
         Returns:
             The folder that was set aside, or None.
         """
-        there, here = self.there(), self.here()
+        there, here = self.list_there(), self.list_here()
         for name in {*there, *here, *self._equal}:
             pair = _Pair(here.get(name), there.get(name))
             if pair != self._equal.get(name) and self._is_same(name, pair):
-                self._equal[name] = pair  # a crash kept the copy from remembering it
+                self._equal[name] = pair  # a crash came before the copy remembered it
         self._equal = {name: pair for name, pair in self._equal.items() if pair.here or pair.there}
         aside = None
         if self.changes() and self._has_moved(there):
@@ -121,23 +120,23 @@ class Mirror:
         return aside
 
     def _has_moved(self, there: dict[str, Stamp]) -> bool:
-        """Whether another search has written there; a report may come from anybody."""
+        """Return whether another search has written to the remote run; anybody may write a report."""
         names = {*there, *self._equal} - {REPORT, *self.missing}
         return any(there.get(name) != self._equal.get(name, _Pair()).there for name in names)
 
     def changes(self) -> list[str]:
-        """Names of what has changed in the copy, in the order of sending; last what is gone."""
-        here = self.here()
+        """Return the names of files changed in the copy, in the order of sending; deleted ones come last."""
+        here = self.list_here()
         changed = [name for name, stamp in here.items() if stamp != self._equal.get(name, _Pair()).here]
         return sorted(changed, key=_kind) + [name for name in self._equal if name not in here]
 
     def push(self) -> None:
-        """Send what has changed in the copy, then delete there what the copy has no more.
+        """Send the copy's changes, then delete remote files that the copy no longer has.
 
-        A wider part so arrives before those go that it covers, and a crash in between loses and repeats nothing.
+        So a merged part arrives before the parts it covers are deleted, and a crash loses and repeats nothing.
 
         Raises:
-            OSError: it cannot be reached; what has arrived is remembered.
+            OSError: the run cannot be reached; files that arrived are remembered.
         """
         changes = self.changes()
         try:
@@ -147,26 +146,26 @@ class Mirror:
             if changes:
                 self._remember()
 
-    def here(self) -> dict[str, Stamp]:
-        """What there is in the copy."""
+    def list_here(self) -> dict[str, Stamp]:
+        """Return the stamps of the copy's files."""
         parts = [path for folder in (EPOCHS, TRIALS) for path in (self.folder / folder).glob("part-*.parquet")]
         names = [path.relative_to(self.folder).as_posix() for path in parts] + [SPACE, REPORT, MANIFEST]
         stamps = {name: self._stamp_here(name) for name in names if is_copied(name)}
         return {name: stamp for name, stamp in stamps.items() if stamp}
 
-    def there(self) -> dict[str, Stamp]:
-        """What is to be in the copy.
+    def list_there(self) -> dict[str, Stamp]:
+        """Return the stamps of the remote files that a copy holds.
 
         Raises:
-            Unreachable: it cannot be reached.
+            Unreachable: the run cannot be reached.
         """
         return {name: stamp for name, stamp in self.files() if is_copied(name)}
 
     def files(self, below: str = "") -> Iterator[tuple[str, Stamp]]:
-        """All files there, by their names from the run's folder.
+        """Yield the remote files by name, relative to the run's folder.
 
         Raises:
-            Unreachable: it cannot be reached. RunError: a name leads out of the run.
+            Unreachable: the run cannot be reached. RunError: a name leads out of the run.
         """
         from pyarrow.fs import FileSelector
 
@@ -181,7 +180,7 @@ class Mirror:
                 yield self._name(info.path), _stamp(info)
 
     def _name(self, path: str) -> str:
-        """Of a file that was listed."""
+        """Return the name of a listed file, relative to the run's folder."""
         _, folder = self._filesystem
         root = f"{folder}/" if folder else ""
         if not path.startswith(root):
@@ -189,21 +188,21 @@ class Mirror:
         return run_files.check_stays(path.removeprefix(root), self.uri)
 
     def join(self, *names: str) -> str:
-        """The URI of a file of the run."""
+        """Return the URI of a file of the run."""
         return remote.join(self.uri, *names)
 
     def fetch(self, name: str) -> Path:
-        """Where a file that is not copied of itself now stands in the copy, if there is one.
+        """Fetch a file and return its path in the copy; the path does not exist if there is no such file.
 
         Raises:
-            Unreachable: it cannot be reached.
+            Unreachable: the run cannot be reached.
         """
         if not self._fetch(run_files.check(name, self.uri)):
             (self.folder / name).unlink(missing_ok=True)
         return self.folder / name
 
     def _fetch(self, name: str) -> bool:
-        """Whether there is such a file."""
+        """Fetch a file; return whether it exists."""
         try:
             stamp, content = self._stamp_there(name), self._read(name)
         except FileNotFoundError:
@@ -223,7 +222,7 @@ class Mirror:
             self._equal[name] = _Pair(here, self._stamp_there(name))
 
     def _is_same(self, name: str, pair: _Pair) -> bool:
-        """Whether a file is equal on both sides, or on neither."""
+        """Return whether a file is equal on both sides, or missing on both."""
         if not pair.here or not pair.there:
             return pair.here == pair.there
         if pair.here[0] != pair.there[0]:
@@ -234,7 +233,7 @@ class Mirror:
             return False
 
     def _read(self, name: str) -> bytes:
-        """Raises FileNotFoundError, Unreachable."""
+        """Return a remote file; raise FileNotFoundError or Unreachable."""
         try:
             return remote.read_bytes(self.join(name))
         except FileNotFoundError:
@@ -243,7 +242,7 @@ class Mirror:
             raise remote.unreachable(self.join(name), error) from None
 
     def _stamp_here(self, name: str) -> Stamp:
-        """None for a link too: what it leads to is no part of the copy."""
+        """Return the stamp of a file of the copy; None for a link too, as its target is no part of the copy."""
         try:
             status = (self.folder / name).lstat()
         except FileNotFoundError:
@@ -265,7 +264,7 @@ def _key(uri: str) -> str:
 
 
 def _folder_name(uri: str) -> str:
-    """What the copy of a run is called: as the run, where a folder may be called so."""
+    """Return the name of a run's copy: the run's own name, if a folder can have it."""
     name = remote.file_name(uri)
     is_fit = name.isprintable() and name not in (".", "..") and len(name.encode()) <= _LONGEST_NAME
     return name if name and is_fit else "run"
@@ -276,7 +275,7 @@ def _stamp(info: Any) -> Stamp:
 
 
 def _pairs(stored: object) -> Iterator[tuple[str, list[Stamp]]]:
-    """What was remembered of each file; what is damaged is forgotten, and fetched again."""
+    """Yield the remembered stamps of each file; damaged entries are skipped, so their files are fetched again."""
     for name, pair in stored.items() if isinstance(stored, dict) else ():
         if isinstance(pair, list) and len(pair) == 2:
             yield name, pair
@@ -287,5 +286,5 @@ def _list(stored: object) -> list[str]:
 
 
 def _kind(name: str) -> tuple[int, str]:
-    """By its place in _ORDER, then by name."""
+    """Return the sort key of a name: its place in _ORDER, then the name."""
     return _ORDER.index(name.partition("/")[0]), name

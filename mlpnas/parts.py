@@ -1,7 +1,7 @@
-"""One part of a run's table: a Parquet file that says whose it is and carries checksums.
+"""One part of a run's table: a Parquet file with the identity of its run and checksums.
 
-Parquet's own checksums guard its pages and not what says how to read them, so a digest in the file's metadata covers
-the whole file, itself taken as zeros.
+Parquet's own checksums cover its pages but not the metadata that describes them, so a digest in the metadata covers the
+whole file, with the digest itself counted as zeros.
 """
 
 import re
@@ -18,18 +18,18 @@ SCHEMA_VERSION = 1
 _MOST_ROWS = 20_000_000
 _SCHEMA, _RUN, _DIGEST = b"mlpnas_schema", b"mlpnas_run", b"mlpnas_sha256"
 _ZEROS = b"0" * 64
-_STORED = re.compile(_DIGEST + rb"(?:\x18@)([0-9a-f]{64})")  # Parquet's way to write a text of 64 bytes after its key
+_STORED = re.compile(_DIGEST + rb"(?:\x18@)([0-9a-f]{64})")  # how Parquet writes a text of 64 bytes after its key
 
 
 class BadPart(Exception):
-    """Why a part is not used."""
+    """A part that cannot be used; the text says why."""
 
 
 def write(path: Path, table: pa.Table, run: str = "") -> None:
-    """Write a part; it is on disk, whole, when this returns.
+    """Write a part atomically and sync it to disk.
 
     Args:
-        run: the identity of the run that it belongs to, or "".
+        run: the identity of its run, or "".
     """
     marks = {_SCHEMA: str(SCHEMA_VERSION)} | ({_RUN: run} if run else {})
     table, buffer = table.replace_schema_metadata(marks), pa.BufferOutputStream()
@@ -37,7 +37,7 @@ def write(path: Path, table: pa.Table, run: str = "") -> None:
         writer.write_table(table)
         writer.add_key_value_metadata({_DIGEST: _ZEROS})
     content = bytearray(buffer.getvalue())
-    start, end = _place(content)
+    start, end = _find_digest(content)
     assert end, "the digest's place"
     content[start:end] = sha256(content).hexdigest().encode()
     with replacing(path) as temporary:
@@ -45,13 +45,13 @@ def write(path: Path, table: pa.Table, run: str = "") -> None:
 
 
 def read(path: Path, run: str | None = None) -> pa.Table:
-    """Return what a part holds.
+    """Return the table of a part.
 
     Args:
-        run: the identity that it must have, if it has one; None: any.
+        run: the identity that it must have if it has one; None: any.
 
     Raises:
-        BadPart: it cannot be used; says why. FileNotFoundError: there is none.
+        BadPart: it cannot be used. FileNotFoundError: it does not exist.
     """
     try:
         content = read_file(path)
@@ -72,16 +72,16 @@ def read(path: Path, run: str | None = None) -> pa.Table:
     return table
 
 
-def _place(content: bytes | bytearray) -> tuple[int, int]:
-    """Where the digest stands: after all that the rows could hold."""
+def _find_digest(content: bytes | bytearray) -> tuple[int, int]:
+    """Return start and end of the digest: its last occurrence, since rows may hold the same bytes."""
     start = content.rfind(_DIGEST)
     found = _STORED.match(content, start) if start >= 0 else None
     return found.span(1) if found else (0, 0)
 
 
 def _check_digest(content: bytes) -> None:
-    """Parts of earlier versions have none."""
-    start, end = _place(content)
+    """Raise BadPart if the digest does not match; parts of earlier versions have none."""
+    start, end = _find_digest(content)
     if not end:
         return
     found, whole = sha256(), memoryview(content)

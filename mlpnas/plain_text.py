@@ -1,11 +1,11 @@
-"""Text of others, made fit for where it is shown: terminals, messages, spreadsheets."""
+"""Cleaning of foreign text for terminals, messages and spreadsheets."""
 
 import re
 from reprlib import Repr
 
 MOST = 200  # characters of an input that a message quotes
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`]+")
-_USER = re.compile(  # a secret may hold a slash; a port, which S3 has not, is none
+_USER = re.compile(  # a secret may hold a slash; digits before a slash are a port, which S3 has not
     r"(?<=://)[^\s/?#@:]*:(?!\d+/)[^\s?#@]*@|(?<=^s3://)[^\s/?#@:]*:[^\s?#@]*@", re.IGNORECASE
 )
 _OPTION = re.compile(r"([?&])([^=&#]+)=([^&#]*)")
@@ -20,15 +20,15 @@ _HARMLESS = (
     "project_id",
     "enable_tls",
 )
-_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # each also in its full width
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # ASCII and full-width forms
 _HIDDEN = "***"
 
 
 def visible(text: str, keep: str = "") -> str:
-    r"""Replace what no terminal shows as it is, escape sequences above all, by Python's escapes: \x1b, \u202e.
+    r"""Replace characters that terminals do not print, like escape sequences, by Python's escapes: \x1b, \u202e.
 
     Args:
-        keep: characters that stay, like a line's end.
+        keep: characters that stay, like a newline.
     """
     if text.isprintable():
         return text
@@ -36,19 +36,19 @@ def visible(text: str, keep: str = "") -> str:
 
 
 def shortened(value: object, most: int = MOST) -> str:
-    """Return `value` as a message quotes it: visible, on one line, not longer than `most` characters."""
+    """Return `value` for a message: visible, on one line, at most `most` characters."""
     text = value if isinstance(value, str) else _REPR.repr(value)
     text = visible(text[: most + 1])
     return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def quoted(value: object, most: int = MOST) -> str:
-    """Return Python's notation of `value`, not longer than `most` characters: 'text', 3, [1, 2, ...]."""
+    """Return Python's notation of `value` in at most `most` characters: 'text', 3, [1, 2, ...]."""
     return shortened(_REPR.repr(value), most)
 
 
 class _Bounded(Repr):
-    """Never writes more than a message could quote, whatever it is given: nested, endless, or with 5,000 digits."""
+    """A Repr with bounded output for any value: nested, endless, or with 5,000 digits."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class _Bounded(Repr):
         self.maxlist = self.maxtuple = self.maxdict = self.maxset = 20
 
     def repr_int(self, x: int, level: int) -> str:
-        # Python refuses to write numbers of more than some thousand digits
+        # Python refuses to write numbers of several thousand digits
         return repr(x) if x.bit_length() <= 128 else f"a number of about {int(x.bit_length() * 0.30103) + 1} digits"
 
 
@@ -64,18 +64,18 @@ _REPR = _Bounded()
 
 
 def masked(text: str) -> str:
-    """Replace the credentials in every URI of a text: what stands before the @, and options that may hold a secret.
+    """Replace the credentials in every URI of a text: the part before the @, and options that may be secret.
 
     s3://KEY:SECRET@bucket/run?secret_key=x&region=eu -> s3://***@bucket/run?secret_key=***&region=eu
     """
-    return _URI.sub(lambda uri: _OPTION.sub(_option, _USER.sub(f"{_HIDDEN}@", uri[0])), text)
+    return _URI.sub(lambda uri: _OPTION.sub(_mask_option, _USER.sub(f"{_HIDDEN}@", uri[0])), text)
 
 
-def _option(found: re.Match[str]) -> str:
+def _mask_option(found: re.Match[str]) -> str:
     mark, name, value = found.groups()
     return f"{mark}{name}={value if name.lower() in _HARMLESS else _HIDDEN}"
 
 
 def spreadsheet_cell(text: str) -> str:
-    """Return text that a spreadsheet shows and does not compute: a formula gets an apostrophe before it."""
+    """Return text that a spreadsheet does not compute: a formula gets an apostrophe before it."""
     return f"'{text}" if text.lstrip().startswith(_FORMULA) or text[:1] in tuple("\t\r\n") else text

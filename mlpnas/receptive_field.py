@@ -1,7 +1,7 @@
-"""Which pixels a token of a stage depends on, and how strongly: the effective receptive field (arXiv:1701.04128).
+"""The effective receptive field (arXiv:1701.04128): how strongly a token of a stage depends on each pixel.
 
-A field is the gradient of a stage's centre token to the image, its absolute values summed over the channels, as a mean
-over random images and random weights. A zero is exact: no path leads from that pixel to the token.
+A field is the gradient of a stage's centre token to the image, absolute, summed over the channels and averaged over
+random images and weights. A zero is exact: no path leads from that pixel to the token.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,14 +23,14 @@ from mlpnas.spec import ArchSpec, Grid
 
 Field = NDArray[np.float64]
 
-_MACS, _SAMPLES = 10e9, 4  # of all draws together: seconds on one core; the most draws
+_MACS, _SAMPLES = 10e9, 4  # of all samples: seconds on one core; the most samples
 
 
 def receptive_field(spec: ArchSpec, stage: int = -1, *, samples: int | None = None, seed: int = 0) -> Field:
-    """The field of one stage, (height, width) of the image; see receptive_fields.
+    """Return the field of one stage, (height, width) of the image; see receptive_fields.
 
     Raises:
-        SpecError: there is no such stage; or as `build` does.
+        SpecError: there is no such stage, or as in `build`.
     """
     if not -len(spec.stages) <= stage < len(spec.stages):
         raise SpecError(f"receptive field: no stage {stage}; the last of the {len(spec.stages)} is -1, the first 0")
@@ -38,28 +38,28 @@ def receptive_field(spec: ArchSpec, stage: int = -1, *, samples: int | None = No
 
 
 def receptive_fields(spec: ArchSpec, *, samples: int | None = None, seed: int = 0) -> list[Field]:
-    """Every stage's field through the network before it: (height, width) of the image, sum 1.
+    """Return every stage's field through the network before it: (height, width) of the image, sum 1.
 
     Args:
-        samples: draws of image and weights; None: 1 to 4, the fewer the larger the network.
+        samples: random images and weights; None: 1 to 4, fewer for larger networks.
 
     Raises:
-        ShapeError, SpecError, UnknownName: as `build` does.
+        ShapeError, SpecError, UnknownName: as in `build`.
     """
-    draws = samples or int(min(max(_MACS // cost(spec).macs, 1), _SAMPLES))
+    count = samples or int(min(max(_MACS // cost(spec).macs, 1), _SAMPLES))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build(spec)
         return _fields(
-            network, lambda x: network.forward_features(x.movedim(-1, 1)), (*spec.image, spec.channels), draws
+            network, lambda x: network.forward_features(x.movedim(-1, 1)), (*spec.image, spec.channels), count
         )
 
 
 def block_fields(spec: ArchSpec, *, samples: int = 3, seed: int = 0) -> list[Field]:
-    """Every stage's field through its first block alone: (height, width) of its token grid, sum 1.
+    """Return every stage's field through its first block alone: (height, width) of its token grid, sum 1.
 
     Raises:
-        ShapeError, SpecError, UnknownName: as `build` does.
+        ShapeError, SpecError, UnknownName: as in `build`.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -68,7 +68,7 @@ def block_fields(spec: ArchSpec, *, samples: int = 3, seed: int = 0) -> list[Fie
 
 
 def _block_field(first: Piece, grid: Grid, samples: int) -> Field:
-    """Of the token mixing with its skip connection; the channel MLP behind it moves nothing between tokens."""
+    """Return the field of the token mixing with its skip connection; the channel MLP after it mixes no tokens."""
     block = first.build()
 
     def on_plane(x: Tensor) -> list[Tensor]:
@@ -83,28 +83,28 @@ def _block_field(first: Piece, grid: Grid, samples: int) -> Field:
 def _fields(
     module: nn.Module, maps: Callable[[Tensor], Sequence[Tensor]], shape: tuple[int, ...], samples: int
 ) -> list[Field]:
-    """The field of each of the `maps` of x, (1, *shape) -> (1, H, W, C), that `module` computes."""
+    """Return the field of each of the `maps` of x, (1, *shape) -> (1, H, W, C), that `module` computes."""
     module.eval().requires_grad_(False)
-    draws = []
+    fields = []
     for _ in range(samples):
-        _draw_weights(module)
+        _randomize_weights(module)
         x = torch.randn(1, *shape, requires_grad=True)
         with _ConstantStatistics():
-            draws.append([_field(out, x) for out in maps(x)])
-    return [np.mean(same, axis=0) for same in zip(*draws, strict=True)]
+            fields.append([_field(out, x) for out in maps(x)])
+    return [np.mean(same, axis=0) for same in zip(*fields, strict=True)]
 
 
 def _field(out: Tensor, x: Tensor) -> Field:
     token = out[0, out.shape[1] // 2, out.shape[2] // 2]
-    # a random direction: the plain sum over channels would vanish behind a norm
+    # a random direction: the plain sum over channels would vanish after a norm
     (gradient,) = torch.autograd.grad(token @ torch.randn_like(token), x, retain_graph=True)
     field = gradient[0].abs().sum(-1).double().numpy()
     return field / field.sum()
 
 
 @torch.no_grad()
-def _draw_weights(module: nn.Module) -> None:
-    """Fresh matrices and kernels of gain 1, lest a small initial value (LayerScale, gMLP's gate) hides the mixing."""
+def _randomize_weights(module: nn.Module) -> None:
+    """Set random matrices and kernels of gain 1: small initial values (LayerScale, gMLP's gate) would hide mixing."""
     for parameter in module.parameters():
         if parameter.ndim > 1:
             parameter.normal_(std=parameter[0].numel() ** -0.5)
@@ -114,7 +114,7 @@ def _draw_weights(module: nn.Module) -> None:
 
 
 class _ConstantStatistics(TorchFunctionMode):
-    """Takes a group norm's mean and deviation for constants: through them every pixel would reach every token."""
+    """A mode in which a group norm's statistics are constants: through them every pixel would reach every token."""
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return (_group_norm if function is F.group_norm else function)(*args, **(kwargs or {}))
@@ -123,7 +123,7 @@ class _ConstantStatistics(TorchFunctionMode):
 def _group_norm(
     x: Tensor, groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:
-    """F.group_norm of (B, C, ...) whose statistics have no gradient."""
+    """Return F.group_norm of (B, C, ...) with statistics that have no gradient."""
     grouped, per_channel = x.reshape(len(x), groups, -1), (-1, *(1,) * (x.ndim - 2))
     variance, mean = torch.var_mean(grouped.detach(), 2, correction=0, keepdim=True)
     normed = ((grouped - mean) * (variance + eps).rsqrt()).view(x.shape)
@@ -133,11 +133,11 @@ def _group_norm(
 
 
 class Extent(NamedTuple):
-    """How far a field reaches, in its pixels.
+    """The reach of a field in pixels.
 
     Attributes:
-        share: of the pixels that count at all, 0 to 1.
-        box: height and width around them.
+        share: pixels with any influence over all pixels, 0 to 1.
+        box: height and width of their bounding box.
         core: height and width of the rows and the columns that hold the middle 95 % of the gradient.
     """
 
@@ -147,7 +147,7 @@ class Extent(NamedTuple):
 
 
 def extent(field: Field) -> Extent:
-    """The reach of a field."""
+    """Return the reach of a field."""
     profiles = field.sum(1), field.sum(0)
     height, width = (_span(np.flatnonzero(profile)[[0, -1]]) for profile in profiles)
     core_height, core_width = (_span(np.searchsorted(profile.cumsum(), (0.025, 0.975))) for profile in profiles)

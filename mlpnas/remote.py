@@ -1,8 +1,7 @@
-"""Files by path or URI: s3://, gs://, hdfs://, file:// and whatever else pyarrow's filesystems know.
+"""Files by path or URI: s3://, gs://, hdfs://, file:// and all others that pyarrow's filesystems know.
 
 A URI may end in options of its filesystem, s3://bucket/run?endpoint_override=localhost:9000&scheme=http; they stay at
-the end when a name is joined to it. Credentials come from where each filesystem looks for them: the environment, its
-files.
+the end when a name is joined to it. Each filesystem finds its credentials itself, in the environment or its files.
 """
 
 import re
@@ -14,36 +13,36 @@ from time import monotonic
 from typing import Any
 
 from mlpnas.errors import Unreachable
-from mlpnas.files import replacing, until_there_is_room
+from mlpnas.files import replacing, retrying_while_disk_full
 from mlpnas.plain_text import masked, visible
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_WHOLE = ("s3", "gcs", "abfs")  # stores that show an object once all of it has arrived
+_WHOLE = ("s3", "gcs", "abfs")  # stores that show only complete objects
 _LONGEST_REASON = 300
-_PATIENCE = 60.0  # seconds with a place that does not answer; one try may take a third of it
+_PATIENCE = 60.0  # seconds to wait for a place that does not answer; one try may take a third of it
 
 
 def is_remote(target: object) -> bool:
-    """Whether it is a URI; a Path never is, for it has lost a slash."""
+    """Return whether it is a URI; a Path is none, because it has lost a slash."""
     return isinstance(target, str) and bool(_SCHEME.match(target))
 
 
 def join(uri: str, *names: str) -> str:
-    """A file or folder below `uri`; the options at its end stay there."""
+    """Return the URI of a file or folder below `uri`; its options stay at the end."""
     place, mark, options = uri.partition("?")
     return "/".join([place.rstrip("/"), *names]) + mark + options
 
 
 def file_name(target: str | Path) -> str:
-    """weights/3.safetensors -> 3.safetensors, of a path or a URI."""
+    """Return the last part of a path or URI: weights/3.safetensors -> 3.safetensors."""
     return str(target).partition("?")[0].rpartition("/")[2] if is_remote(target) else Path(target).name
 
 
 def filesystem(uri: str) -> tuple[Any, str]:
-    """A pyarrow filesystem, and the path of `uri` in it.
+    """Return the pyarrow filesystem of `uri` and the path in it.
 
     Raises:
-        Unreachable: no filesystem is known for the scheme, or it cannot be set up: no credentials, no such bucket.
+        Unreachable: the scheme is unknown, or there are no credentials or no such bucket.
     """
     try:
         return _filesystem(uri)
@@ -60,7 +59,7 @@ def _filesystem(uri: str) -> tuple[Any, str]:
 
 
 def unreachable(uri: str, error: Exception) -> Unreachable:
-    """What to raise for an error of a filesystem."""
+    """Return the error to raise for a filesystem's error."""
     return Unreachable(
         f"{uri}: cannot be used ({reason(error)}); write s3://BUCKET/PATH, gs://, hdfs:// or file:///PATH, and see "
         "that it exists and that this machine's credentials for it are set"
@@ -68,12 +67,12 @@ def unreachable(uri: str, error: Exception) -> Unreachable:
 
 
 def reason(error: Exception) -> str:
-    """A filesystem's error in a line."""
+    """Return a filesystem's error as one line of text."""
     return visible(masked(" ".join(str(error).split())).rstrip("."))[:_LONGEST_REASON]
 
 
 def write_bytes(target: str | Path, content: bytes) -> None:
-    """Write a small file, whole or not at all; missing folders are made.
+    """Write a small file atomically, making missing folders.
 
     Raises:
         OSError: it cannot be written.
@@ -109,7 +108,7 @@ def _write_aside(found: Any, path: str, content: bytes) -> None:
         _write_there(found, temporary, content)
         try:
             found.move(temporary, path)
-        except OSError:  # HDFS moves nothing onto a file
+        except OSError:  # HDFS does not move onto an existing file
             found.delete_file(path)
             found.move(temporary, path)
     except OSError:
@@ -118,7 +117,7 @@ def _write_aside(found: Any, path: str, content: bytes) -> None:
 
 
 def read_bytes(target: str | Path) -> bytes:
-    """All of a file.
+    """Return the content of a file.
 
     Raises:
         FileNotFoundError: there is none. OSError: it cannot be read.
@@ -147,13 +146,13 @@ def _delete(found: Any, path: str) -> None:
         found.delete_file(path)
     except FileNotFoundError:
         pass
-    except OSError:  # S3 says nothing more of an object that is not there
+    except OSError:  # S3 raises no FileNotFoundError for a missing object
         if found.get_file_info(path).is_file:
             raise
 
 
 def folders_with(uri: str, file: str) -> list[str]:
-    """Names of the folders in a folder that hold such a file.
+    """Return the names of the folders below `uri` that contain `file`.
 
     Raises:
         Unreachable: it cannot be listed.
@@ -169,16 +168,16 @@ def folders_with(uri: str, file: str) -> list[str]:
     return [name for name, info in zip(names, infos, strict=True) if info.is_file]
 
 
-def until_written(target: str | Path, content: bytes) -> Iterator[str]:
-    """Write until it succeeds; yields why not yet, and the caller waits.
+def retry_writing(target: str | Path, content: bytes) -> Iterator[str]:
+    """Write until it succeeds; yield the reason after each failure, so that the caller can wait.
 
-    A full disk is waited for as long as it takes, a remote place for a while.
+    A full disk is retried for ever, a remote place for a minute.
 
     Raises:
-        OSError: the remote place does not answer.
+        OSError: the remote place still does not answer.
     """
     if not is_remote(target):
-        yield from until_there_is_room(lambda: write_bytes(target, content))
+        yield from retrying_while_disk_full(lambda: write_bytes(target, content))
         return
     end = monotonic() + _PATIENCE
     while True:
@@ -192,7 +191,7 @@ def until_written(target: str | Path, content: bytes) -> Iterator[str]:
 
 
 def _file(uri: str) -> tuple[Any, str]:
-    """The filesystem of a file's folder, so that one is kept for all its files, and the file's path in it."""
+    """Return the filesystem of a file's folder, cached for all its files, and the file's path in it."""
     place, mark, options = uri.partition("?")
     folder, slash, name = place.rpartition("/")
     found, path = filesystem(folder + slash + mark + options)

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from mlpnas import columns, parts, run_files
 from mlpnas.errors import RunError
-from mlpnas.files import clear_leftovers, until_there_is_room
+from mlpnas.files import clear_leftovers, retrying_while_disk_full
 from mlpnas.parts import BadPart
 from mlpnas.plain_text import masked
 from mlpnas.record import EpochRow, Record
@@ -122,7 +122,7 @@ class Table:
             kept = is_kept(table)
             if len(group) > 1 or not all(kept):
                 wide = Part(group[0].first, max(part.last for part in group), self.folder)
-                for _ in until_there_is_room(partial(self._write, table.filter(kept), wide.first, wide.last)):
+                for _ in retrying_while_disk_full(partial(self._write, table.filter(kept), wide.first, wide.last)):
                     return  # many parts are as good as one; another time
                 if not self._reads(joined := self.folder / part_name(wide.first, wide.last)):
                     joined.unlink()

@@ -1,4 +1,4 @@
-"""Released weights in our networks: `load_checkpoint` reads a file, `create` goes through timm's hub."""
+"""Loading of released weights: `load_checkpoint` reads a file, `create` fetches through timm's hub."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,14 +16,14 @@ from mlpnas.spec import ArchSpec
 
 _HUB = "timm/"
 _FILE = "model.safetensors"
-_PATIENCE = 5.0  # seconds with the hub, until it has said that the file is there
+_PATIENCE = 5.0  # seconds to wait for the hub's answer about a file
 
 
 def load_checkpoint(model: str | ArchSpec, path: str | Path) -> nn.Module:
-    """The network of `model` with the weights of a checkpoint file, in eval mode on the CPU.
+    """Return the network of `model` with the weights of a file, in eval mode on the CPU.
 
-    The tensors may carry our names, timm's, or those of the official releases. Every one must find its place. Learned
-    position tables are resized to the input size as timm does.
+    The tensors may have our names, timm's, or those of the official releases; every one must match. Learned position
+    tables are resized to the input size as in timm.
 
     Args:
         model: a published name, or a spec: `find("vit_s16").spec.at(384)` for another input size.
@@ -34,8 +34,8 @@ def load_checkpoint(model: str | ArchSpec, path: str | Path) -> nn.Module:
         >>> network = mlpnas.load_checkpoint("as_mlp_t", "as_mlp_tiny.pth")    # doctest: +SKIP
 
     Raises:
-        UnknownName: no published model is called so.
-        CheckpointError: no readable checkpoint there, one of another network, or one without usable numbers.
+        UnknownName: there is no such published model.
+        CheckpointError: the file is unreadable, of another network, or without usable numbers.
         ShapeError: the spec's layers do not fit together.
     """
     state = read_state(Path(path))
@@ -45,45 +45,45 @@ def load_checkpoint(model: str | ArchSpec, path: str | Path) -> nn.Module:
 
 
 def load_own(network: Network, path: Path) -> None:
-    """Load a file whose tensors carry our names into `network`.
+    """Load a weights file with our names into `network`.
 
     Raises:
-        CheckpointError: no readable checkpoint there, or one of another network.
+        CheckpointError: the file is unreadable or of another network.
     """
     fill_exactly(network, read_state(path), str(path))
 
 
 def create(name: str, pretrained: bool = False, classes: int | None = None) -> nn.Module:
-    """The network of a published model: freshly initialised, or in eval mode with the released weights.
+    """Return the network of a published model: freshly initialised, or in eval mode with the released weights.
 
     Args:
         pretrained: fetch the weights through timm from its hub (kept in the cache of huggingface_hub).
-        classes: of the classifier, if not 1000; where the weights have another number, it is freshly initialised.
+        classes: those of the classifier, if not 1000; it is freshly initialised if the weights have another number.
 
     Example:
         >>> network = mlpnas.create("resmlp_s12", pretrained=True)             # doctest: +SKIP
 
     Raises:
-        UnknownName: no published model is called so.
+        UnknownName: there is no such published model.
         CheckpointError: it has no weights on timm's hub, or they cannot be fetched.
     """
     model = find(name)
     spec = model.spec if classes is None else replace(model.spec, classes=classes)
     if not pretrained:
         return build(spec)
-    state = _fetched(model, spec.classes)
+    state = _fetch(model, spec.classes)
     network = build(spec).eval()
     fill(network, state, _namings(name), model.weights)
     return network
 
 
 def _namings(model: str | ArchSpec) -> list[Mapping[str, str]]:
-    """The ways in which the tensors of `model` may be named: ours, then its family's; of a spec, every family's."""
+    """Return the possible naming maps of a model's tensors: ours, then its family's (every family's for a spec)."""
     families = [find(model).family] if isinstance(model, str) else sorted({find(name).family for name in names()})
     return [{}, *(keys for family in families for keys in import_module(f"mlpnas.published.{family}").KEYS)]
 
 
-def _fetched(model: Published, classes: int) -> Mapping[str, Tensor]:
+def _fetch(model: Published, classes: int) -> Mapping[str, Tensor]:
     if not model.weights.startswith(_HUB):
         where = f"its released weights: {model.weights}" if model.weights else "no released weights are known"
         raise CheckpointError(
@@ -93,7 +93,7 @@ def _fetched(model: Published, classes: int) -> Mapping[str, Tensor]:
     import timm
 
     try:
-        overlay = {"file": _downloaded(model.weights), "custom_load": False}
+        overlay = {"file": _download(model.weights), "custom_load": False}
         name = model.weights.removeprefix(_HUB)
         network = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, num_classes=classes)
     except Exception as error:  # the hub, the connection and the file have no common class of errors
@@ -105,10 +105,10 @@ def _fetched(model: Published, classes: int) -> Mapping[str, Tensor]:
     return network.state_dict()
 
 
-def _downloaded(weights: str) -> str:
-    """The path of a weights file in the hub's cache; only what is not there yet is asked for.
+def _download(weights: str) -> str:
+    """Return the path of a weights file in the hub's cache, downloading it if it is missing.
 
-    The hub's own download tries six times in half a minute before it says that there is no connection.
+    Ask for the metadata first: the download itself retries for half a minute when there is no connection.
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
 

@@ -1,4 +1,4 @@
-"""From a checkpoint file to a state dict. Tensors are read, nothing in a file is run."""
+"""Reading of weights files into state dicts; no code in a file is run."""
 
 import re
 import warnings
@@ -17,28 +17,28 @@ from mlpnas.errors import CheckpointError
 
 _TORCH = (".pt", ".pth", ".pth.tar", ".bin")
 _WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model")
-# plain data that trainings (DeiT's, Swin's, AS-MLP's) save beside the weights
+# plain data that DeiT, Swin and AS-MLP save beside the weights
 _SETTINGS: list[Any] = [Namespace, (OrderedDict, "yacs.config.CfgNode")]
-_WRAPPED = ("module.", "model.", "_orig_mod.")  # before every name, by DataParallel, Lightning and torch.compile
+_WRAPPED = ("module.", "model.", "_orig_mod.")  # prefixes of DataParallel, Lightning and torch.compile
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint by name.
+    """Return the tensors of a file by name.
 
     Raises:
-        CheckpointError: no file, of another kind, damaged, without a state dict, or with objects that could run code.
+        CheckpointError: the file is missing, of another kind, damaged, without a state dict, or could run code.
     """
     data = _read(path)
     inner = [data.get(name) for name in _WRAPPERS] if isinstance(data, dict) else []
     for state in (data, *inner):
         if _is_state_dict(state):
-            return _unwrapped(state)
+            return _unwrap(state)
     raise CheckpointError(f"{path}: no state dict in it, neither bare nor under {', '.join(_WRAPPERS)}")
 
 
-def _unwrapped(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors under the names that they had before a network was wrapped, however often that was done."""
-    state = {name.replace("._orig_mod.", "."): tensor for name, tensor in state.items()}  # of a compiled part
+def _unwrap(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors without the prefixes of wrappers, however many there are."""
+    state = {name.replace("._orig_mod.", "."): tensor for name, tensor in state.items()}  # inside a compiled part
     while prefix := next((word for word in _WRAPPED if all(name.startswith(word) for name in state)), ""):
         state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
     return state
@@ -59,7 +59,7 @@ def _read(path: Path) -> Any:
         raise CheckpointError(f"{path}: no such file; give the path of a checkpoint")
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(_SETTINGS):
-            warnings.simplefilter("ignore")  # what is wrong is told by us
+            warnings.simplefilter("ignore")  # our own error says what is wrong
             if path.suffix == ".safetensors":
                 return load_file(path)
             return torch.load(path, map_location="cpu", weights_only=True)
@@ -73,7 +73,7 @@ def _read(path: Path) -> Any:
                 "safetensors.torch.save_file(state_dict, 'weights.safetensors')"
             ) from None
         raise _unreadable(path) from error
-    except Exception as error:  # damage shows anywhere in the readers, as an error of any class
+    except Exception as error:  # the readers raise errors of any class for a damaged file
         raise _unreadable(path) from error
 
 

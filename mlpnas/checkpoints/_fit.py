@@ -1,4 +1,4 @@
-"""A foreign state dict into a network: names by a family's map, shapes by views, position tables by interpolation."""
+"""Loading of a foreign state dict: names by a family's map, shapes by views, position tables by interpolation."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,24 +8,24 @@ from operator import mul
 from torch import Tensor
 
 from mlpnas.checkpoints._misfits import some, why
-from mlpnas.checkpoints._tables import resized
+from mlpnas.checkpoints._tables import resize
 from mlpnas.checkpoints._tensors import as_weights, plain
 from mlpnas.errors import CheckpointError
 from mlpnas.nets.network import Network
 
 
 def fill(network: Network, state: Mapping[str, Tensor], namings: Iterable[Mapping[str, str]], source: str) -> None:
-    """Load `state` into `network`, under the naming that fits best.
+    """Load `state` into `network` under the best matching names.
 
     Args:
         namings: maps from regular expressions to replacements, applied in order to every name of `state`.
-        source: what the messages call the checkpoint.
+        source: the name of the file in messages.
 
     Raises:
-        CheckpointError: tensors are missing, left over, of another shape or type, or hold NaN or infinite values.
+        CheckpointError: tensors are missing, unknown, of another shape or type, or hold NaN or infinite values.
     """
     own = network.state_dict()
-    theirs = min((_renamed(state, naming) for naming in namings), key=lambda names: len(names.keys() ^ own.keys()))
+    theirs = min((_rename(state, naming) for naming in namings), key=lambda names: len(names.keys() ^ own.keys()))
     missing = [name for name in own if name not in theirs]
     unknown = [key for name, key in theirs.items() if name not in own]
     if missing or unknown:
@@ -33,9 +33,9 @@ def fill(network: Network, state: Mapping[str, Tensor], namings: Iterable[Mappin
         raise CheckpointError(
             f"{source}: weights of another network, {', '.join(lists)}; give the model or spec that they belong to"
         )
-    has_values = not any(tensor.is_meta for tensor in own.values())  # else names and shapes alone are compared
+    has_values = not any(tensor.is_meta for tensor in own.values())  # else only names and shapes are compared
     found = {name: plain(state[key], key, source) if has_values else state[key] for name, key in theirs.items()}
-    tensors = {name: _shaped(tensor, network, name, own[name].shape) for name, tensor in found.items()}
+    tensors = {name: _reshape(tensor, network, name, own[name].shape) for name, tensor in found.items()}
     if misfits := {name: tensor for name, tensor in tensors.items() if tensor.shape != own[name].shape}:
         raise CheckpointError(f"{source}: {why(misfits, own, network.spec)}")
     if has_values:
@@ -44,10 +44,10 @@ def fill(network: Network, state: Mapping[str, Tensor], namings: Iterable[Mappin
 
 
 def fill_exactly(network: Network, state: Mapping[str, Tensor], source: str) -> None:
-    """Load `state` into `network`, whose names and shapes it has.
+    """Load `state` into `network`; names and shapes must be equal.
 
     Raises:
-        CheckpointError: it has others, or tensors of another type, or NaN or infinite values.
+        CheckpointError: they differ, or tensors have another type, NaN or infinite values.
     """
     own = network.state_dict()
     wrong = [name for name in own.keys() | state.keys() if name not in own or name not in state]
@@ -58,8 +58,8 @@ def fill_exactly(network: Network, state: Mapping[str, Tensor], source: str) -> 
     network.load_state_dict({name: as_weights(t, own[name], name, source) for name, t in tensors.items()})
 
 
-def _renamed(state: Iterable[str], naming: Mapping[str, str]) -> dict[str, str]:
-    """Their name by ours. Where two would become one, the second keeps its own, so that no tensor gets lost."""
+def _rename(state: Iterable[str], naming: Mapping[str, str]) -> dict[str, str]:
+    """Return our name -> name in the file. On a clash the second keeps its own name, so that no tensor gets lost."""
     theirs: dict[str, str] = {}
     for key in state:
         name = key
@@ -70,13 +70,13 @@ def _renamed(state: Iterable[str], naming: Mapping[str, str]) -> dict[str, str]:
     return theirs
 
 
-def _shaped(tensor: Tensor, network: Network, name: str, shape: Sequence[int]) -> Tensor:
-    """`tensor` in `shape`, or as it is where more than a view or a resizing would be needed."""
-    tensor = resized(tensor, network, name, shape)
-    return tensor.reshape(shape) if _same_order(tensor.shape, shape) else tensor
+def _reshape(tensor: Tensor, network: Network, name: str, shape: Sequence[int]) -> Tensor:
+    """Return `tensor` in `shape`, or unchanged if that needs more than a view or a resizing."""
+    tensor = resize(tensor, network, name, shape)
+    return tensor.reshape(shape) if _has_same_order(tensor.shape, shape) else tensor
 
 
-def _same_order(shape: Sequence[int], other: Sequence[int]) -> bool:
-    """Whether merging, splitting and dropping axes lead from one to the other; a transpose does not count."""
+def _has_same_order(shape: Sequence[int], other: Sequence[int]) -> bool:
+    """Return whether merging, splitting and dropping axes turn one shape into the other, without a transpose."""
     one, two = ([*accumulate(axes, mul, initial=1)] for axes in (shape, other))
     return one[-1] == two[-1] and (set(one) <= set(two) or set(one) >= set(two))

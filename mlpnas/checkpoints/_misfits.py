@@ -1,4 +1,4 @@
-"""Why tensors have another shape than the network's, and what to load instead."""
+"""Explanations of tensors whose shape differs from the network's, with the remedy."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from math import isqrt
 
 from torch import Tensor
 
-from mlpnas.checkpoints._tensors import shown
+from mlpnas.checkpoints._tensors import show
 from mlpnas.plugins import find
 from mlpnas.spec import ArchSpec
 
@@ -18,7 +18,7 @@ State = Mapping[str, Tensor]
 
 
 def why(misfits: State, own: State, spec: ArchSpec) -> str:
-    """The reason and the remedy: another number of classes, another grid, or only the shapes."""
+    """Return reason and remedy: another number of classes, another grid, or only the shapes."""
     if all(_CLASSIFIER.fullmatch(name) and _differs_in_first(t, own[name]) for name, t in misfits.items()):
         classes = len(next(iter(misfits.values())))
         return (
@@ -30,7 +30,7 @@ def why(misfits: State, own: State, spec: ArchSpec) -> str:
 
 
 def _other_grid(misfits: State, own: State, spec: ArchSpec) -> str:
-    """For token weights of another grid than the spec's; otherwise empty."""
+    """Return the message for token weights of another grid than the spec's; "" if they are not."""
     if not all(_is_locked(name, spec) for name in misfits):
         return ""
     name, tensor = next(iter(misfits.items()))
@@ -56,8 +56,8 @@ def _differs_in_first(tensor: Tensor, own: Tensor) -> bool:
 
 
 def some(items: Sequence[str]) -> str:
-    """How many, and the first few of them."""
-    return f"{len(items)} ({', '.join(map(shown, items[:_SHOWN]))}{', ...' if len(items) > _SHOWN else ''})"
+    """Return the number of items and the first few of them as text."""
+    return f"{len(items)} ({', '.join(map(show, items[:_SHOWN]))}{', ...' if len(items) > _SHOWN else ''})"
 
 
 def _by(shape: Sequence[int]) -> str:

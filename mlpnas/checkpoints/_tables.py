@@ -1,4 +1,4 @@
-"""Position tables resized to another grid or window, by timm's own functions."""
+"""Resizing of position tables to another grid or window, with timm's functions."""
 
 from collections.abc import Sequence
 from math import isqrt
@@ -10,11 +10,11 @@ from mlpnas.mixers.window_attention import WindowAttention
 from mlpnas.nets.network import Network
 from mlpnas.spec import Grid
 
-_MOST = 2**26  # values of a table that is resized
+_MOST = 2**26  # values of a table
 
 
-def resized(table: Tensor, network: Network, name: str, shape: Sequence[int]) -> Tensor:
-    """`table` for the grid or window of the network's tensor `name`; whatever is no position table stays as it is."""
+def resize(table: Tensor, network: Network, name: str, shape: Sequence[int]) -> Tensor:
+    """Return a position table resized for the network's tensor `name`; other tensors stay unchanged."""
     if name == "stem.positions":
         return _positions(table, network.spec.grids()[0], shape)
     if name.endswith(".position_bias"):
@@ -25,7 +25,7 @@ def resized(table: Tensor, network: Network, name: str, shape: Sequence[int]) ->
 
 
 def _positions(table: Tensor, grid: Grid, shape: Sequence[int]) -> Tensor:
-    """A learned position per token: (1, extra + tokens of a square, C), or (H, W, C) as our own are without extra."""
+    """Resize learned positions: (1, extra + tokens of a square, C), or (H, W, C) as our own without extra tokens."""
     if table.ndim not in (2, 3) or table.shape[-1] != shape[-1] or not 0 < table.numel() <= _MOST:
         return table
     tokens = table.numel() // shape[-1]
@@ -40,7 +40,7 @@ def _positions(table: Tensor, grid: Grid, shape: Sequence[int]) -> Tensor:
 
 
 def _window_bias(table: Tensor, window: tuple[int, int], shape: Sequence[int]) -> Tensor:
-    """Swin's bias per relative position inside a square window: ((2 window - 1)^2, heads)."""
+    """Resize Swin's bias per relative position in a square window: ((2 window - 1)^2, heads)."""
     fits = table.ndim == 2 and table.shape[1] == shape[1] and isqrt(len(table)) ** 2 == len(table) > 0
     fits = fits and table.numel() <= _MOST
     return resize_rel_pos_bias_table(table, window, tuple(shape)) if fits and len(table) != shape[0] else table

@@ -8,7 +8,7 @@ from typing import Any
 from mlpnas.costs import Cost, cost
 from mlpnas.nets.deploy import deployed
 from mlpnas.nets.plan import Resolution, resolution
-from mlpnas.published import Form, Measured, Published, measured
+from mlpnas.published import Form, Measured, Published, find_measured
 from mlpnas.spec import ArchSpec
 
 
@@ -83,6 +83,6 @@ def rows(models: Sequence[Published]) -> list[Row]:
 
 
 def _rows(model: Published) -> Iterator[Row]:
-    yield Row(model, "train", model.spec, cost(model.spec), measured(model.name))
+    yield Row(model, "train", model.spec, cost(model.spec), find_measured(model.name))
     if (spec := deployed(model.spec)) != model.spec:
-        yield Row(model, "deploy", spec, cost(spec), measured(model.name, "deploy"))
+        yield Row(model, "deploy", spec, cost(spec), find_measured(model.name, "deploy"))

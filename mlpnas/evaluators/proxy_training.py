@@ -20,7 +20,7 @@ from mlpnas.nets.network import build
 from mlpnas.objectives import Candidate, measure
 from mlpnas.plugins import find
 from mlpnas.record import EpochRow
-from mlpnas.remote import is_remote, until_written
+from mlpnas.remote import is_remote, retry_writing
 from mlpnas.spec import ArchSpec
 from mlpnas.training import checkpoint
 from mlpnas.training.loop import TimeIsUp, Training
@@ -148,7 +148,7 @@ def _kept(target: str, content: bytes) -> Generator[Waiting, None, str]:
     if not is_remote(target) and not (run := Path(target).parents[1]).is_dir():
         raise FileNotFoundError(ENOENT, "the run folder is gone", str(run))  # which must not be made anew
     try:
-        for reason in until_written(target, content):
+        for reason in retry_writing(target, content):
             yield Waiting(reason)
             sleep(_LOOKS_FOR_ROOM)
     except OSError:

@@ -1,6 +1,6 @@
-"""Published models as named points: a spec with the numbers that were printed for it. One file = one family (MODELS).
+"""Published models: a spec with the numbers printed for it. One file holds one family (MODELS).
 
-measured.csv holds what the upstream implementations count, to the unit. Loads no torch.
+measured.csv holds the exact counts of the upstream implementations. This module loads no torch.
 """
 
 import csv
@@ -19,15 +19,15 @@ from mlpnas.spec import ArchSpec
 
 @dataclass(frozen=True)
 class Published:
-    """What was printed about one model, beside its architecture.
+    """The architecture of one model and the numbers printed for it.
 
     Attributes:
         params_m: million parameters as printed. gflops: as printed, at the spec's input size.
-        gflops_convention: what one printed FLOP is: MACs, or 2 x MACs (multiply and add counted apart).
+        gflops_convention: the unit of the printed FLOPs: MACs, or 2 x MACs (multiply and add counted apart).
         top1: on ImageNet-1K's validation images, trained on ImageNet-1K alone; a share, 0 to 1.
-        source: where the numbers stand.
-        recipe: how it was trained for that top-1, in a few words.
-        weights: "timm/NAME.TAG" on timm's hub, or where the released checkpoint is found.
+        source: the place where the numbers are printed.
+        recipe: the training behind that top-1, in a few words.
+        weights: "timm/NAME.TAG" on timm's hub, or the place of the released weights.
     """
 
     name: str
@@ -43,16 +43,16 @@ class Published:
     weights: str = ""
 
 
-Form = Literal["train", "deploy"]  # as trained, or re-parameterised for use
+Form = Literal["train", "deploy"]  # as trained, or re-parameterised for deployment
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What the upstream implementation of a model counts, built and measured: exact, at the spec's input size.
+    """The exact counts of a model's upstream implementation, measured at the spec's input size.
 
     Attributes:
         upstream: the implementation, with its version or commit.
-        macs: of convolutions, linears and attention products, for one image; as `mlpnas.cost` counts them.
+        macs: those of convolutions, linears and attention products for one image, as in `mlpnas.cost`.
     """
 
     upstream: str
@@ -67,12 +67,12 @@ def _all() -> Mapping[str, Published]:
 
 
 def names() -> tuple[str, ...]:
-    """The names of all published models, family by family."""
+    """Return the names of all published models, family by family."""
     return tuple(_all())
 
 
 def find(name: str) -> Published:
-    """Raises UnknownName where no published model is called so."""
+    """Return the published model of that name, or raise UnknownName."""
     if name not in _all():
         raise UnknownName("published model", name, names())
     return _all()[name]
@@ -87,16 +87,16 @@ def _measured() -> Mapping[tuple[str, str], Measured]:
         }
 
 
-def measured(name: str, form: Form = "train") -> Measured | None:
-    """What upstream counts for a published model; None where it was not measured in that form."""
+def find_measured(name: str, form: Form = "train") -> Measured | None:
+    """Return the upstream counts of a published model; None if it was not measured in that form."""
     return _measured().get((name, form))
 
 
 def find_spec(text: str) -> ArchSpec:
-    """The architecture of a published name, or of a spec's JSON file by its path.
+    """Return the architecture of a published name, or of a spec's JSON file.
 
     Raises:
-        UnknownName: neither a name nor a path. SpecError: a file that cannot be read as an architecture.
+        UnknownName: it is neither a name nor a path. SpecError: the file is no architecture.
     """
     path = Path(text)
     if text in _all() or not (path.suffix or path.exists()):

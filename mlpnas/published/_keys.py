@@ -1,6 +1,6 @@
-"""What the tensor names of several families' released weights have in common; each family's KEYS build on it.
+"""Maps of tensor names that several families' released weights share; each family's KEYS build on them.
 
-A map goes from regular expressions to replacements, in the order in which they are applied; "" drops a tensor.
+A map holds regular expressions and their replacements, in the order of application; "" drops a tensor.
 """
 
 _ENDS_AND_BRANCHES = {
@@ -15,7 +15,7 @@ _ENDS_AND_BRANCHES = {
 }
 ISOTROPIC = {r"^blocks\.": "stages.0.blocks."} | _ENDS_AND_BRANCHES
 PYRAMID = {r"^layers\.": "stages.", r"\.reduction\.": ".reduce."} | _ENDS_AND_BRANCHES
-# Swin's code and its descendants keep the patch merging at the end of a stage, we at the start of the next.
+# Swin's code and its descendants put the patch merging at the end of a stage, we at the start of the next.
 MERGING_LAST = {rf"^layers\.{stage}\.downsample\.": f"stages.{stage + 1}.downsample." for stage in range(3)}
 ATTENTION = {
     r"\.attn\.qkv\.": ".token_mixing.body.qkv.",

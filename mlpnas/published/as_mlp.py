@@ -1,4 +1,4 @@
-"""AS-MLP (arXiv:2107.08391): Swin's pyramid with axial shifts for attention, and norms over the whole map."""
+"""AS-MLP (arXiv:2107.08391): Swin's pyramid with axial shifts in place of attention, and norms over the whole map."""
 
 from mlpnas.published import Published
 from mlpnas.published._keys import MERGING_LAST, PYRAMID

@@ -1,6 +1,6 @@
 """CycleMLP (arXiv:2107.10224).
 
-CycleMLP-T, S and B are left out: their weights are released, the code that they belong to is not.
+CycleMLP-T, S and B are left out: their weights are released, but not their code.
 """
 
 from dataclasses import replace
@@ -14,7 +14,7 @@ _NARROW, _WIDE = (64, 128, 320, 512), (96, 192, 384, 768)
 
 
 def _spec(widths: tuple[int, ...], depths: tuple[int, ...], early_ratio: float = 4) -> ArchSpec:
-    """`early_ratio`: mlp_ratio of the first two stages."""
+    """Return the spec; `early_ratio` is the mlp_ratio of the first two stages."""
     first, *others = (
         Stage(width, depth, Layer("cycle_fc"), mlp_ratio=early_ratio if number < 2 else 4, norm=_NORM)
         for number, (width, depth) in enumerate(zip(widths, depths, strict=True))
@@ -46,7 +46,7 @@ MODELS = (
     _model("b5", _spec(_WIDE, (3, 4, 24, 3)), 76, 12.3, 0.832, above="0.6"),
 )
 
-# ShoufaChen/CycleMLP, cycle_mlp.py, which grew from ViP's; sfc_h moves along the width
+# ShoufaChen/CycleMLP, cycle_mlp.py, based on ViP's; sfc_h moves along the width
 KEYS = (
     {
         r"^.*\.offset$": "",

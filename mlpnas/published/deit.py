@@ -1,4 +1,4 @@
-"""DeiT (arXiv:2012.12877): ViT with another recipe; the distilled ones have a token and a linear layer more."""
+"""DeiT (arXiv:2012.12877): ViT with another recipe; distilled models have one more token and one more linear layer."""
 
 from dataclasses import replace
 

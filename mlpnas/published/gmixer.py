@@ -1,7 +1,7 @@
 """gMixer: timm's MLP-Mixer with SwiGLU (arXiv:2002.05202) in both MLPs. There is no paper."""
 
 from mlpnas.published import Published
-from mlpnas.published.mixer import KEYS as KEYS  # timm's names are its Mixer's
+from mlpnas.published.mixer import KEYS as KEYS  # timm uses the names of its Mixer
 from mlpnas.spec import ArchSpec, Layer, Stage
 
 

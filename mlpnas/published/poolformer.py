@@ -1,4 +1,4 @@
-"""PoolFormer (arXiv:2111.11418), as timm builds it: normalised behind the last pooling, not before it."""
+"""PoolFormer (arXiv:2111.11418), as timm builds it: the last norm comes after pooling."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ _SMALL, _MEDIUM = (64, 128, 320, 512), (96, 192, 384, 768)
 
 
 def _spec(widths: tuple[int, ...], blocks: int, layer_scale: float) -> ArchSpec:
-    """A sixth of the blocks in each stage but the third, which has half of them."""
+    """Return the spec with half of the blocks in the third stage and a sixth in each other."""
     depths = (blocks // 6, blocks // 6, blocks // 2, blocks // 6)
     first, *others = (
         Stage(width, depth, Layer("pooling"), norm=Layer("group"), layer_scale=layer_scale)

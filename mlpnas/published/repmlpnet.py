@@ -1,4 +1,4 @@
-"""RepMLPNet (arXiv:2112.11081) in the form that is trained; at its own input size a partition covers the plane."""
+"""RepMLPNet (arXiv:2112.11081) in its training form; at its own input size one partition covers the plane."""
 
 from mlpnas.published import Published
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
@@ -108,7 +108,7 @@ _BLOCKS = {
     r"\.ffn_block\.ffn_fc2\.bn\.": ".channel_mixing.body.contract_norm.",
     r"\.bn\.": ".norm.",
 }
-# DingXiaoH/RepMLP, repmlpnet.py, trained or converted for use; open-mmlab/mmpretrain, models/backbones/repmlp.py
+# DingXiaoH/RepMLP, repmlpnet.py, trained or converted for deployment; open-mmlab/mmpretrain, models/backbones/repmlp.py
 KEYS = (
     {
         r"^head\.": "head.classifier.",

@@ -1,4 +1,4 @@
-"""SwinMLP: Swin (arXiv:2103.14030) with one matrix per head and window for attention. There is no paper of its own."""
+"""SwinMLP: Swin (arXiv:2103.14030) with a matrix per head and window in place of attention. It has no paper."""
 
 from mlpnas.published import Published
 from mlpnas.published._keys import MERGING_LAST, PYRAMID

@@ -13,7 +13,7 @@ _DRIVE = "https://drive.google.com/file/d/"
 
 
 def _spec(patch: int, widths: tuple[int, ...], depths: tuple[int, ...], halved: int | None = None) -> ArchSpec:
-    """Four stages, of which at most one, `halved` (from 0), starts with a downsampling."""
+    """Return four stages, of which at most one, number `halved` (from 0), starts with a downsampling."""
     first, *others = (
         Stage(width, depth, Layer("permute"), mlp_ratio=3, norm=_NORM)
         for width, depth in zip(widths, depths, strict=True)
@@ -79,7 +79,7 @@ MODELS = (
 
 
 def keys(*downsampled: int) -> dict[str, str]:
-    """The released names, which count blocks of a stage and downsamples (of the stages given) in one row."""
+    """Return the map of the released names, which number blocks and downsamples (of `stages`) in one sequence."""
     row = [
         f"stages.{stage}.{part}."
         for stage in range(4)

@@ -13,7 +13,7 @@ _MORE_DATA = "the weights were pretrained on ImageNet-21K"
 
 
 def vit(width: int, depth: int = 12, patch: int = 16) -> ArchSpec:
-    """Heads of 64 channels, a class token, learned positions."""
+    """Return a ViT with heads of 64 channels, a class token and learned positions."""
     stage = Stage(width, depth, Layer.of("attention", head_dim=64))
     return ArchSpec((stage,), Stem(patch), pool="cls", position_embedding=True)
 

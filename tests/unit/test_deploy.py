@@ -20,7 +20,7 @@ from mlpnas.nets.network import build
 from mlpnas.objectives import Candidate, measure
 from mlpnas.plugins import find, names, options
 from mlpnas.published import find as find_published
-from mlpnas.published import measured
+from mlpnas.published import find_measured
 from mlpnas.published.repmlpnet import MODELS
 from mlpnas.spec import ArchSpec, Grid, Layer, Stage, Stem
 from tests.support import fake_runs
@@ -147,7 +147,7 @@ def test_a_network_inside_another_module_folds() -> None:
 
 @pytest.mark.parametrize("name", [model.name for model in MODELS])
 def test_costs_of_the_deployed_form_are_upstream_s(name: str) -> None:
-    found, upstream = cost(deployed(find_published(name).spec)), measured(name, "deploy")
+    found, upstream = cost(deployed(find_published(name).spec)), find_measured(name, "deploy")
     assert upstream is not None
     assert (found.params, found.macs) == (upstream.params, upstream.macs)
 

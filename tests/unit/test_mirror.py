@@ -171,7 +171,7 @@ def test_a_worker_tries_for_a_while(place: Place, monkeypatch: pytest.MonkeyPatc
     place.answers = False
     monkeypatch.setattr(remote, "_PATIENCE", 60.0)
     monkeypatch.setattr(remote, "monotonic", iter(range(0, 100, 20)).__next__)
-    steps = proxy_training.until_written(f"{place.uri}/weights/0.safetensors", b"weights")
+    steps = proxy_training.retry_writing(f"{place.uri}/weights/0.safetensors", b"weights")
     told = []
     with pytest.raises(OSError, match="no route to host"):
         told.extend(steps)

@@ -19,7 +19,7 @@ from mlpnas.costs import cost
 from mlpnas.errors import SpecError, UnknownName
 from mlpnas.nets.network import build
 from mlpnas.nets.plan import resolution
-from mlpnas.published import Measured, find, find_spec, measured, names
+from mlpnas.published import Measured, find, find_measured, find_spec, names
 from mlpnas.spec import ArchSpec
 
 ROOT = Path(__file__).parents[2]
@@ -48,8 +48,8 @@ def test_every_measured_model_is_published() -> None:
 
 
 def test_an_unknown_model_or_form_was_not_measured() -> None:
-    assert measured("as_mpl_t") is None
-    assert measured("as_mlp_t", "deploy") is None
+    assert find_measured("as_mpl_t") is None
+    assert find_measured("as_mlp_t", "deploy") is None
 
 
 def test_the_measured_ones_are_the_references() -> None:

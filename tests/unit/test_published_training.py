@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from mlpnas.nets.network import build
-from mlpnas.published import find, measured, names
+from mlpnas.published import find, find_measured, names
 from mlpnas.spec import ArchSpec
 
 _LARGE = 10e9  # MACs; a step on two images is six times as many
@@ -20,7 +20,7 @@ def architectures() -> list[object]:
 
 
 def marks(name: str) -> list[pytest.MarkDecorator]:
-    known = measured(name)
+    known = find_measured(name)
     return [pytest.mark.slow] if known and known.macs > _LARGE else []
 
 

@@ -81,9 +81,9 @@ def test_the_other_trials_of_such_a_run_are_used(place: Place) -> None:
 @pytest.mark.parametrize("name", LEAD_OUT)
 def test_no_file_of_such_a_name_is_fetched(place: Place, name: str) -> None:
     mirror = begun(place)
-    with pytest.raises(RunError, match="which is none that a run has"):
+    with pytest.raises(RunError, match="which no run has"):
         mirror.fetch(name)
-    with pytest.raises(RunError, match="which is none that a run has"):
+    with pytest.raises(RunError, match="which no run has"):
         Run(place.folder).file(name)
 
 

@@ -9,7 +9,7 @@ from shlex import quote
 from mlpnas.engine.interrupt import Interrupt
 from mlpnas.engine.run_folder.folder import FolderGone, HeldFolder, ManifestGone
 from mlpnas.errors import RunError
-from mlpnas.files import until_there_is_room
+from mlpnas.files import retrying_while_disk_full
 from mlpnas.record import EpochRow, Record
 from mlpnas.remote import reason
 from mlpnas.run import Run
@@ -74,7 +74,7 @@ class Writer:
         self.check()
         waits = False
         try:
-            for why in until_there_is_room(write):
+            for why in retrying_while_disk_full(write):
                 if not waits:
                     self.note(f"paused: {why}; the search goes on by itself once there is room")
                 waits = True
