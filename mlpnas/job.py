@@ -1,32 +1,36 @@
-"""What a worker is given (Job) and what it hands back (Outcome): plain data, JSON both ways.
+"""A job for a worker, and the steps that it hands back, an Outcome last: plain data, JSON both ways.
 
-An evaluator turns one into the other. Neither knows Ray, Optuna or the store.
+An evaluator turns one into the other. None of them knows Ray, Optuna or the store.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
+from mlpnas.named import Named
 from mlpnas.record import EpochRow
 
+PROXY_TRAINING = Named("proxy_training")
 TIME_LIMIT = "time limit"  # how the error of a trial that took too long begins
 
 
 @dataclass(frozen=True)
 class Job:
-    """One candidate to evaluate.
+    """One architecture to evaluate.
 
     Attributes:
         spec: canonical JSON of the architecture as declared; recipe, data: JSON objects.
-        objectives: names of those that are only known after training (top1, loss, latency).
-        limits: upper bounds on measured objectives (latency, seconds).
-        weights: path or URI the trained weights are written to, or "".
+        objectives: names of those that the evaluator measures (top1, loss, latency).
+        limits: upper limits of measured objectives (latency, seconds).
+        weights: path or URI that the trained weights are written to, or "".
         until: epochs after which the training stops for now; None: the recipe's.
-        restored_from: path or URI of the state that the training goes on from; it begins anew where there is none.
-        checkpoint: path or URI the state is written to where the training stops for now, or "". Another one, so that
-            who repeats the job, its result being lost, finds the state that it began with.
+        restored_from: path or URI of the training state to go on from; where there is none, training starts anew.
+        checkpoint: path or URI that the training state is written to where the training stops for now, or "". Never the
+            same file as `restored_from`: if the result is lost and the job runs again, its starting state is still
+            there.
         time_limit: seconds of wall time, or None.
+        evaluator: who evaluates it: a file of mlpnas/evaluators, with options.
     """
 
     trial: int
@@ -43,24 +47,28 @@ class Job:
     device: str = "cpu"
     threads: int = 1
     time_limit: float | None = None
+    evaluator: Named = PROXY_TRAINING
 
     def dumps(self) -> str:
-        return json.dumps(asdict(self))
+        """Return the job as a JSON text."""
+        return json.dumps(asdict(self) | {"evaluator": self.evaluator.to_json()})
 
     @classmethod
     def loads(cls, text: str) -> "Job":
+        """Read what `dumps` returned, also one that names no evaluator."""
         data = json.loads(text)
-        return cls(**data | {"objectives": tuple(data["objectives"])})
+        evaluator = Named.from_json(data.get("evaluator", PROXY_TRAINING.to_json()))
+        return cls(**data | {"objectives": tuple(data["objectives"]), "evaluator": evaluator})
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended; `status` is one of record.STATUSES: "stopped" after `until`, "done" after the last epoch.
+    """The end of a job; `status` is one of record.STATUSES: "stopped" after `until`, "done" after the last epoch.
 
     Attributes:
-        epochs: behind the training, earlier jobs' included. seconds: of this job.
+        epochs: trained in all, those of earlier jobs included. seconds: of this job.
         fault: of a failure, see record.Record.
-        ends_worker: the process that it comes from can evaluate nothing more.
+        ends_worker: whether the process that it comes from can evaluate nothing more.
     """
 
     status: str
@@ -76,7 +84,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Waiting:
-    """The job cannot go on for a reason outside it; said again every few seconds, as a sign of life."""
+    """The job cannot go on for a reason outside it; repeated every few seconds, as a heartbeat."""
 
     reason: str
 
@@ -89,18 +97,15 @@ class Note:
 
 
 Step = EpochRow | Waiting | Note | Outcome
+_KINDS: Mapping[str, type[Step]] = {"row": EpochRow, "waiting": Waiting, "note": Note, "outcome": Outcome}
 
 
-class Evaluator(Protocol):
-    """Judges candidates, one at a time, in a worker process.
+def step_to_json(step: Step) -> dict[str, Any]:
+    """Return {the step's kind: its fields}."""
+    kind = next(name for name, step_class in _KINDS.items() if isinstance(step, step_class))
+    return {kind: asdict(step)}
 
-    `prepare` does what is needed once in a process, like loading the data; it counts for no job's time.
-    `run` yields an EpochRow after every epoch of this job, Waiting while it must, Notes, and one Outcome last. What a
-    candidate does wrong (memory, NaN, crash) is an Outcome with its status and reason, never an exception; only
-    MlpnasError about data or recipe, which no other candidate would survive either, is raised. Closing the iterator
-    early stops the training and frees its memory.
-    """
 
-    def prepare(self, job: Job) -> None: ...
-
-    def run(self, job: Job) -> Iterator[Step]: ...
+def step_from_json(data: Mapping[str, Any]) -> Step | None:
+    """Return the step of `step_to_json` in `data`, whatever else that holds; None where there is none."""
+    return next((step_class(**data[kind]) for kind, step_class in _KINDS.items() if kind in data), None)

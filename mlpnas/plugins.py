@@ -1,4 +1,4 @@
-"""Name -> file -> object. A folder of the package is a catalogue: adding a variant is adding one file.
+"""Catalogues of plug-ins: a folder of the package is one, and adding a variant is adding one file.
 
 `find("mixers", "axial_shift")` imports `mlpnas/mixers/axial_shift.py` alone and returns its class `AxialShift`.
 Other packages add theirs by an entry point in the group `mlpnas.mixers` (name = object).
@@ -14,6 +14,8 @@ from typing import Any
 
 from mlpnas.errors import UnknownName
 
+_FOLDERS = {"backends": "engine/backends"}  # of the catalogues that are no folders of the package itself
+
 
 @cache
 def _outside(kind: str) -> Mapping[str, EntryPoint]:
@@ -22,43 +24,47 @@ def _outside(kind: str) -> Mapping[str, EntryPoint]:
 
 @cache
 def names(kind: str) -> tuple[str, ...]:
-    """The names in one catalogue ("mixers", "samplers", ...), sorted; imports none of them."""
-    folder = Path(__file__).parent / kind
+    """Return the names in one catalogue ("mixers", "samplers", ...), sorted; imports none of them."""
+    folder = Path(__file__).parent / _folder(kind)
     files = [*folder.glob("[!_]*.py"), *(package.parent for package in folder.glob("[!_]*/__init__.py"))]
     return tuple(sorted({file.stem for file in files} | set(_outside(kind))))
 
 
+def _folder(kind: str) -> str:
+    return _FOLDERS.get(kind, kind)
+
+
 def class_name(name: str) -> str:
-    """axial_shift -> AxialShift."""
+    """Return the name of the class in a plug-in's file: axial_shift -> AxialShift."""
     return "".join(word.capitalize() for word in name.split("_"))
 
 
 @cache
 def find(kind: str, name: str) -> Any:
-    """The class called `name` in one catalogue.
+    """Return the class called `name` in one catalogue.
 
     Raises:
-        UnknownName: no file and no entry point is called so.
+        UnknownName: no file and no entry point has this name.
     """
     if name not in names(kind):
         raise UnknownName(kind.removesuffix("s"), name, names(kind))
     if name in _outside(kind):
         return _outside(kind)[name].load()
-    return getattr(import_module(f"mlpnas.{kind}.{name}"), class_name(name))
+    return getattr(import_module(f"mlpnas.{_folder(kind).replace('/', '.')}.{name}"), class_name(name))
 
 
 def shipped_folder() -> Path:
-    """Where the shipped space files are: in the installed package, or beside it in a checkout."""
+    """Return the folder of the shipped space files: in the installed package, or beside it in a checkout."""
     package = Path(__file__).parent
     inside = package / "search_spaces"
     return inside if inside.is_dir() else package.parent / "search_spaces"
 
 
 def shipped() -> tuple[str, ...]:
-    """The names of the shipped spaces, sorted."""
+    """Return the names of the shipped spaces, sorted."""
     return tuple(sorted(file.stem for file in shipped_folder().glob("*.yaml")))
 
 
 def options(plugin: Any, skip: int) -> Mapping[str, Parameter]:
-    """The options of a plug-in: its constructor's parameters after the first `skip` ones."""
+    """Return the options of a plug-in: its constructor's parameters after the first `skip` ones."""
     return dict(list(signature(plugin).parameters.items())[skip:])

@@ -7,10 +7,12 @@ import json
 import time
 from dataclasses import dataclass, replace
 from functools import partial
+from shlex import quote
 
 from mlpnas.engine.events import Listener, beginning, summary
 from mlpnas.engine.interrupt import Interrupt
 from mlpnas.engine.planning import reference
+from mlpnas.engine.planning.worker_objectives import need_training, worker_objectives
 from mlpnas.engine.run_folder import weights
 from mlpnas.engine.run_folder.folder import HeldFolder
 from mlpnas.engine.run_folder.writer import Lost, Writer
@@ -19,8 +21,6 @@ from mlpnas.engine.scheduling.hang_detector import Watch
 from mlpnas.engine.scheduling.proposals import Proposals
 from mlpnas.engine.scheduling.rungs import Rungs
 from mlpnas.job import Job, Outcome, Waiting
-from mlpnas.manifest import Manifest
-from mlpnas.plugins import find
 from mlpnas.record import EpochRow, Record
 from mlpnas.run import Run
 from mlpnas.samplers import Proposal
@@ -94,6 +94,17 @@ class Driver:
 
     def note(self, text: str) -> None:
         self.tell({"event": "note", "text": text})
+
+    @property
+    def is_interrupted(self) -> bool:
+        return self.interrupt.asked
+
+    @property
+    def resume_command(self) -> str:
+        return f"mlpnas search --resume --run {quote(self.run.place)}"
+
+    def find_hung(self) -> dict[int, str]:
+        return self.watch.overdue()
 
     def next_job(self) -> Job | None:
         """The next candidate to train; None where there is none yet, and none at all if it `is_over`."""
@@ -181,7 +192,7 @@ class Driver:
         self.running[record.trial] = _Running(record)
         self.tell({"event": "start", **beginning(record)})
         manifest = self.run.manifest
-        asked = [name for name in measured(manifest) if not record.epochs or find("objectives", name).needs_training]
+        asked = [name for name in worker_objectives(manifest) if not record.epochs or need_training([name])]
         left = None if manifest.trial_seconds is None else max(manifest.trial_seconds - record.seconds, 1.0)
         return Job(
             trial=record.trial,
@@ -290,9 +301,3 @@ class Driver:
         stops = stops_before_crashes(self.run.history) if self.run.manifest.fidelity else []
         kept |= {weights.state_name(record.trial, record.epochs) for record in stops}
         weights.prune(self.run, kept, self.running)
-
-
-def measured(manifest: Manifest) -> tuple[str, ...]:
-    """The objectives that workers are asked for, because they do not follow from the spec."""
-    wanted = dict.fromkeys([*manifest.objectives, *manifest.limits, *manifest.scores])
-    return tuple(name for name in wanted if name not in QUANTITIES)

@@ -13,6 +13,7 @@ from mlpnas.engine.driver import Driver
 from mlpnas.engine.events import Listener, summary
 from mlpnas.engine.interrupt import interruptible
 from mlpnas.engine.options import Options, given, to_json
+from mlpnas.engine.planning.placement import placement_of
 from mlpnas.engine.planning.prepare import prepare
 from mlpnas.engine.planning.resume import resumed
 from mlpnas.engine.run_folder.folder import HeldFolder, check_is_new, make_new, new_folder
@@ -21,6 +22,7 @@ from mlpnas.engine.run_folder.publish import where_it_is_kept
 from mlpnas.errors import RunError
 from mlpnas.files import clear_leftovers, write_text
 from mlpnas.manifest import Manifest
+from mlpnas.plugins import find
 from mlpnas.record import FAILURES
 from mlpnas.remote import reason
 from mlpnas.run import Run
@@ -146,8 +148,8 @@ def search(
 
 
 def _begin(folder: Path, manifest: Manifest, space: SearchSpace, listener: Listener, is_named: bool) -> Run:
-    backend = _backend(manifest.backend)
-    with backend.ready(manifest):
+    backend = _backend(manifest)
+    with backend.ready():
         with _begun_by_writing(folder):
             folder = make_new(folder, is_named)
         with writing(folder):
@@ -163,8 +165,8 @@ def _go_on(run: str | Path | None, asked: Mapping[str, Any], listener: Listener)
         existing = Run(folder)
         manifest = resumed(existing, asked)
         space = manifest.search_space(f"{existing.place}/space.yaml")
-        backend = _backend(manifest.backend)
-        with backend.ready(manifest):
+        backend = _backend(manifest)
+        with backend.ready():
             return _run(folder, manifest, space, backend, listener)
 
 
@@ -212,15 +214,9 @@ def _compact(run: Run) -> None:
         run.store.compact()
 
 
-def _backend(name: str) -> Backend:
-    """The backend called so; only its own packages are imported."""
-    if name == "ray":
-        from mlpnas.engine.backends.ray import Ray
-
-        return Ray()
-    from mlpnas.engine.backends.local import Local
-
-    return Local()
+def _backend(manifest: Manifest) -> Backend:
+    backend: Backend = find("backends", manifest.backend or "local")(placement_of(manifest))
+    return backend
 
 
 def _beginning(run: Run) -> dict[str, Any]:

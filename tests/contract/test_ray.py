@@ -44,7 +44,7 @@ def test_a_trial_whose_worker_starts_takes_no_other(
 
 
 def test_what_a_trial_is_asked_for() -> None:
-    trial = tune.experiment.Trial("Candidate", stub=True, config={"job": ""})
+    trial = tune.experiment.Trial("TuneWorker", stub=True, config={"job": ""})
     assert {"config", "max_failures", "error_file", "last_result", "trial_id"} <= {*vars(trial), *dir(type(trial))}
     assert hasattr(trial.temporary_state, "ray_actor")
 

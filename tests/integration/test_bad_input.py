@@ -46,7 +46,7 @@ CASES = {
     "sampler": ([*QUICK, "--sampler", "tpee"], "did you mean tpe?"),
     "objective": ([*QUICK, "--objectives", "top1,mac"], "did you mean macs?"),
     "objectives: twice": ([*QUICK, "--objectives", "top1,top1"], "name each once"),
-    "backend": (["search", "--space", "quick", "--backend", "slurm"], "known: ray, local"),
+    "backend": (["search", "--space", "quick", "--backend", "slurm"], "known: local, ray"),
     "workers: none": ([*QUICK, "--workers", "0"], "--workers: expected a whole number from 1 to 10000; got 0"),
     "workers: too many": ([*QUICK, "--workers", "99999999999"], "from 1 to 10000"),
     "seed: too large": ([*QUICK, "--seed", "9" * 30], "--seed: expected a whole number from 0 to"),

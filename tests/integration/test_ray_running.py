@@ -15,11 +15,11 @@ from pathlib import Path
 import ray
 
 import mlpnas
-from mlpnas.engine.planning import placement
+from mlpnas.engine.backends import ray as ray_backend
 
 ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
 if sys.argv[2] == "tune":
-    placement._POOL_BELOW = 0
+    ray_backend._POOL_BELOW = 0
 recipe = mlpnas.Recipe(epochs=1, samples=100, warmup_epochs=0)
 run = mlpnas.search("quick", "500kMACs", trials=2, data="digits", recipe=recipe, run=Path(sys.argv[1]))
 assert run.manifest.scheduler == sys.argv[2], run.manifest.scheduler

@@ -40,7 +40,7 @@ def _filled(folder: Path) -> Path:
 
 
 # these trainings are short, so that the pool runs them
-TUNE = "from mlpnas.engine.planning import placement; placement._POOL_BELOW = 0; from mlpnas.cli import main; main()"
+TUNE = "from mlpnas.engine.backends import ray; ray._POOL_BELOW = 0; from mlpnas.cli import main; main()"
 
 
 def _start(folder: Path, *arguments: str, backend: str = "") -> subprocess.Popen[str]:

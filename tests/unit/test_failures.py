@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from mlpnas.engine.backends import local as local_module
+from mlpnas.engine.jobs import Placement
 from mlpnas.engine.search import search
 from mlpnas.errors import RunError
 from mlpnas.evaluators._failures import outcome_of
@@ -79,7 +80,7 @@ def test_the_pool_replaces_a_worker_that_can_evaluate_nothing_more(tmp_path: Pat
     killed: list[int] = []
     workers.kill = killed.append  # type: ignore[method-assign, assignment]
     run, _ = _search(tmp_path, workers, count=1)
-    assert (len(killed), workers.hired) == (1, 2)
+    assert (len(killed), workers.started) == (1, 2)
     assert [record.status for record in run.records if record.origin != "duplicate"] == ["failed", *["done"] * 3]
     assert run.records[0].fault == MACHINE
 
@@ -113,10 +114,10 @@ def test_a_local_search_whose_gpu_is_lost_ends_in_one_message(tmp_path: Path, mo
             yield Note("something to know")
             yield Outcome(**LOST["outcome"])
 
-    monkeypatch.setattr(local_module, "ProxyTraining", Lost)
+    monkeypatch.setattr(local_module, "evaluator_of", lambda job: Lost())
     driver, events = new_driver(tmp_path)
     with pytest.raises(RunError, match=r"trial 0 left this process's GPU unusable .*--resume --run"):
-        local_module.Local().run(driver)
+        local_module.Local(Placement()).run(driver)
     assert {"event": "note", "text": "trial 0: something to know"} in events
     assert [record.fault for record in Run(tmp_path).records] == [MACHINE]
 

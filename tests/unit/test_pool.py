@@ -26,22 +26,22 @@ class Scripted:
 
     def __init__(self, script: dict[int, list[Answer | None]] | None = None, false_starts: float = 0) -> None:
         self.script, self.false_starts = script or {}, false_starts
-        self.hired = 0
+        self.started = 0
         self.trials: dict[int, int] = {}
         self.answered: list[tuple[int, Answer]] = []
         self.most_at_once = 0
 
-    def hire(self) -> int:
-        self.hired += 1
-        self.answered.append((self.hired, DEATH if self.hired <= self.false_starts else {"ready": True}))
-        return self.hired
+    def start_worker(self) -> int:
+        self.started += 1
+        self.answered.append((self.started, DEATH if self.started <= self.false_starts else {"ready": True}))
+        return self.started
 
     def begin(self, worker: int, job: Job) -> None:
         self.trials[worker] = job.trial
         self.most_at_once = max(self.most_at_once, len(self.trials))
         self.answered.append((worker, {"begun": True}))
 
-    def go_on(self, worker: int) -> None:
+    def step(self, worker: int) -> None:
         left = self.script.get(self.trials[worker], [])
         answer = left.pop(0) if left else DONE
         if answer is not None:
@@ -69,7 +69,7 @@ def test_all_workers_are_kept_busy_and_none_is_replaced(tmp_path: Path) -> None:
     workers = Scripted({0: [row, {"waiting": {"reason": "no room"}}]})
     run, events = _search(tmp_path, workers)
     assert [record.status for record in run.records if record.origin != "duplicate"] == ["done"] * 4
-    assert (workers.hired, workers.most_at_once) == (2, 2)
+    assert (workers.started, workers.most_at_once) == (2, 2)
     assert run.epochs().num_rows == 1
     assert {"event": "note", "text": "trial 0 waits: no room"} in events
 
@@ -78,7 +78,7 @@ def test_a_trial_whose_worker_dies_begins_again_on_another(tmp_path: Path) -> No
     workers = Scripted({1: [DEATH]})
     run, events = _search(tmp_path, workers)
     assert {record.status for record in run.records} == {"done"}
-    assert workers.hired == 3
+    assert workers.started == 3
     assert {"event": "note", "text": "trial 1 begins again: it was killed"} in events
 
 
@@ -114,7 +114,7 @@ def test_many_that_are_lost_while_they_start_are_replaced(tmp_path: Path) -> Non
     workers = Scripted(false_starts=5)
     run, _ = _search(tmp_path, workers, count=4)
     assert sum(record.is_done and record.origin != "duplicate" for record in run.records) == 4
-    assert workers.hired == 9
+    assert workers.started == 9
 
 
 def test_a_trainings_epochs_are_told_as_they_come_and_again_after_a_death(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_trial_over_its_time_limit_says_so_itself_and_keeps_its_worker(tmp_pat
     workers = Scripted({0: [late]})
     run, _ = _search(tmp_path, workers, trial_seconds=60.0)
     assert [record.error for record in run.records if record.status == "failed"] == [late["outcome"]["error"]]
-    assert workers.hired == 2
+    assert workers.started == 2
 
 
 def test_an_interrupt_that_got_lost_on_its_way_ends_the_search_all_the_same(tmp_path: Path) -> None:

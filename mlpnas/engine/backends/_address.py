@@ -1,4 +1,4 @@
-"""Whether somebody answers at an address."""
+"""A check that somebody answers at a cluster's address."""
 
 import re
 import socket
@@ -7,11 +7,11 @@ from mlpnas.errors import RunError
 from mlpnas.plain_text import quoted
 
 
-def knock(address: str) -> None:
-    """Ray itself takes minutes to notice that nobody is there.
+def check_reachable(address: str) -> None:
+    """Connect to `address` once; Ray itself takes minutes to notice that nobody is there.
 
     Raises:
-        RunError: nobody is, or `address` is none.
+        RunError: nobody answers, or `address` is not HOST:PORT.
     """
     host, _, port = address.rpartition("://")[2].rpartition(":")
     try:

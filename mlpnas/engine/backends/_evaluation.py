@@ -1,33 +1,32 @@
-"""What a worker of the ray backend does; it needs no Ray, and starts sooner without it."""
+"""The work of a worker of the ray backend. It needs no Ray, and starts sooner without it."""
 
 from contextlib import suppress
-from dataclasses import asdict
 from typing import Any
 
 from mlpnas.errors import MlpnasError
-from mlpnas.evaluators.proxy_training import ProxyTraining
-from mlpnas.job import Job, Note, Outcome, Waiting
-from mlpnas.record import EpochRow
-
-_KINDS = {EpochRow: "row", Waiting: "waiting", Note: "note", Outcome: "outcome"}
+from mlpnas.evaluators import evaluator_of
+from mlpnas.job import Job, step_to_json
 
 
 class Evaluation:
-    """Takes a job, hands back an epoch a step, then its outcome; then takes the next job."""
+    """Evaluates jobs, one step at a time, and answers in JSON: see _pool.Workers."""
 
     def ready(self) -> dict[str, Any]:
+        """Answer that the worker has started."""
         return {"ready": True}
 
-    def begin(self, job: str) -> dict[str, Any]:
-        asked, evaluator = Job.loads(job), ProxyTraining()
-        with suppress(MlpnasError):  # `step` will tell of it
-            evaluator.prepare(asked)
-        self.steps = evaluator.run(asked)
+    def begin(self, text: str) -> dict[str, Any]:
+        """Begin a job."""
+        job = Job.loads(text)
+        evaluator = evaluator_of(job)
+        with suppress(MlpnasError):  # `step` raises it again
+            evaluator.prepare(job)
+        self.steps = evaluator.run(job)
         return {"begun": True}
 
     def step(self) -> dict[str, Any]:
+        """Return the next step of the job, or an error that no other job would survive either."""
         try:
-            step = next(self.steps)
-        except MlpnasError as error:  # of data or recipe: no other candidate would fare better
+            return step_to_json(next(self.steps))
+        except MlpnasError as error:
             return {"fatal": str(error)}
-        return {_KINDS[type(step)]: asdict(step)}

@@ -20,7 +20,7 @@ os.environ.update({name: os.environ.get(name, value) for name, value in _ENVIRON
 import ray  # noqa: E402
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: E402
 
-from mlpnas.engine.backends._address import knock  # noqa: E402
+from mlpnas.engine.backends._address import check_reachable  # noqa: E402
 from mlpnas.engine.backends._evaluation import Evaluation  # noqa: E402
 from mlpnas.engine.interrupt import keeping_handlers  # noqa: E402
 from mlpnas.engine.planning.devices import Node  # noqa: E402
@@ -35,7 +35,7 @@ _STORE_BYTES = 100 * 2**20  # objects are small: jobs and epochs
 
 
 class Cluster:
-    """See devices.Devices; while connected."""
+    """The machines of the cluster that this process is connected to; see devices.Devices."""
 
     def __init__(self) -> None:
         alive = [node for node in ray.nodes() if node["Alive"]]
@@ -44,10 +44,10 @@ class Cluster:
         self.nodes = list(self._nodes.values())
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Here, where the cluster has no GPU.
+        """Call `function` on the node with the smallest GPU; where the cluster has no GPU, in this process.
 
         Raises:
-            MlpnasError: as `function` does. RunError: no GPU gets free, or the node is lost.
+            MlpnasError: `function` raises it. RunError: no GPU gets free, or the node is lost.
         """
         names = [name for name, node in self._nodes.items() if node.gpus]
         if not names:
@@ -68,28 +68,28 @@ class Cluster:
 
 
 def _on(node: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """A call on a node, with a GPU of it; those of one node are taken to be alike."""
+    """Call `function` on a node, with one of its GPUs, which are taken to be alike."""
     there = NodeAffinitySchedulingStrategy(node, soft=False)
     return ray.remote(num_cpus=0, num_gpus=1, max_retries=0, scheduling_strategy=there)(function).remote(*arguments)
 
 
 @contextmanager
 def cluster(address: str) -> Iterator[Cluster]:
-    """Raises RunError where no cluster answers."""
+    """Yield the cluster at `address`; raises RunError where none answers."""
     with connected(address):
         yield Cluster()
 
 
 @contextmanager
 def connected(address: str, workers: int = 0) -> Iterator[None]:
-    """To a cluster that is there, or to one of our own with a core for each worker.
+    """Connect to the cluster at `address`, or start one with a core for each worker.
 
-    Where Ray runs in this process already, to whatever that is connected to; it is left running.
+    Where Ray runs in this process already, it is used as it is, and left running.
 
     Raises:
         RunError: no cluster answers, Ray cannot start, or this process is connected to another cluster.
     """
-    for name in ("ray", "ray.tune"):  # a trial that fails is told by the driver
+    for name in ("ray", "ray.tune"):  # a job that fails is told by its outcome
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if is_running():
         if address not in ("", "auto", own := ray.get_runtime_context().gcs_address):
@@ -97,7 +97,7 @@ def connected(address: str, workers: int = 0) -> Iterator[None]:
         yield
         return
     if address and address != "auto":
-        knock(address)
+        check_reachable(address)
     common = {"runtime_env": {"env_vars": _ONE_THREAD}, "logging_level": logging.ERROR, "log_to_driver": False}
     own = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": _STORE_BYTES}
     try:
@@ -115,48 +115,48 @@ def connected(address: str, workers: int = 0) -> Iterator[None]:
 
 
 def is_running() -> bool:
-    """Whether Ray was started or connected to in this process before."""
+    """Return whether Ray runs in this process already."""
     return bool(ray.is_initialized())
 
 
 def cause_of_death(text: str) -> str:
-    """Of a death, from what Ray says of it."""
+    """Return the cause of a worker's death, from Ray's text about it."""
     if "ActorDiedError" in text or "died" in text:
         return "the worker died: killed by the system (out of memory?) or crashed"
     return next((line for line in reversed(text.splitlines()) if line.strip()), "the worker was lost")
 
 
 class Actors:
-    """See pool.Workers; all are gone when the block ends."""
+    """Ray actors as workers of a pool, see _pool.Workers; all of them end with the block."""
 
     def __init__(self, gpus: float) -> None:
         self.kind = ray.remote(num_cpus=1, num_gpus=gpus)(Evaluation)
-        self.asked: dict[Any, Any] = {}
-        self.hired: list[Any] = []
+        self.questions: dict[Any, Any] = {}
+        self.started: list[Any] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         with suppress(ray.exceptions.RayError):  # the cluster itself may be gone
-            for actor in self.hired:
+            for actor in self.started:
                 ray.kill(actor)
 
-    def hire(self) -> Any:
+    def start_worker(self) -> Any:
         actor = self.kind.remote()
-        self.hired.append(actor)
-        self.asked[actor.ready.remote()] = actor
+        self.started.append(actor)
+        self.questions[actor.ready.remote()] = actor
         return actor
 
     def begin(self, worker: Any, job: Job) -> None:
-        self.asked[worker.begin.remote(job.dumps())] = worker
+        self.questions[worker.begin.remote(job.dumps())] = worker
 
-    def go_on(self, worker: Any) -> None:
-        self.asked[worker.step.remote()] = worker
+    def step(self, worker: Any) -> None:
+        self.questions[worker.step.remote()] = worker
 
     def answers(self) -> Iterator[tuple[Any, dict[str, Any]]]:
-        for question in ray.wait(list(self.asked), timeout=_PAUSE)[0]:
-            worker = self.asked.pop(question)
+        for question in ray.wait(list(self.questions), timeout=_PAUSE)[0]:
+            worker = self.questions.pop(question)
             try:
                 answer = ray.get(question)
             except ray.exceptions.RayError as error:

@@ -1,38 +1,47 @@
-"""The local backend: one candidate after the other in this process. Needs no Ray, and cannot end what hangs."""
+"""The local backend: one job after the other in this process. It needs no package, and cannot end what hangs."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from shlex import quote
+from typing import ClassVar
 
-from mlpnas.engine.driver import Driver
+from mlpnas.engine.jobs import Jobs, Placement, pass_on
+from mlpnas.engine.planning.devices import Devices, ThisMachine
 from mlpnas.errors import RunError
-from mlpnas.evaluators.proxy_training import ProxyTraining
-from mlpnas.job import Note, Outcome, Waiting
-from mlpnas.manifest import Manifest
+from mlpnas.evaluators import evaluator_of
+from mlpnas.job import Outcome
 
 
 class Local:
-    """See backend.Backend."""
+    """See backends.Backend."""
 
-    def ready(self, manifest: Manifest) -> AbstractContextManager[None]:
+    packages: ClassVar[Mapping[str, str]] = {}
+    is_parallel = False
+    has_clusters = False
+    ends_hung_workers = False
+    schedulers = ("",)
+
+    def __init__(self, placement: Placement) -> None: ...
+
+    @staticmethod
+    def choose_scheduler(seconds: float) -> tuple[str, str]:
+        return "", ""
+
+    @staticmethod
+    def devices(address: str) -> AbstractContextManager[Devices]:
+        return nullcontext(ThisMachine())
+
+    def ready(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def run(self, driver: Driver) -> None:
-        evaluator = ProxyTraining()
-        while (job := driver.next_job()) is not None:
+    def run(self, jobs: Jobs) -> None:
+        while (job := jobs.next_job()) is not None:
+            evaluator = evaluator_of(job)
             evaluator.prepare(job)
-            driver.begin(job.trial)
+            jobs.begin(job.trial)
             for step in evaluator.run(job):
-                if isinstance(step, Outcome):
-                    driver.finish(job.trial, step)
-                    if step.ends_worker:
-                        raise RunError(
-                            f"{driver.run.place}: trial {job.trial} left this process's GPU unusable ({step.error}). "
-                            f"Everything is kept: go on with `mlpnas search --resume --run {quote(driver.run.place)}`; "
-                            "with `--backend ray` such a worker is replaced"
-                        )
-                elif isinstance(step, Waiting):
-                    driver.wait(job.trial, step)
-                elif isinstance(step, Note):
-                    driver.note(f"trial {job.trial}: {step.text}")
-                else:
-                    driver.report(job.trial, step)
+                pass_on(jobs, job.trial, step)
+                if isinstance(step, Outcome) and step.ends_worker:
+                    raise RunError(
+                        f"trial {job.trial} left this process's GPU unusable ({step.error}). Everything is kept: go on "
+                        f"with `{jobs.resume_command}`; with `--backend ray` such a worker is replaced"
+                    )

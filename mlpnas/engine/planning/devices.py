@@ -1,4 +1,4 @@
-"""What trials run on: this machine, or a cluster of them."""
+"""The machines that trials run on: this one, or those of a cluster."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,23 +18,25 @@ class Node:
     gpus: int
 
     def slots(self, share: float) -> int:
-        """Trials that it holds at once, each with one core and so much of a GPU."""
+        """Return how many trials it holds at once, each with one core and this share of a GPU."""
         if not share:
             return self.cores
         return min(self.cores, self.gpus * floor(1 / share + 1e-6))
 
 
 class Devices(Protocol):
-    """Machines, and a way to have something done on the one with the smallest GPU, if there is any."""
+    """Machines that can be asked things."""
 
     @property
     def nodes(self) -> Sequence[Node]: ...
 
-    def call(self, function: Callable[..., Any], *arguments: Any) -> Any: ...
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call `function` on the machine with the smallest GPU, where there is any."""
+        ...
 
 
-class Here:
-    """See Devices."""
+class ThisMachine:
+    """The machine of this process; see Devices."""
 
     def __init__(self) -> None:
         self.nodes = [Node(machine.cores(), torch.cuda.device_count() if torch.cuda.is_available() else 0)]
@@ -44,5 +46,5 @@ class Here:
 
 
 def slots(nodes: Sequence[Node], share: float) -> int:
-    """Trials that all of them hold at once."""
+    """Return how many trials all machines hold at once."""
     return sum(node.slots(share) for node in nodes)

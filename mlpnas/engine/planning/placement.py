@@ -1,26 +1,25 @@
 """What trials run on: the backend, this machine or a cluster, its cores or GPUs, and how many at once."""
 
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from importlib.util import find_spec
 from math import inf
 
+from mlpnas.engine.backends import Backend
+from mlpnas.engine.jobs import Placement
 from mlpnas.engine.options import Options
-from mlpnas.engine.planning.devices import Devices, Here, Node, slots
+from mlpnas.engine.planning.devices import Devices, Node, slots
+from mlpnas.engine.planning.worker_objectives import need_training, worker_objectives
 from mlpnas.errors import RunError
-from mlpnas.plugins import find
+from mlpnas.manifest import Manifest
+from mlpnas.plugins import find, names
 from mlpnas.space.tables import QUANTITIES
 from mlpnas.training import memory
-
-BACKENDS = ("ray", "local")
-_POOL_BELOW = 10  # seconds a trial; Ray Tune's way there and back counts for less in longer ones
 
 
 def check(options: Options) -> None:
     """Raises RunError where options contradict each other, or cannot be had on any machine."""
-    if options.backend not in BACKENDS:
-        raise RunError(f"--backend {options.backend}: no such backend; known: {', '.join(BACKENDS)}")
+    backend = _backend(options)
     if options.gpus_per_trial is not None and not 0 <= options.gpus_per_trial <= 1:
         raise RunError(
             f"--gpus-per-trial {options.gpus_per_trial:g}: a trial trains on one GPU; write a share from 0 to 1, like "
@@ -31,25 +30,28 @@ def check(options: Options) -> None:
         raise RunError(
             f"--device {options.device} and --gpus-per-trial {share:g} contradict each other; leave one of them out"
         )
-    if options.backend == "local" and options.address:
-        raise RunError(f"--address {options.address}: --backend local uses no cluster; leave one of them out")
-    if options.backend == "local" and (options.workers or 1) > 1:
-        raise RunError("--backend local runs one trial at a time; leave --workers out, or take --backend ray")
-    if options.backend == "ray" and find_spec("ray") is None:
-        raise RunError("--backend ray needs the package ray: pip install 'ray[tune]', or take --backend local")
+    name = options.backend
+    if options.address and not backend.has_clusters:
+        raise RunError(f"--address {options.address}: --backend {name} uses no cluster; leave one of them out")
+    if (options.workers or 1) > 1 and not backend.is_parallel:
+        raise RunError(f"--backend {name} runs one trial at a time; leave --workers out, or take --backend ray")
+    for package, install in backend.packages.items():
+        if find_spec(package) is None:
+            raise RunError(
+                f"--backend {name} needs the package {package}: pip install '{install}', or take --backend local"
+            )
 
 
-@contextmanager
-def machines(options: Options) -> Iterator[Devices]:
-    """What the trials will run on, for as long as it is asked things."""
-    if options.backend == "ray" and (options.address or "ray" in sys.modules):
-        from mlpnas.engine.backends._ray_cluster import cluster, is_running
+def _backend(options: Options) -> type[Backend]:
+    if options.backend not in names("backends"):
+        raise RunError(f"--backend {options.backend}: no such backend; known: {', '.join(names('backends'))}")
+    backend: type[Backend] = find("backends", options.backend)
+    return backend
 
-        if options.address or is_running():
-            with cluster(options.address) as devices:
-                yield devices
-            return
-    yield Here()
+
+def machines(options: Options) -> AbstractContextManager[Devices]:
+    """Return the machines that the trials will run on, for as long as they are asked things."""
+    return _backend(options).devices(options.address)
 
 
 def choose_device(options: Options, nodes: Sequence[Node]) -> str:
@@ -73,8 +75,8 @@ def initial_share(options: Options, device: str) -> float:
 def most_sharers(options: Options, nodes: Sequence[Node], asked: Sequence[str]) -> int:
     """Most trials that may share a GPU: one where the share is given, nothing is trained or time is measured."""
     found = [find("objectives", name) for name in asked if name not in QUANTITIES]
-    is_alone = options.backend == "local" or options.gpus_per_trial is not None
-    if is_alone or not any(one.needs_training for one in found) or any(one.unit == "s" for one in found):
+    is_alone = not _backend(options).is_parallel or options.gpus_per_trial is not None
+    if is_alone or not need_training(asked) or any(one.unit == "s" for one in found):
         return 1
     cores = max((node.cores // node.gpus for node in nodes if node.gpus), default=1)
     return max(1, min(memory.MOST_ON_A_GPU, cores))
@@ -89,17 +91,27 @@ def trials_at_once(options: Options, nodes: Sequence[Node], share: float) -> int
     held = slots(nodes, share)
     if not held:
         raise RunError(f"--gpus-per-trial {share:g}: no machine has a GPU that can be used; leave it out")
-    return 1 if options.backend == "local" else options.workers or held
+    return (options.workers or held) if _backend(options).is_parallel else 1
 
 
 def choose_scheduler(options: Options, asked: Sequence[str], seconds: float) -> tuple[str, list[str]]:
-    """Who runs the trials of the ray backend, and why; `seconds` are those that a trial takes to its first stop."""
-    if options.backend != "ray":
-        return "", []
-    if not any(find("objectives", name).needs_training for name in asked if name not in QUANTITIES):
-        return "pool", []
+    """Return which scheduler of the backend hands out the trials, and why.
+
+    Args:
+        seconds: expected of a trial, to its first stop.
+    """
+    backend = _backend(options)
+    if not need_training(asked):
+        return backend.choose_scheduler(0.0)[0], []
     seconds = min(seconds, options.trial_time or inf)
-    if seconds < _POOL_BELOW:
-        until = " to its first stop" if options.fidelity else ""
-        return "pool", [f"a trial takes about {seconds:.2g} s{until}: a pool of workers runs them, not Ray Tune"]
-    return "tune", []
+    scheduler, reason = backend.choose_scheduler(seconds)
+    until = " to its first stop" if options.fidelity else ""
+    return scheduler, [f"a trial takes about {seconds:.2g} s{until}: {reason}"] if reason else []
+
+
+def placement_of(manifest: Manifest) -> Placement:
+    """Return what the trials of a run are placed on; a run of an earlier version names no scheduler."""
+    scheduler = manifest.scheduler
+    if not scheduler:
+        scheduler = "tune" if need_training(worker_objectives(manifest)) else "pool"
+    return Placement(manifest.workers, manifest.gpus_per_trial, manifest.address, scheduler)

@@ -6,11 +6,12 @@ from typing import Any
 
 from mlpnas import datasets
 from mlpnas.engine import options
-from mlpnas.engine.driver import measured
 from mlpnas.engine.options import Options
 from mlpnas.engine.planning import placement, same_data
+from mlpnas.engine.planning.worker_objectives import worker_objectives
 from mlpnas.errors import RunError
 from mlpnas.manifest import Manifest
+from mlpnas.plugins import find
 from mlpnas.run import Run
 
 _PLACEMENT = ("backend", "workers", "device", "gpus_per_trial", "address")
@@ -85,15 +86,15 @@ def _placed(run: Run, manifest: Manifest, given: Mapping[str, Any]) -> Manifest:
 def _wanted(manifest: Manifest, given: Mapping[str, Any]) -> Options:
     """What the trials are to run on, as if it were asked for a new search."""
     backend = given.get("backend", manifest.backend)
-    is_local = backend == "local"
+    kind = find("backends", backend)
     device = given.get("device", None if "gpus_per_trial" in given else manifest.device)
     share = manifest.gpus_per_trial or None if device == "cuda" else None
     return Options(
         backend=backend,
-        address=given.get("address", "" if is_local else manifest.address),
+        address=given.get("address", manifest.address if kind.has_clusters else ""),
         device=device,
         gpus_per_trial=given.get("gpus_per_trial", share),
-        workers=given.get("workers", None if is_local else manifest.asked.get("workers")),
+        workers=given.get("workers", manifest.asked.get("workers") if kind.is_parallel else None),
         trial_time=manifest.trial_seconds,
     )
 
@@ -104,4 +105,4 @@ def _scheduler(run: Run, manifest: Manifest, wanted: Options) -> str:
         return manifest.scheduler
     taken = sorted(record.seconds for record in run.history if record.seconds)
     median = taken[len(taken) // 2] if taken else 0.0
-    return placement.choose_scheduler(wanted, measured(manifest), median)[0]
+    return placement.choose_scheduler(wanted, worker_objectives(manifest), median)[0]
