@@ -1,7 +1,7 @@
-"""Labelled images. One file of this folder = one source, found by its name or by a path that it recognises.
+"""Labelled images. One file of this folder is one source, found by name or by a path that it recognises.
 
-ref = resolve("../photos")        what the user wrote -> DataRef, plain data that travels to workers
-about = survey(ref)               -> Survey: classes, counts, stored sizes, what is left out; nothing is decoded
+ref = resolve("../photos")        the text of the user -> DataRef, plain data for workers
+about = survey(ref)               -> Survey: classes, counts, stored sizes, skipped files; nothing is decoded
 data = load(ref)                  -> Dataset: uint8 tensors in memory or memory-mapped, split into train, val, test
 """
 
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mlpnas import plugins
 from mlpnas.datasets._content import FINGERPRINT, Content, bad_images, complaint, content_of
-from mlpnas.datasets._decode import decoded, resized, used_size
+from mlpnas.datasets._decode import decode_all, resize, used_size
 from mlpnas.datasets._listing import Listing
 from mlpnas.datasets._memory import digest_of, memory_limit
 from mlpnas.datasets._open import Layout
@@ -45,14 +45,14 @@ _STATISTICS_BLOCK = 1 << 22  # pixels
 
 
 class Source(Protocol):
-    """Where images come from.
+    """A source of images.
 
-    A source that is found by its path has a class method `recognises(path: Path) -> int` too: 0 for no, higher for
-    surer. One whose columns can be named has `has_columns = True`.
+    A source that is found by its path also has a class method `recognises(path: Path) -> int`: 0 for no, higher for
+    surer. A source with columns that the user can name has `has_columns = True`.
 
     Attributes:
-        needs_path: whether it can do without a path.
-        flip: whether a mirrored image is still of its class.
+        needs_path: true if it cannot work without a path.
+        flip: true if a mirrored image still belongs to its class.
     """
 
     needs_path: ClassVar[bool]
@@ -61,19 +61,19 @@ class Source(Protocol):
     def __init__(self, ref: DataRef) -> None: ...
 
     def listing(self) -> Listing:
-        """Raises DataError: names the file or the row that cannot be read."""
+        """Return the listing, or raise DataError with the file or row that cannot be read."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images, decoded once, and who may look at them.
+    """Decoded images with their labels and splits.
 
     Attributes:
         pixels: uint8 (N, C, H, W). labels: int64 (N,).
         train, val, test: int64 indices into both. A prefix of `train` is a random sample.
         mean, std: of the train pixels per channel, for pixels between 0 and 1.
-        flip: whether a mirrored image is still of its class.
+        flip: true if a mirrored image still belongs to its class.
         fingerprint: hash of the encoded images, labels, parts and class names.
     """
 
@@ -105,10 +105,10 @@ class Dataset:
 
 
 def survey(ref: DataRef) -> Survey:
-    """What the data hold and how they are split; looks at names, labels and headers once per machine.
+    """Return what the data hold and how they are split, from names, labels and headers, scanned once per machine.
 
     Raises:
-        DataError: missing, corrupt or unusable; lists the images that cannot be read.
+        DataError: the data are missing, corrupt or unusable; lists the images that cannot be read.
         MissingPackage: the source needs a package that is not installed.
     """
     source, content = _read(ref)
@@ -121,10 +121,10 @@ def survey(ref: DataRef) -> Survey:
 
 @lru_cache(maxsize=4)
 def load(ref: DataRef) -> Dataset:
-    """The data set, decoded for `ref.size` and split; kept for the next call in this process.
+    """Return the data set, decoded for `ref.size` and split; cached in this process.
 
     Raises:
-        DataError: missing, corrupt or unusable; lists the images that cannot be read.
+        DataError: the data are missing, corrupt or unusable; lists the images that cannot be read.
         MissingPackage: the source needs a package that is not installed.
     """
     source, content = _read(ref)
@@ -147,7 +147,7 @@ def load(ref: DataRef) -> Dataset:
 
 
 def is_comparable(fingerprint: object) -> bool:
-    """Whether it was made as `load` makes them now, so that another one means other data."""
+    """Return whether a fingerprint is of the present kind, so that a different one means other data."""
     return isinstance(fingerprint, str) and fingerprint.startswith(FINGERPRINT)
 
 
@@ -167,13 +167,13 @@ def _splits(content: Content, ref: DataRef) -> dict[str, NDArray[np.int64]]:
 
 
 def _pixels(content: Content, ref: DataRef) -> NDArray[np.uint8]:
-    """uint8 (N, C, H, W) of the usable images."""
+    """Return the usable images as uint8 (N, C, H, W)."""
     held = content.listing.pixels
     if held is not None:
         used = held if len(content.numbers) == len(held) else held[content.numbers]
-        return resized(used, used_size(content.scan.sizes, ref.size)) if ref.size else used
+        return resize(used, used_size(content.scan.sizes, ref.size)) if ref.size else used
     layout = Layout(content.scan.channels, *used_size(content.scan.sizes, ref.size))
-    pixels, bad = decoded(content.images, len(content.numbers), layout, content.scan.key)
+    pixels, bad = decode_all(content.images, len(content.numbers), layout, content.scan.key)
     if bad:
         raise complaint(str(ref), bad_images(content, bad), len(content.numbers))
     return pixels

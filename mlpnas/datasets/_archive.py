@@ -1,4 +1,4 @@
-"""Files inside .zip and .tar archives: read where they are, never extracted, never beyond stated sizes."""
+"""Reading of files inside .zip and .tar archives, without extraction and with limits on size."""
 
 import os
 import stat
@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Protocol
 from zipfile import ZipFile, ZipInfo
 
-from mlpnas.datasets._listing import Encoded, Stamp, shown
+from mlpnas.datasets._listing import Encoded, Stamp, escape
 from mlpnas.datasets._open import MOST_BYTES, Unreadable
 from mlpnas.datasets._tree import Tree
 from mlpnas.datasets._walk import is_hidden, is_image
 from mlpnas.errors import DataError
 
-_MOST_RATIO = 1100  # deflate cannot do better; an archive that claims more has members that overlap
+_MOST_RATIO = 1100  # the limit of deflate; an archive that claims more has overlapping members
 _MOST_TEXT = 1 << 20  # bytes of a label file
 _SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
 
 @dataclass
 class Contents:
-    """The names of an archive's files: images with what is wrong with them, or ""; other files; what is skipped."""
+    """The names of an archive's files: images with their problem or ""; other files; skipped ones."""
 
     images: list[tuple[str, str]] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
@@ -34,9 +34,9 @@ class Contents:
     def add(self, name: str, problem: str) -> None:
         name = name.removeprefix("./")
         if any(is_hidden(part) for part in name.split("/") if part != ".."):
-            self.skipped.append((shown(name), "hidden"))
+            self.skipped.append((escape(name), "hidden"))
         elif name in self.seen:
-            self.skipped.append((shown(name), "a second file of this name"))
+            self.skipped.append((escape(name), "a second file of this name"))
         elif is_image(name):
             self.images.append((name, problem or _leaves(name)))
         else:
@@ -60,10 +60,10 @@ def is_tar(path: Path) -> bool:
 
 
 def tree_of(archive: Archive) -> Tree:
-    """The archive as folders of images."""
+    """Return the archive as folders of images."""
     contents = archive.contents
     return Tree(
-        name=shown(archive.path.name),
+        name=escape(archive.path.name),
         images=contents.images,
         others=contents.others,
         empty=contents.empty(),
@@ -76,33 +76,33 @@ def tree_of(archive: Archive) -> Tree:
 def stamp_of(files: Sequence[Path]) -> Stamp:
     stamp = Stamp()
     for file in files:
-        with readable(file):
+        with reading(file):
             stamp.add(file, file.stat())
     return stamp
 
 
 @contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Whatever goes wrong with an archive inside the block is a DataError that names it."""
+def reading(path: Path) -> Iterator[None]:
+    """Turn every error of the block into a DataError that names the archive."""
     try:
         yield
     except (DataError, Unreadable, GeneratorExit):
         raise
-    except Exception as error:  # the readers raise whatever damaged bytes lead them to
+    except Exception as error:  # the readers raise errors of any class for damaged bytes
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise DataError(f"{shown(path)}: cannot be read ({shown(reason, 120)})") from None
+        raise DataError(f"{escape(path)}: cannot be read ({escape(reason, 120)})") from None
 
 
 class ZipArchive:
-    """Raises DataError: not a .zip, or one that claims more than it can hold."""
+    """A .zip archive; raises DataError if it is none, or claims more than it can hold."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.contents = path, Contents()
-        with readable(path):
+        with reading(path):
             self._zip = ZipFile(path)
             claimed = sum(info.file_size for info in self._zip.infolist())
             if claimed > _MOST_RATIO * path.stat().st_size:
-                raise DataError(f"{shown(path)}: claims {claimed:,} bytes, more than its size can hold; it is not read")
+                raise DataError(f"{escape(path)}: claims {claimed:,} bytes, more than its size can hold")
             self._infos = {info.filename.removeprefix("./"): info for info in self._zip.infolist()}
             for info in sorted(self._zip.infolist(), key=lambda info: info.filename.split("/")):
                 if info.filename.endswith("/"):
@@ -122,26 +122,26 @@ class ZipArchive:
 
 
 class TarArchive:
-    """A .tar, compressed or not. One that is compressed is read from its beginning in every pass.
+    """A .tar archive. A compressed one is read from its beginning in every pass.
 
     Attributes:
-        texts: what the small files of these endings hold, by name.
+        texts: name -> content of the small files with one of the `endings`.
 
     Raises:
-        DataError: not a .tar.
+        DataError: it is no .tar.
     """
 
     def __init__(self, path: Path, endings: tuple[str, ...] = ()) -> None:
         self.path, self.contents = path, Contents()
         self.texts: dict[str, bytes] = {}
         self._places: dict[str, tuple[int, int]] = {}
-        with readable(path):
+        with reading(path):
             self._is_plain = _is_plain(path)
             for tar, member in self._members():
                 self._look(tar, member, endings)
         if self._is_plain:
             if not _has_end(path):
-                self.contents.skipped.append((shown(path.name), "its end is missing: it may have been cut short"))
+                self.contents.skipped.append((escape(path.name), "its end is missing: it may have been cut short"))
             self.contents.images.sort(key=lambda image: image[0].split("/"))
 
     def read(self, names: Sequence[str]) -> Iterator[Encoded]:
@@ -166,7 +166,7 @@ class TarArchive:
         with tarfile.open(self.path, "r:" if self._is_plain else "r|*") as tar:
             for member in tar:
                 yield tar, member
-                tar.members = []  # type: ignore[attr-defined]  # it would keep all of them
+                tar.members = []  # type: ignore[attr-defined]  # tarfile would keep all of them
 
     def _reader(self, name: str) -> Callable[[], bytes]:
         def read() -> bytes:
@@ -180,10 +180,10 @@ class TarArchive:
         return read
 
     def _stream(self, names: Sequence[str]) -> Iterator[Encoded]:
-        """The wanted members in the archive's order, which is that of `names`."""
+        """Yield the members `names`, which are in the archive's order."""
         wanted = iter(names)
         next_name = next(wanted, None)
-        with readable(self.path):
+        with reading(self.path):
             for tar, member in self._members():
                 if next_name is None:
                     return
@@ -202,7 +202,7 @@ def _is_plain(path: Path) -> bool:
 
 
 def _has_end(path: Path) -> bool:
-    """Return whether a .tar ends with the empty blocks that are written last."""
+    """Return whether a .tar ends with the empty blocks that mark its end."""
     with path.open("rb") as file:
         file.seek(-min(tarfile.BLOCKSIZE, path.stat().st_size), os.SEEK_END)
         return not any(file.read())

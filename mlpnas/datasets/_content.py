@@ -1,4 +1,4 @@
-"""What of a listing is used: its images without those that are unusable, with labels 0, 1, 2, ... without gaps."""
+"""The usable images of a listing, with labels 0, 1, 2, ... without gaps."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,11 +6,11 @@ from hashlib import sha256
 
 import numpy as np
 
-from mlpnas.datasets._listing import NO_LABEL, Encoded, Labels, Listing, Part, shown
+from mlpnas.datasets._listing import NO_LABEL, Encoded, Labels, Listing, Part, escape
 from mlpnas.datasets._scan import Scan, images_of, scan
 from mlpnas.errors import DataError
 
-FINGERPRINT = "2:"  # begins those that can be compared; older ones were of decoded pixels
+FINGERPRINT = "2:"  # prefix of comparable fingerprints; older ones hashed decoded pixels
 _MOST_NAMED = 20
 _MOST_CLASSES = 10
 
@@ -23,9 +23,9 @@ class Content:
 
     Attributes:
         numbers: their numbers in the listing. labels: int64, each an index into `classes`.
-        parts: number of images in "train" and, where there are such, "val" and "test", in this order.
+        parts: number of images in "train" and, if they exist, "val" and "test", in this order.
         fingerprint: hash of the encoded images, labels, parts and class names.
-        notes: what was left out, in lines for people. skipped: (file, reason).
+        notes: lines for people about what was left out. skipped: (file, reason).
     """
 
     listing: Listing
@@ -39,7 +39,7 @@ class Content:
     skipped: tuple[Named, ...]
 
     def images(self) -> Iterator[tuple[int, Encoded]]:
-        """The usable images with their numbers in the listing."""
+        """Yield the usable images with their numbers in the listing."""
         wanted, end = iter(self.numbers.tolist()), -1
         next_wanted = next(wanted, end)
         for number, (image, _) in enumerate(images_of(self.listing.parts.values())):
@@ -49,35 +49,35 @@ class Content:
 
 
 def content_of(listing: Listing, name: str, about: str, skip_bad: bool) -> Content:
-    """Check a listing and look at its images.
+    """Check a listing, scan its images and return the usable ones.
 
     Args:
-        name: of the data, for messages. about: what else the listing depends on.
-        skip_bad: go on without images that cannot be used, instead of refusing.
+        name: the data in messages. about: anything else that the listing depends on, for the cache.
+        skip_bad: leave unusable images out instead of refusing.
 
     Raises:
-        DataError: lists the images that cannot be used; or too few classes.
+        DataError: images cannot be used, lists them; or there are too few classes.
     """
     listing, notes = _with_labels(listing, name)
     labels = np.concatenate([part.labels for part in listing.parts.values()])
     owner = np.repeat(np.arange(len(listing.parts)), [len(part.labels) for part in listing.parts.values()])
-    looked = scan(listing, about, is_deep=skip_bad)
-    bad = dict.fromkeys(np.flatnonzero(labels == NO_LABEL).tolist(), "has no label") | looked.bad
+    scanned = scan(listing, about, is_deep=skip_bad)
+    bad = dict.fromkeys(np.flatnonzero(labels == NO_LABEL).tolist(), "has no label") | scanned.bad
     train = [number for number in np.flatnonzero(owner == 0).tolist() if number not in bad]
     present = np.unique(labels[train])
-    classes = tuple(shown(listing.classes[label]) for label in present)
+    classes = tuple(escape(listing.classes[label]) for label in present)
     strange = np.flatnonzero((owner > 0) & ~np.isin(labels, present)).tolist()
     has = ", ".join(classes[:_MOST_CLASSES])
     for number in strange:
-        bad.setdefault(number, f"train has no class {shown(listing.classes[labels[number]])!r} (it has {has})")
-    skipped = _named(listing, bad)
+        bad.setdefault(number, f"train has no class {escape(listing.classes[labels[number]])!r} (it has {has})")
+    skipped = _name_images(listing, bad)
     if bad and not skip_bad:
         raise complaint(name, skipped, len(labels))
     if len(present) < 2:
         only = f"only one class ({classes[0]})" if classes else "no train images"
         raise DataError(f"{name}: {only}; a classifier needs at least two")
     used = set(present.tolist())
-    if unused := [shown(name) for label, name in enumerate(listing.classes) if name and label not in used]:
+    if unused := [escape(name) for label, name in enumerate(listing.classes) if name and label not in used]:
         notes.append(f"classes that no train image has are left out: {_first(unused)}; {len(present)} remain")
     good = np.delete(np.arange(len(labels)), list(bad))
     kept = np.searchsorted(present, labels[good])
@@ -85,19 +85,19 @@ def content_of(listing: Listing, name: str, about: str, skip_bad: bool) -> Conte
     parts = {part: count for part, count in zip(listing.parts, counts, strict=True) if count}
     return Content(
         listing=listing,
-        scan=looked,
+        scan=scanned,
         numbers=good,
         labels=kept,
         classes=classes,
         parts=parts,
-        fingerprint=_fingerprint(looked.digest, kept, classes, parts),
+        fingerprint=_fingerprint(scanned.digest, kept, classes, parts),
         notes=(*listing.notes, *notes),
         skipped=(*listing.skipped, *skipped),
     )
 
 
 def complaint(name: str, bad: Sequence[Named], count: int) -> DataError:
-    """One message for all images that cannot be used."""
+    """Return one error for all images that cannot be used."""
     if len(bad) == 1:
         where, reason = bad[0]
         return DataError(f"{where}: {reason}; repair or remove it, or go on without it: --skip-bad-images")
@@ -109,12 +109,12 @@ def complaint(name: str, bad: Sequence[Named], count: int) -> DataError:
 
 
 def bad_images(content: Content, bad: Mapping[int, str]) -> list[Named]:
-    """Name images by their numbers in the listing."""
-    return _named(content.listing, bad)
+    """Return the names and problems of images that are given by number."""
+    return _name_images(content.listing, bad)
 
 
 def _with_labels(listing: Listing, name: str) -> tuple[Listing, list[str]]:
-    """The listing without held-out parts that have no label at all."""
+    """Return the listing without val and test parts that have no labels, and notes about them."""
     parts, notes = dict[str, Part](), list[str]()
     for split, part in listing.parts.items():
         if split != "train" and len(part.labels) and (part.labels == NO_LABEL).all() and not part.problems:
@@ -130,7 +130,7 @@ def _with_labels(listing: Listing, name: str) -> tuple[Listing, list[str]]:
     return replace(listing, parts=parts), notes
 
 
-def _named(listing: Listing, bad: Mapping[int, str]) -> list[Named]:
+def _name_images(listing: Listing, bad: Mapping[int, str]) -> list[Named]:
     named, start, left = list[Named](), 0, sorted(bad)
     for part in listing.parts.values():
         end = start + len(part.labels)

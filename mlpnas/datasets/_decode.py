@@ -1,4 +1,4 @@
-"""Encoded images -> one uint8 array, decoded once per machine and kept in the cache folder."""
+"""Decoding of images into one uint8 array, once per machine, kept in the cache folder."""
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -25,16 +25,16 @@ Pixels = NDArray[np.uint8]
 
 
 def used_size(stored: Mapping[Size, int], wanted: Size | None) -> Size:
-    """(height, width) that images of these stored sizes are decoded to.
+    """Return the (height, width) to which images of these stored sizes are decoded.
 
-    As wanted, but no larger than the largest image that fills it: blowing up adds no information. Without `wanted`:
-    one square size up to 224 stays, all others become 224 square.
+    It is `wanted`, but no larger than the largest image that fills it, since enlarging adds no information. Without
+    `wanted`, one square size up to 224 stays, all others become 224 square.
     """
     if wanted is None:
         (height, width), *others = stored
         return (height, width) if not others and height == width <= DEFAULT_SIZE else (DEFAULT_SIZE, DEFAULT_SIZE)
     height, width = wanted
-    # shares of the wanted size as fractions of integers, so that 100 of 100 pixels are 100
+    # fractions of integers, so that 100 of 100 pixels are exactly 100
     over, under = max(
         (min((h, height), (w, width), key=lambda pair: pair[0] / pair[1]) for h, w in stored),
         key=lambda pair: pair[0] / pair[1],
@@ -44,17 +44,14 @@ def used_size(stored: Mapping[Size, int], wanted: Size | None) -> Size:
     return max(1, round(height * over / under)), max(1, round(width * over / under))
 
 
-def decoded(
+def decode_all(
     images: Callable[[], Iterator[tuple[int, Encoded]]], count: int, layout: Layout, key: str
 ) -> tuple[Pixels, dict[int, str]]:
-    """Pixels (N, C, H, W) of `count` images.
+    """Return the pixels (N, C, H, W) of `count` images, and the problem of each unusable one by its number.
 
     Args:
-        images: starts reading them, each with its number in the listing, in order.
-        key: of what is read, in the cache.
-
-    Returns:
-        And why an image cannot be used, by its number; then nothing is kept.
+        images: starts reading them in order, each with its number in the listing.
+        key: the name of the images in the cache. With any unusable image nothing is cached.
 
     Raises:
         DataError: the cache folder is too small.
@@ -73,8 +70,8 @@ def decoded(
     return np.load(file, mmap_mode=None if is_small else "c"), {}
 
 
-def resized(pixels: Pixels, size: Size) -> Pixels:
-    """Decoded images, brought to a smaller size as encoded ones are."""
+def resize(pixels: Pixels, size: Size) -> Pixels:
+    """Resize decoded images to a smaller size, as decoding does with encoded ones."""
 
     def fit(number: int, image: Pixels) -> Pixels:
         channels_last = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
@@ -90,7 +87,7 @@ def resized(pixels: Pixels, size: Size) -> Pixels:
 
 
 def _holds(file: Path, shape: tuple[int, ...]) -> bool:
-    """Whether an array of this shape is there whole."""
+    """Return whether a complete array of this shape is there."""
     try:
         return bool(np.load(file, mmap_mode="r").shape == shape)
     except (OSError, ValueError):

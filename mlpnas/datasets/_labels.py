@@ -1,4 +1,4 @@
-"""A column of labels, whatever its type, -> class names and numbers."""
+"""Conversion of label columns of any type into class names and numbers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlpnas.datasets._listing import NO_LABEL, Labels, shown
+from mlpnas.datasets._listing import NO_LABEL, Labels, escape
 from mlpnas.errors import DataError
 
 
 @dataclass(frozen=True)
-class Numbered:
-    """Class names, and for each split the number of every row's class and what is wrong with a row."""
+class Classes:
+    """Class names, and for each split the class number of every row and the problem of a bad row."""
 
     classes: tuple[str, ...]
     labels: Mapping[str, Labels]
@@ -25,17 +25,17 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def is_label(kind: pa.DataType) -> bool:
-    """Whether a column of this type can hold one class a row."""
+    """Return whether a column of this type can hold one class per row."""
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     tests = (pa.types.is_integer, pa.types.is_boolean, pa.types.is_floating, pa.types.is_null, is_text)
     return any(test(kind) for test in tests)
 
 
 def plain(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
-    """As int64, bool, text or nulls; an empty text and a NaN are null.
+    """Convert a column to int64, bool, text or nulls; an empty text and a NaN become null.
 
     Raises:
-        DataError: fractions are no labels.
+        DataError: its values are neither integers nor words.
     """
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
@@ -49,18 +49,18 @@ def plain(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
             return column.cast(pa.int64())
         text = pc.utf8_trim_whitespace(column.cast(pa.string()))
     except (pa.ArrowException, ValueError) as error:
-        raise DataError(f"{where}: labels must be integers or words ({shown(error, 100)})") from None
+        raise DataError(f"{where}: labels must be integers or words ({escape(error, 100)})") from None
     return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
 
 
-def numbered(columns: Mapping[str, Sequence[pa.ChunkedArray]], names: Sequence[str], where: str) -> Numbered:
-    """Number the classes: by their names where integers have such, else all that occur, train's first.
+def number_classes(columns: Mapping[str, Sequence[pa.ChunkedArray]], names: Sequence[str], where: str) -> Classes:
+    """Number the classes: by `names` if the labels are integers, else all labels that occur, train's first.
 
     Args:
-        columns: of each split, plain.
+        columns: split -> columns from `plain`.
 
     Raises:
-        DataError: some are numbers, some are words.
+        DataError: some labels are numbers and some are words.
     """
     kinds = {column.type for some in columns.values() for column in some} - {pa.null()}
     if len(kinds) > 1:
@@ -75,15 +75,15 @@ def numbered(columns: Mapping[str, Sequence[pa.ChunkedArray]], names: Sequence[s
     values = _values(joined["train"])
     known = set(values)
     values += [value for column in joined.values() for value in _values(column) if value not in known]
-    values = [value for value in dict.fromkeys(values) if not _means_none(value, values)]
-    return Numbered(
+    values = [value for value in dict.fromkeys(values) if not _is_no_label(value, values)]
+    return Classes(
         tuple(str(value).lower() if isinstance(value, bool) else str(value) for value in values),
         {split: _numbers(column, values) for split, column in joined.items()},
         {split: {} for split in joined},
     )
 
 
-def _by_names(columns: Mapping[str, pa.ChunkedArray], names: Sequence[str]) -> Numbered:
+def _by_names(columns: Mapping[str, pa.ChunkedArray], names: Sequence[str]) -> Classes:
     labels, problems = dict[str, Labels](), dict[str, dict[int, str]]()
     for split, column in columns.items():
         numbers = column.fill_null(NO_LABEL).to_numpy().astype(np.int64)
@@ -91,7 +91,7 @@ def _by_names(columns: Mapping[str, pa.ChunkedArray], names: Sequence[str]) -> N
         text = "label {} is out of range; there are {} classes"
         problems[split] = {row: text.format(numbers[row], len(names)) for row in wrong}
         labels[split] = np.where(numbers < 0, NO_LABEL, np.minimum(numbers, len(names) - 1))
-    return Numbered(tuple(map(str, names)), labels, problems)
+    return Classes(tuple(map(str, names)), labels, problems)
 
 
 def _values(column: pa.ChunkedArray) -> list[object]:
@@ -101,8 +101,8 @@ def _values(column: pa.ChunkedArray) -> list[object]:
     return sorted(values)
 
 
-def _means_none(value: object, values: Sequence[object]) -> bool:
-    """Whether it is the -1 that stands for "no label", and not one of two classes -1 and 1."""
+def _is_no_label(value: object, values: Sequence[object]) -> bool:
+    """Return whether a value is the -1 for "no label", and not one of two classes -1 and 1."""
     return value in (-1, "-1") and {str(value) for value in values} != {"-1", "1"}
 
 

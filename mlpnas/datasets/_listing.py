@@ -1,4 +1,4 @@
-"""What a source holds, before anything is decoded."""
+"""The listing of a source: its images, labels and splits, before anything is decoded."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-# An encoded image: its bytes, the path of its file, or what reads its bytes. None: the place holds no image.
+# an encoded image: its bytes, the path of its file, or a function that reads its bytes; None: no image
 Encoded: TypeAlias = "bytes | str | Callable[[], bytes] | None"
 Labels = NDArray[np.int64]
 
@@ -19,14 +19,14 @@ NO_LABEL = -1
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One split, as it is stored.
+    """One split as it is stored.
 
     Attributes:
-        labels: of each image; an index into the listing's classes, or NO_LABEL.
-        images: starts reading the encoded images, in the order of the labels.
-        where: names an image for people.
-        origin: where the split comes from.
-        problems: what is wrong with an image, by its number, where the source knows it.
+        labels: for each image an index into the listing's classes, or NO_LABEL.
+        images: starts reading the encoded images in the order of the labels.
+        where: returns the name of an image for messages.
+        origin: the files of the split, in words.
+        problems: number -> problem of an image, as far as the source knows.
     """
 
     labels: Labels
@@ -38,14 +38,14 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Listing:
-    """All that a source holds.
+    """All parts of a source.
 
     Attributes:
-        parts: "train" and, where the source has them, "val" and "test".
-        stamp: names the state of all files that were read; the key of the cache.
-        pixels: uint8 (N, C, H, W) of all parts, where the source holds them decoded.
-        notes: what was read, chosen or left out, in lines for people.
-        skipped: (file, reason) for what is no image of the data set.
+        parts: "train" and, if the source has them, "val" and "test".
+        stamp: the state of all files that were read; a key of the cache.
+        pixels: uint8 (N, C, H, W) of all parts, if the source holds decoded images.
+        notes: lines for people about what was read, chosen or left out.
+        skipped: (file, reason) of files that are no images of the data set.
     """
 
     classes: tuple[str, ...]
@@ -57,7 +57,7 @@ class Listing:
 
 
 class Stamp:
-    """Names the state of files: their paths, sizes, and when they or their permissions were changed."""
+    """A hash of the state of files: paths, sizes, times of change."""
 
     def __init__(self) -> None:
         self._hash = sha256()
@@ -71,15 +71,15 @@ class Stamp:
 
 
 def in_memory(pixels: NDArray[np.uint8], labels: Labels, classes: Sequence[str], counts: Mapping[str, int]) -> Listing:
-    """Return the listing of decoded images, which lie part after part as `counts` says."""
+    """Return the listing of decoded images, stored part after part with these `counts`."""
     ends = np.cumsum(list(counts.values()))
     rows = zip(counts, np.split(labels, ends[:-1]), strict=True)
     parts = {name: Part(some, tuple, f"{name} image {{}}".format, "as published") for name, some in rows}
     return Listing(tuple(classes), parts, pixels=pixels)
 
 
-def shown(text: object, most: int = 200) -> str:
-    """Return `text` for a message: no control characters, nothing that cannot be printed, at most 200 characters."""
+def escape(text: object, most: int = 200) -> str:
+    """Return `text` for a message: unprintable characters escaped, at most `most` characters."""
     plain = str(text).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     plain = "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in plain)
     return plain if len(plain) <= most else f"{plain[: most - 3]}..."

@@ -1,4 +1,4 @@
-"""What data may hold in memory, and the hash of pixels that may not fit."""
+"""The memory limit for decoded images, and the hash of pixels that may not fit in memory."""
 
 import os
 from hashlib import sha256
@@ -11,9 +11,9 @@ from mlpnas.units import Limit
 
 
 def memory_limit() -> float:
-    """Bytes of decoded images up to which they are kept in memory (and on a GPU): $MLPNAS_MEMORY_LIMIT, or 1 GiB.
+    """Return the most bytes of decoded images to keep in memory (and on a GPU): $MLPNAS_MEMORY_LIMIT, or 1 GiB.
 
-    Larger ones are memory-mapped.
+    Larger data are memory-mapped.
 
     Raises:
         DataError: the variable is no size.
@@ -29,7 +29,7 @@ def memory_limit() -> float:
 
 
 def digest_of(pixels: NDArray[np.uint8]) -> str:
-    """Hash of the pixels, block by block, so that a memory-mapped array need not fit in memory."""
+    """Return the hash of pixels, computed in blocks because a memory-mapped array may not fit in memory."""
     digest = sha256()
     for start in range(0, len(pixels), 4096):
         digest.update(np.ascontiguousarray(pixels[start : start + 4096]).data)

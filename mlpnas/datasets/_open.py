@@ -1,4 +1,4 @@
-"""One encoded image -> what its header says, or its pixels. Never more than is stated here, whatever the bytes say."""
+"""Reading of one encoded image: its header or its pixels, within limits that no file can exceed."""
 
 import os
 import stat
@@ -12,23 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError, features
 
-from mlpnas.datasets._listing import Encoded, shown
+from mlpnas.datasets._listing import Encoded, escape
 
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM", *(("AVIF",) if features.check("avif") else ()))
 MOST_PIXELS = 100_000_000
 MOST_BYTES = 512 << 20
 
 _GREY = {"1", "L", "LA", "La", "I", "F"}  # and I;16 with its byte orders
-_TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange height and width
-_OPENING = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO that takes the place of a file must not block
+_TURNED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
+_OPENING = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # without O_NONBLOCK a FIFO in place of a file would block
 
 
 class Unreadable(Exception):
-    """An image that cannot be used, and why."""
+    """An image that cannot be used; the text says why."""
 
 
 class Header(NamedTuple):
-    """(height, width) as the image is meant to be seen, and what it is made of."""
+    """Height and width of the upright image, and its kind."""
 
     height: int
     width: int
@@ -40,7 +40,7 @@ class Header(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """What all images are brought to."""
+    """The channels and size of all decoded images."""
 
     channels: int
     height: int
@@ -56,7 +56,7 @@ class Layout:
 
 
 def read_bytes(data: Encoded) -> bytes:
-    """Raises Unreadable."""
+    """Return the bytes of an encoded image, or raise Unreadable."""
     if data is None:
         raise Unreadable("has no image bytes")
     if isinstance(data, bytes):
@@ -65,7 +65,7 @@ def read_bytes(data: Encoded) -> bytes:
         return _file_bytes(data) if isinstance(data, str) else data()
     except Unreadable:
         raise
-    except Exception as error:  # the readers of archives raise whatever damaged bytes lead them to
+    except Exception as error:  # the readers of archives raise errors of any class for damaged bytes
         raise Unreadable(f"not a readable image ({getattr(error, 'strerror', None) or _reason(error)})") from None
 
 
@@ -80,8 +80,8 @@ def _file_bytes(path: str) -> bytes:
 
 
 def header(data: bytes) -> Header:
-    """Raises Unreadable."""
-    with _opened(data) as image:
+    """Return the header of an image, or raise Unreadable."""
+    with _open_image(data) as image:
         width, height = image.size
         if _orientation(image, data) in _TURNED:
             width, height = height, width
@@ -91,23 +91,23 @@ def header(data: bytes) -> Header:
 
 
 def check(data: bytes) -> None:
-    """Decode all of it. Raises Unreadable."""
-    with _opened(data) as image:
+    """Decode an image completely; raise Unreadable if that fails."""
+    with _open_image(data) as image:
         _plain(image, "RGB")
 
 
 def pixels(data: bytes, layout: Layout) -> NDArray[np.uint8]:
-    """(C, H, W) in this layout: upright, transparent parts white, the shorter side resized, the longer one cropped.
+    """Return pixels (C, H, W) in `layout`: upright, transparency on white, resized to cover it, then cropped.
 
     Raises:
-        Unreadable: says why.
+        Unreadable: the image cannot be decoded.
     """
     size = (layout.width, layout.height)
-    with _opened(data) as image:
+    with _open_image(data) as image:
         orientation = _orientation(image, data)
         stored = size[::-1] if orientation in _TURNED else size
         if image.size != stored:
-            image.draft(layout.mode, stored)  # JPEG decodes at a fraction of its size, not below `stored`
+            image.draft(layout.mode, stored)  # a JPEG is decoded at a fraction of its size, but not below `stored`
         plain = _plain(image, layout.mode)
         if orientation in _TRANSPOSED:
             plain = plain.transpose(_TRANSPOSED[orientation])
@@ -129,8 +129,8 @@ _TRANSPOSED = {
 
 
 @contextmanager
-def _opened(data: bytes) -> Iterator[Image.Image]:
-    """The image, opened; whatever goes wrong with it inside the block is Unreadable."""
+def _open_image(data: bytes) -> Iterator[Image.Image]:
+    """Open an image; every error of the block becomes Unreadable."""
     try:
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             width, height = image.size
@@ -143,7 +143,7 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         raise Unreadable(_too_large("too many pixels")) from None
     except UnidentifiedImageError:
         raise Unreadable(f"not a readable image ({_kind(data)})") from None
-    except Exception as error:  # Pillow's plug-ins raise whatever a broken file leads them to
+    except Exception as error:  # Pillow's plug-ins raise errors of any class for a broken file
         raise Unreadable(f"not a readable image ({_reason(error)})") from None
 
 
@@ -152,7 +152,7 @@ def _too_large(what: str) -> str:
 
 
 def _kind(data: bytes) -> str:
-    """What the bytes are instead of an image of the formats that are read."""
+    """Return what the bytes are, if not an image of a known format."""
     if not data:
         return "an empty file"
     if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"heif", b"mif1", b"msf1", b"hevc"):
@@ -164,15 +164,15 @@ def _kind(data: bytes) -> str:
 
 def _reason(error: Exception) -> str:
     text = str(error).split("<_io")[0].split(" '/")[0].strip()
-    return shown(text, 100) or type(error).__name__
+    return escape(text, 100) or type(error).__name__
 
 
 def _orientation(image: Image.Image, data: bytes) -> int:
-    """The EXIF orientation, 1 where there is none or it is damaged."""
+    """Return the EXIF orientation; 1 if it is missing or damaged."""
     if image.format == "TIFF":
         return 1  # Pillow turns these itself
     if image.format == "PNG" and b"eXIf" not in data and b"exif" not in data and b"Orientation" not in data:
-        return 1  # Pillow would decode the whole image to look for what stands after the pixels
+        return 1  # Pillow would decode the whole image to find metadata after the pixels
     try:
         orientation = image.getexif().get(0x0112, 1)
     except Exception:  # damaged metadata, not a damaged image
@@ -183,12 +183,12 @@ def _orientation(image: Image.Image, data: bytes) -> int:
 def _has_frames(image: Image.Image) -> bool:
     try:
         return bool(getattr(image, "is_animated", False))
-    except Exception:  # damaged after the first frame, which is the one that is read
+    except Exception:  # damaged after the first frame, and only the first is read
         return False
 
 
 def _plain(image: Image.Image, mode: str) -> Image.Image:
-    """8 bits, opaque, in `mode`."""
+    """Convert to 8 bits, opaque, in `mode`."""
     if image.mode.startswith(("I", "F")):
         return Image.fromarray(_eight_bits(image)).convert(mode)
     if image.has_transparency_data:
@@ -198,7 +198,7 @@ def _plain(image: Image.Image, mode: str) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> NDArray[np.uint8]:
-    """The upper 8 of 16 bits, as Pillow reads colour images of 16 bits; floats from 0 to 1, or to 255."""
+    """Return the upper 8 of 16 bits, as Pillow does for colour images; floats go from 0 to 1, or to 255."""
     values = np.asarray(image)
     least, most = float(values.min()), float(values.max())
     if values.dtype.kind == "f":

@@ -1,23 +1,23 @@
-"""What names a data set, for every process alike."""
+"""The reference to a data set, the same in every process."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from mlpnas.datasets._listing import shown
+from mlpnas.datasets._listing import escape
 from mlpnas.errors import DataError
 
 
 @dataclass(frozen=True)
 class DataRef:
-    """Names a data set, for every process alike. JSON both ways.
+    """A reference to a data set, the same in every process; JSON both ways.
 
     Attributes:
         source: a file of this folder.
-        path: absolute, or "" for sources that need none.
-        seed: of the split of val from train; the test part never depends on it.
-        image_column, label_column: of a table, where they cannot be guessed.
-        skip_bad: go on without images that cannot be read.
+        path: absolute, or "" for sources without one.
+        seed: seed of the split of val from train; the test part never depends on it.
+        image_column, label_column: columns of a table, if they cannot be guessed.
+        skip_bad: leave out images that cannot be read.
         size: (height, width) that the images are decoded for; None: up to 224 square.
     """
 
@@ -30,7 +30,7 @@ class DataRef:
     size: tuple[int, int] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Leave out what older versions did not know, where it has its default."""
+        """Return the reference as JSON, without newer fields that have their default."""
         always = {"source": self.source, "path": self.path, "seed": self.seed}
         return always | {
             field.name: getattr(self, field.name)
@@ -40,16 +40,16 @@ class DataRef:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "DataRef":
-        """Raises DataError: written by another version, or damaged."""
+        """Return the reference; raise DataError if it is damaged or of another version."""
         known = {field.name: field for field in fields(cls)}
         if not isinstance(data, Mapping) or not set(data) <= set(known) or "source" not in data:
-            raise DataError(f"a data set as JSON has {', '.join(known)}; got {shown(data)}")
+            raise DataError(f"a data set as JSON has {', '.join(known)}; got {escape(data)}")
         size = data.get("size")
         if isinstance(size, list | tuple):
             data = {**data, "size": tuple(size)}
         for name, value in data.items():
             if not _FITS[name](value):
-                raise DataError(f"a data set as JSON: {name} cannot be {shown(value)}")
+                raise DataError(f"a data set as JSON: {name} cannot be {escape(value)}")
         return cls(**data)
 
     def __str__(self) -> str:

@@ -1,38 +1,38 @@
-"""What a user wrote for data -> a source and its path."""
+"""Resolution of the user's text for data into a source and its path."""
 
 from itertools import islice
 from pathlib import Path
 
 from mlpnas import plugins
-from mlpnas.datasets._listing import shown
+from mlpnas.datasets._listing import escape
 from mlpnas.datasets._parts import split_in
 from mlpnas.datasets._ref import DataRef
 from mlpnas.datasets._walk import has_image, visible
 from mlpnas.errors import DataError, did_you_mean
 
-_LOOKED_AT = 50  # files of a folder that holds no data set
+_LOOKED_AT = 50  # files of an unrecognised folder
 
 
 def resolve(
     text: str, seed: int = 0, *, image_column: str = "", label_column: str = "", skip_bad: bool = False
 ) -> DataRef:
-    """`mnist5k`, `cifar10:FOLDER`, a folder or a file -> DataRef with an absolute path.
+    """Return the DataRef, with an absolute path, of `mnist5k`, `cifar10:FOLDER`, a folder or a file.
 
-    A path that exists wins against a source of that name; `digits:` is the source in any case.
+    An existing path wins over a source of the same name; `digits:` is always the source.
 
     Raises:
-        DataError: neither a source nor a path that one of them recognises.
+        DataError: it is neither a source nor a path that a source recognises.
     """
-    source, path = _named(text)
+    source, path = _split_text(text)
     ref = DataRef(source, path, seed, image_column, label_column, skip_bad)
     for option, value in (("--image-column", image_column), ("--label-column", label_column)):
         if value and not getattr(plugins.find("datasets", source), "has_columns", False):
-            raise DataError(f"{option} {shown(value)}: {source} has no columns; leave it out")
+            raise DataError(f"{option} {escape(value)}: {source} has no columns; leave it out")
     return ref
 
 
-def _named(text: str) -> tuple[str, str]:
-    """(source, absolute path or "")."""
+def _split_text(text: str) -> tuple[str, str]:
+    """Return (source, absolute path or "")."""
     name, colon, rest = text.partition(":")
     path = _path(text)
     is_source = name in plugins.names("datasets")
@@ -42,38 +42,38 @@ def _named(text: str) -> tuple[str, str]:
         return name, str(_path(rest)) if rest else ""
     if not path.exists():
         near = did_you_mean(text, sources_without_path())
-        raise DataError(f"{shown(text)}: no such data set or path{near}; {_possible()}")
-    return _recognised(text, path, is_source), str(path)
+        raise DataError(f"{escape(text)}: no such data set or path{near}; {_possible()}")
+    return _recognise(text, path, is_source), str(path)
 
 
-def _recognised(text: str, path: Path, is_source: bool) -> str:
-    sure = _recognising(path)
+def _recognise(text: str, path: Path, is_source: bool) -> str:
+    sure = _find_sources(path)
     found = [name for name, degree in sure.items() if degree == max(sure.values())]
     if len(found) == 1:
         return found[0]
     if found:
-        forms = " or ".join(f"{name}:{shown(text)}" for name in found)
-        raise DataError(f"{shown(text)}: holds data in {len(found)} forms; say which: {forms}")
+        forms = " or ".join(f"{name}:{escape(text)}" for name in found)
+        raise DataError(f"{escape(text)}: holds data in {len(found)} forms; say which: {forms}")
     if is_source:
         raise DataError(f"{text}: a folder here that holds no data set; write {text}: for the data set of that name")
-    raise DataError(f"{shown(text)}: {_why_not(path)}; {_possible()}")
+    raise DataError(f"{escape(text)}: {_why_not(path)}; {_possible()}")
 
 
-def _recognising(path: Path) -> dict[str, int]:
-    """The sources that read this path, and how sure they are."""
+def _find_sources(path: Path) -> dict[str, int]:
+    """Return the sources that recognise this path -> how sure they are."""
     sources = {name: plugins.find("datasets", name) for name in plugins.names("datasets")}
     found = {name: source.recognises(path) for name, source in sources.items() if hasattr(source, "recognises")}
     return {name: degree for name, degree in found.items() if degree}
 
 
 def _why_not(path: Path) -> str:
-    """Why this path, which no source reads, is no data set."""
+    """Return why a path that no source recognises is no data set."""
     if _is_empty(path):
         return "an empty folder"
     inside = sorted(islice(visible(path), _LOOKED_AT)) if path.is_dir() else []
     inside.sort(key=lambda child: split_in(child.name) != "train")
-    if readable := next((child for child in inside if _recognising(child)), None):
-        return f"holds no data set, but {shown(readable)} can be read"
+    if readable := next((child for child in inside if _find_sources(child)), None):
+        return f"holds no data set, but {escape(readable)} can be read"
     if has_image(path):
         return "has images, but neither a folder per class nor a table (labels.csv) that says their classes"
     return "holds no data set"
@@ -85,7 +85,7 @@ def _path(text: str) -> Path:
         path.exists()
     except (OSError, ValueError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"{shown(text)}: not a path that can be read ({shown(reason, 100)})") from None
+        raise DataError(f"{escape(text)}: not a path that can be read ({escape(reason, 100)})") from None
     return path
 
 
@@ -93,7 +93,7 @@ def _is_empty(path: Path) -> bool:
     try:
         return path.is_dir() and next(path.iterdir(), None) is None
     except OSError as error:
-        raise DataError(f"{shown(path)}: cannot be read ({error.strerror})") from None
+        raise DataError(f"{escape(path)}: cannot be read ({error.strerror})") from None
 
 
 def sources_without_path() -> list[str]:

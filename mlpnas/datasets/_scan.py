@@ -1,6 +1,6 @@
-"""A first pass over all images of a listing: sizes and kinds from their headers, a hash, what is unusable.
+"""The first pass over all images of a listing: sizes and kinds from headers, a hash, unusable images.
 
-Made once per machine and kept in the cache folder, with the files' sizes and times as its key.
+It is made once per machine and kept in the cache folder; its key includes the files' sizes and times.
 """
 
 import json
@@ -35,14 +35,14 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Scan:
-    """What the headers of all usable images say.
+    """The content of all usable images' headers.
 
     Attributes:
         sizes: number of images of each stored (height, width).
         kinds: number of images that are grey, transparent, of more than 8 bits, of several frames or pages.
-        bad: why an image cannot be used, by its number in the listing.
+        bad: number in the listing -> problem of an unusable image.
         digest: hash of the encoded images, in order.
-        key: names it in the cache; "" where nothing is kept.
+        key: its name in the cache; "" if it is not kept.
     """
 
     sizes: dict[Size, int]
@@ -57,21 +57,21 @@ class Scan:
 
 
 def scan(listing: Listing, about: str, is_deep: bool) -> Scan:
-    """Look at every image once.
+    """Scan every image once, or return the cached scan.
 
     Args:
-        about: what else the listing depends on, for the key of the cache.
-        is_deep: decode them too, so that no later pass finds one that is unusable.
+        about: anything else that the listing depends on, for the key of the cache.
+        is_deep: decode the images too, so that decoding cannot fail later.
     """
     if listing.pixels is not None:
         return _of_pixels(listing)
     key = _key(listing, about, is_deep)
     file = cache.folder("images") / f"{key}.scan.json"
-    if (known := cache.read_json(file)) and (kept := _from_json(known, key)):
-        return kept
+    if (known := cache.read_json(file)) and (stored := _from_json(known, key)):
+        return stored
     found = _look(listing, key, is_deep)
     if found.bad and not is_deep:
-        return _look(listing, key, is_deep=True)  # all that is unusable is named at once
+        return _look(listing, key, is_deep=True)  # so that all unusable images are named at once
     with writing(file):
         cache.write_json(file, _to_json(found))
     return found
@@ -79,7 +79,7 @@ def scan(listing: Listing, about: str, is_deep: bool) -> Scan:
 
 @contextmanager
 def writing(file: Path) -> Iterator[None]:
-    """A cache folder that is full or cannot be written to is a DataError that names it."""
+    """Turn an OSError of writing to the cache folder into a DataError that names it."""
     try:
         yield
     except OSError as error:
@@ -90,28 +90,28 @@ def writing(file: Path) -> Iterator[None]:
 
 
 def for_each(images: Iterable[Item], work: Callable[[int, Item], Result]) -> Iterator[Result]:
-    """What `work` makes of each numbered image, in order, by several threads; a few images at a time are in memory."""
+    """Yield `work(number, image)` for every image in order, on several threads with few images in memory."""
 
     def one_task(task: tuple[int, list[Item]]) -> list[Result]:
         start, some = task
         return [work(number, image) for number, image in enumerate(some, start)]
 
     with ThreadPoolExecutor(_THREADS) as pool, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's, about metadata and sizes that are looked at here
-        tasks = ((number * _PER_TASK, some) for number, some in enumerate(_batched(images, _PER_TASK)))
+        warnings.simplefilter("ignore")  # Pillow warns about metadata and sizes, which are checked here
+        tasks = ((number * _PER_TASK, some) for number, some in enumerate(_batches(images, _PER_TASK)))
         while some := list(islice(tasks, 2 * _THREADS)):
             for results in pool.map(one_task, some):
                 yield from results
 
 
 def images_of(parts: Iterable[Part]) -> Iterator[tuple[Encoded, str]]:
-    """Every image and what the source knows to be wrong with it ("": nothing), part after part."""
+    """Yield every image with its known problem or "", part after part."""
     for part in parts:
         for number, image in enumerate(part.images()):
             yield image, part.problems.get(number, "")
 
 
-def _batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     iterator = iter(items)
     while some := list(islice(iterator, size)):
         yield some
@@ -164,7 +164,7 @@ def _to_json(found: Scan) -> dict[str, Any]:
 
 
 def _from_json(data: dict[str, Any], key: str) -> Scan | None:
-    """None: damaged, and made anew."""
+    """Return the stored scan, or None if it is damaged, to scan again."""
     try:
         sizes = {(int(height), int(width)): int(count) for height, width, count in data["sizes"]}
         kinds = {kind: int(data["kinds"][kind]) for kind in _KINDS}

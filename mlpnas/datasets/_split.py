@@ -1,4 +1,4 @@
-"""Train, val and test indices. Every class keeps its share in each of them."""
+"""Splitting into train, val and test; every class keeps its share in each."""
 
 from collections.abc import Mapping
 
@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 VAL_SHARE = 0.2
 LARGEST_VAL = 10_000
 TEST_SHARE = 0.2
-_TEST_SEED = 20_210_504  # one for all: the test part of a source never changes
+_TEST_SEED = 20_210_504  # fixed: the test part of a source never changes
 
 Indices = NDArray[np.int64]
 
 
 def split(labels: Indices, parts: Mapping[str, int], seed: int) -> tuple[Indices, Indices, Indices]:
-    """Indices of train, val and test.
+    """Return the indices of train, val and test.
 
     Args:
-        labels: of all images, part after part.
+        labels: those of all images, part after part.
         parts: number of images in "train" and, where they exist, "val" and "test", in this order.
-        seed: of the val part, where it has to be split off. A missing test part is split off by a fixed seed.
+        seed: seed of a val part that is split off train. A missing test part is split off with a fixed seed.
     """
     ends = np.cumsum(list(parts.values()))
     given = dict(zip(parts, np.split(np.arange(len(labels)), ends[:-1]), strict=True))
@@ -31,7 +31,7 @@ def split(labels: Indices, parts: Mapping[str, int], seed: int) -> tuple[Indices
 
 
 def take(labels: Indices, indices: Indices, share: float, seed: int) -> tuple[Indices, Indices]:
-    """(taken, left): `share` of each class, at least one image of a class that has two."""
+    """Return (taken, left): `share` of each class is taken, at least one image of a class that has two."""
     rng = np.random.default_rng(seed)
     taken = [np.empty(0, np.int64)]
     for label in np.unique(labels[indices]):

@@ -1,4 +1,4 @@
-"""What a data set holds, and what of it is used: for the choices before a search, and in lines for people."""
+"""The survey of a data set: its content and use, for choices before a search and as lines for people."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,18 +16,18 @@ _MOST_CLASSES = 10
 
 @dataclass(frozen=True)
 class Survey:
-    """What a source holds, from names, labels and image headers; nothing is decoded.
+    """The content of a source, from names, labels and image headers; nothing is decoded.
 
     Attributes:
-        channels: 1 where all images are grey, else 3.
+        channels: 1 if all images are grey, else 3.
         images: number in "train", "val" and "test", after splitting.
-        origins: where each of these comes from.
+        origins: the source of each of these, in words.
         counts: train images of each class, in the order of `classes`.
         smallest, largest: (height, width) of the stored images with the fewest and the most pixels.
-        size: (height, width) that the images are decoded to.
-        chance: the share of val that answering its most frequent class gets right.
-        flip: whether a mirrored image is taken to be still of its class.
-        skipped: (file, reason) for all that is left out.
+        size: (height, width) of the decoded images.
+        chance: the top-1 share on val of always answering its most frequent class.
+        flip: true if the source says that a mirrored image still belongs to its class.
+        skipped: (file, reason) of all files left out.
         notes: lines for people.
     """
 
@@ -50,7 +50,7 @@ class Survey:
 def survey_of(
     content: Content, name: str, splits: Mapping[str, Indices], wanted: Size | None, flip: bool, first: Sequence[str]
 ) -> Survey:
-    """Count and describe; `splits` are the indices of train, val and test, `first` the notes that come first."""
+    """Return the survey; `splits` are the indices of train, val and test, `first` the first notes."""
     sizes = content.scan.sizes
     by_pixels = sorted(sizes, key=lambda size: (size[0] * size[1], size))
     val = content.labels[splits["val"]]
@@ -62,10 +62,10 @@ def survey_of(
         *first,
         _contents(name, content, images, chance),
         ", ".join(f"{split} {images[split]:,} ({origins[split]})" for split in splits),
-        _stored(sizes, by_pixels[0], by_pixels[-1], size),
+        _sizes(sizes, by_pixels[0], by_pixels[-1], size),
         *_kinds(content),
         *content.notes,
-        *_skipped(content.skipped),
+        *_skips(content.skipped),
     )
     return Survey(
         name=name,
@@ -101,17 +101,17 @@ def _contents(name: str, content: Content, images: Mapping[str, int], chance: fl
     )
 
 
-def _stored(sizes: Mapping[Size, int], smallest: Size, largest: Size, size: Size) -> str:
+def _sizes(sizes: Mapping[Size, int], smallest: Size, largest: Size, size: Size) -> str:
     stored = _text(smallest) if len(sizes) == 1 else f"{_text(smallest)} to {_text(largest)}"
     is_square = all(height == width for height, width in (smallest, largest, size))
     line = f"stored {stored} pixels{'' if is_square else ' (height x width)'}, used at {_text(size)}"
-    return "; ".join([line, *_cropped(sizes, size)])
+    return "; ".join([line, *_crops(sizes, size)])
 
 
-def _cropped(sizes: Mapping[Size, int], size: Size) -> Iterator[str]:
-    """How much of the height and of the width is cut off, at most, and of how many images."""
+def _crops(sizes: Mapping[Size, int], size: Size) -> Iterator[str]:
+    """Yield the largest share of height and of width that is cut off, and the number of images."""
     for side, other, name in ((0, 1, "height"), (1, 0, "width")):
-        # what is left of a side, when the other one fills the used size
+        # the share of a side that is left when the other side fills the used size
         left = {stored: stored[other] * size[side] / size[other] / stored[side] for stored in sizes}
         cut = {stored: 1 - share for stored, share in left.items() if share < 0.995}
         if cut:
@@ -128,16 +128,16 @@ def _text(size: Size) -> str:
 def _kinds(content: Content) -> Iterator[str]:
     kinds = content.scan.kinds
     if count := kinds["is_transparent"]:
-        yield f"{count:,} images with transparency are laid on white"
+        yield f"images with transparency, laid on white: {count:,}"
     if count := kinds["is_deep"]:
-        yield f"{count:,} images of more than 8 bits are read by their upper 8 bits"
+        yield f"images of more than 8 bits, read by their upper 8 bits: {count:,}"
     if count := kinds["has_frames"]:
-        yield f"of {count:,} images with several frames or pages the first one is read"
+        yield f"images with several frames or pages, read by their first one: {count:,}"
     if content.scan.channels == 3 and (count := kinds["is_grey"]):
-        yield f"{count:,} grey images are read as colour, as the others are"
+        yield f"grey images, read as colour like the others: {count:,}"
 
 
-def _skipped(skipped: Sequence[tuple[str, str]]) -> Iterator[str]:
+def _skips(skipped: Sequence[tuple[str, str]]) -> Iterator[str]:
     if skipped:
         reasons = Counter(reason for _, reason in skipped).most_common()
         listed = "; ".join(f"{count:,}: {reason}" for reason, count in reasons[:5])

@@ -1,4 +1,4 @@
-"""torchvision's loaders, with their download where there is a network."""
+"""torchvision's loaders, with their download."""
 
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from mlpnas.errors import DataError
 
 
 def listing_of(loader: Any, name: str, path: str) -> Listing:
-    """Both parts of a set that torchvision holds in memory; `path` or the cache folder is where its files are.
+    """Return the listing of a torchvision set; its files are in `path` or the cache folder.
 
     Raises:
-        DataError: not there, and cannot be downloaded.
+        DataError: it is not there and cannot be downloaded.
     """
     root = Path(path) if path else cache.folder("downloads")
     train, test = (part(loader, name, root, train=train, download=True) for train in (True, False))
@@ -24,7 +24,7 @@ def listing_of(loader: Any, name: str, path: str) -> Listing:
 
 
 def part(loader: Any, name: str, root: Path, remedy: str = "", **options: Any) -> Any:
-    """One part of a torchvision set, or a DataError with the remedy."""
+    """Load one part of a torchvision set, or raise DataError with the remedy."""
     try:
         return loader(root, **options)
     except (OSError, RuntimeError, EOFError, ValueError) as error:
@@ -34,6 +34,6 @@ def part(loader: Any, name: str, root: Path, remedy: str = "", **options: Any) -
 
 
 def _channels_first(images: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """(N, H, W) or (N, H, W, C) -> (N, C, H, W)."""
+    """Transpose (N, H, W) or (N, H, W, C) to (N, C, H, W)."""
     pixels = np.asarray(images, np.uint8)
     return pixels[:, None] if pixels.ndim == 3 else np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))

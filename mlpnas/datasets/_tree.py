@@ -1,4 +1,4 @@
-"""Names of image files in folders -> splits and classes, for a folder on disk and one inside an archive alike."""
+"""Splits and classes from the folders of image files, on disk or in an archive."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from os.path import splitext
 
 import numpy as np
 
-from mlpnas.datasets._listing import Encoded, Listing, Part, shown
+from mlpnas.datasets._listing import Encoded, Listing, Part, escape
 from mlpnas.datasets._parts import in_order, split_in, split_of
 from mlpnas.errors import DataError
 
-Named = tuple[str, str]  # a file's name, with "/", and what is wrong with it, or ""
-Placed = tuple[str, str, str]  # its class before these
+Named = tuple[str, str]  # a file's name, with "/", and its problem or ""
+Placed = tuple[str, str, str]  # class, name, problem
 _TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 _EMPTY = "an empty folder; put the images of this class there, or remove it"
 _NO_IMAGE = "holds no image; put the images of this class there, or remove it"
@@ -23,9 +23,9 @@ class Tree:
     """Files below a folder, or in an archive.
 
     Attributes:
-        name: of the folder or archive, for messages.
-        images: in the order in which they are read. others, empty: what else stands there.
-        read: starts reading the images of these names.
+        name: the folder or archive in messages.
+        images: in reading order. others, empty: other files and empty folders.
+        read: starts reading the images with these names.
     """
 
     name: str
@@ -37,25 +37,25 @@ class Tree:
     stamp: str
 
     def listing(self) -> Listing:
-        """Raises DataError: no classes, or no train part."""
+        """Return the listing; raise DataError if there are no classes or no train part."""
         names = [name for name, problem in self.images if not problem]
         top = _single_top(names)
         sorter = _Sorter(top, names)
-        found, outside = self._sorted(sorter)
+        found, outside = self._sort_images(sorter)
         classes = sorted({label for label, *_ in found["train"] if label})
         strange = sorted({label for images in found.values() for label, *_ in images} - set(classes))
         known = {label: number for number, label in enumerate((*classes, *strange))}
         origins = sorter.origins()
         parts = {split: self._part(images, known, origins.get(split, "all images")) for split, images in found.items()}
-        notes = [f"{shown(top)}/ is taken for the data set: nothing else here holds images"] if top else []
+        notes = [f"{escape(top)}/ is taken for the data set: nothing else here holds images"] if top else []
         notes += [f"{why}: {len(some):,} images are left out" for why, some in outside.items()]
         if deeper := [name for name in names if sorter.is_deep(name)]:
-            notes.append(f"{len(deeper):,} images in folders of a class folder are of that class ({shown(deeper[0])})")
-        skipped = [*self.skipped, *((shown(name), f"no image ({_ending(name)})") for name in self.others)]
+            notes.append(f"{len(deeper):,} images in folders of a class folder are of that class ({escape(deeper[0])})")
+        skipped = [*self.skipped, *((escape(name), f"no image ({_ending(name)})") for name in self.others)]
         return Listing((*classes, *strange), in_order(parts), self.stamp, notes=tuple(notes), skipped=tuple(skipped))
 
-    def _sorted(self, sorter: "_Sorter") -> tuple[dict[str, list[Placed]], dict[str, list[str]]]:
-        """The images of each split, and those of none by the reason."""
+    def _sort_images(self, sorter: "_Sorter") -> tuple[dict[str, list[Placed]], dict[str, list[str]]]:
+        """Return split -> images, and reason -> images of no split."""
         found: dict[str, list[Placed]] = {"train": []}
         outside: dict[str, list[str]] = {}
         for name, problem in self.images:
@@ -75,10 +75,10 @@ class Tree:
         labels = np.array([known[label] for label, *_ in images], np.int64)
         names = [name for _, name, _ in images]
         problems = {number: problem for number, (*_, problem) in enumerate(images) if problem}
-        return Part(labels, lambda: self.read(names), lambda row: shown(f"{self.name}/{names[row]}"), origin, problems)
+        return Part(labels, lambda: self.read(names), lambda row: escape(f"{self.name}/{names[row]}"), origin, problems)
 
     def _without_images(self, sorter: "_Sorter", train: Sequence[Placed]) -> Iterator[Placed]:
-        """Folders that would be classes of train, and hold no image."""
+        """Yield the class folders of train that hold no image."""
         classes = {label for label, *_ in train}
         for name in self.empty:
             if (label := sorter.class_of_train(f"{name}/")) and label not in classes:
@@ -91,7 +91,7 @@ class Tree:
 
 
 class _Sorter:
-    """Says of a file's name which split and class it belongs to."""
+    """The assignment of files to splits and classes by their folders."""
 
     def __init__(self, top: str, names: Sequence[str]) -> None:
         self._start = len(top) + 1 if top else 0
@@ -104,7 +104,7 @@ class _Sorter:
         return name[self._start :].split("/")[:-1]
 
     def place(self, name: str) -> tuple[str, str, str]:
-        """(split, class, "") or ("", "", why it belongs to none)."""
+        """Return (split, class, "") of a file, or ("", "", reason) if it belongs to none."""
         folders = self._folders(name)
         if self._inner:
             return split_of(folders[1]), folders[0], ""
@@ -113,21 +113,21 @@ class _Sorter:
         if not folders:
             return "", "", f"outside of {', '.join(f'{folder}/' for folder in self._splits)}"
         if folders[0] not in self._splits:
-            return "", "", f"{shown(folders[0])}/ is not called train, val or test"
+            return "", "", f"{escape(folders[0])}/ is not called train, val or test"
         if len(folders) < 2:
             return (
                 "",
                 "",
-                f"{shown(folders[0])}/ has images that are in no class folder, so that their class is unknown",
+                f"{escape(folders[0])}/ has images that are in no class folder, so that their class is unknown",
             )
         return self._splits[folders[0]], folders[1], ""
 
     def is_deep(self, name: str) -> bool:
-        """Whether a file stands in a folder of its class's folder."""
+        """Return whether a file lies in a folder below its class folder."""
         return len(self._folders(name)) > 1 + self.has_splits and not self.place(name)[2]
 
     def class_of_train(self, name: str) -> str:
-        """The class of train in whose folder a file stands, or ""."""
+        """Return the train class of a file's folder, or ""."""
         if self._inner or name[: self._start].rstrip("/") != name[: max(self._start - 1, 0)]:
             return ""
         split, label, _ = self.place(name)
@@ -138,12 +138,12 @@ class _Sorter:
             return {split: f"CLASS/{split}/" for split in ("train", "val", "test")}
         of: dict[str, list[str]] = {}
         for folder, split in self._splits.items():
-            of.setdefault(split, []).append(f"{shown(folder)}/")
+            of.setdefault(split, []).append(f"{escape(folder)}/")
         return {split: " and ".join(folders) for split, folders in of.items()}
 
 
 def _single_top(names: Iterable[str]) -> str:
-    """The folder that holds all class or split folders, where it is not the top one: "pets" of pets/cat/1.png."""
+    """Return the folder of all class or split folders, if it is not the top one: "pets" for pets/cat/1.png."""
     rows = [name.split("/")[:-1] for name in names]
     levels = takewhile(lambda level: len(set(level)) == 1 and not split_of(level[0]), zip(*rows, strict=False))
     common = [level[0] for level in levels]
@@ -151,7 +151,7 @@ def _single_top(names: Iterable[str]) -> str:
 
 
 def _leading_splits(rows: Sequence[Sequence[str]]) -> dict[str, str]:
-    """Top folder -> split, where one of them is train with class folders in it, or all of them are splits."""
+    """Return top folder -> split if train with class folders is among them, or all are splits."""
     holding_folders = {row[0] for row in rows if len(row) > 1}
     folders = sorted({row[0] for row in rows if row})
     if folders and all(folder in holding_folders and split_in(folder) for folder in folders):
@@ -163,20 +163,20 @@ def _leading_splits(rows: Sequence[Sequence[str]]) -> dict[str, str]:
 
 
 def _are_splits(folders: Sequence[str]) -> bool:
-    """Return whether folders without class folders are the splits, train among them, and no classes called so."""
+    """Return whether folders without class folders are distinct splits including train, not classes."""
     found = {split_of(folder) for folder in folders}
     return "train" in found and "" not in found and len(found) == len(folders)
 
 
 def _has_inner_splits(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether it is CLASS/train/ and CLASS/test/."""
+    """Return whether the folders are like CLASS/train/ and CLASS/test/."""
     words = {split_of(row[1]) if len(row) > 1 else "" for row in rows}
     return "" not in words and "train" in words and len(words) > 1
 
 
 def _without_classes(outside: Mapping[str, Sequence[str]], others: Sequence[str]) -> str:
     if tables := [name for name in others if name.lower().endswith(_TABLES)]:
-        return f"holds {shown(tables[0])} but no class folders; unpack it: tables are read from folders"
+        return f"holds {escape(tables[0])} but no class folders; unpack it: tables are read from folders"
     if not outside:
         return "holds no images"
     why, names = next(iter(outside.items()))
@@ -184,4 +184,4 @@ def _without_classes(outside: Mapping[str, Sequence[str]], others: Sequence[str]
 
 
 def _ending(name: str) -> str:
-    return shown(splitext(name)[1] or "no ending", 20)
+    return escape(splitext(name)[1] or "no ending", 20)

@@ -1,4 +1,4 @@
-"""All files below a folder, whatever stands there: links that lead nowhere or in a circle, FIFOs, odd names."""
+"""The files below a folder, including broken or circular links, FIFOs and odd names."""
 
 import os
 import stat
@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlpnas.datasets._listing import Stamp, shown
+from mlpnas.datasets._listing import Stamp, escape
 
-# What a person means as an image, whether it is one that can be read or not
+# endings that people use for images, readable here or not
 ENDINGS = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".gif"}
     | {".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".avif", ".avifs", ".heic", ".heif", ".hif", ".jp2", ".j2k", ".jxl"}
@@ -20,11 +20,11 @@ _DEEPEST = 32
 
 @dataclass(frozen=True)
 class Found:
-    """What stands below a folder, sorted by class folders; names are relative to it, with "/".
+    """The files below a folder; names are relative to it, with "/".
 
     Attributes:
-        images: (name, what is wrong with it, or "").
-        others: names of files that are no images by their ending.
+        images: (name, problem or "").
+        others: names of files without an image ending.
         empty: names of folders without files.
         skipped: (name, reason).
     """
@@ -41,12 +41,12 @@ def is_image(name: str) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether an operating system keeps it for itself, like `._x.png`, `.DS_Store` or `Thumbs.db`."""
+    """Return whether a name is hidden or a system file, like `._x.png`, `.DS_Store` or `Thumbs.db`."""
     return name.startswith(".") or name.lower() in _JUNK
 
 
 def walk(root: Path) -> Found:
-    """Look at everything below `root`. What cannot be looked at is an image with a problem: its reader decides."""
+    """Return the files below `root`. A path that cannot be read counts as an image with a problem."""
     found = Found()
     _walk(str(root), "", found, ())
     return found
@@ -60,7 +60,7 @@ def _walk(path: str, name: str, found: Found, above: tuple[tuple[int, int], ...]
         about = os.stat(path)
         here = (about.st_dev, about.st_ino)
         if here in above:
-            found.images.append((name, "a link to a folder that it stands in"))
+            found.images.append((name, "a link to a folder that contains it"))
             return
         with os.scandir(path) as entries:
             inside = sorted(entries, key=lambda entry: entry.name)
@@ -72,7 +72,7 @@ def _walk(path: str, name: str, found: Found, above: tuple[tuple[int, int], ...]
     for entry in inside:
         below = f"{name}/{entry.name}" if name else entry.name
         if is_hidden(entry.name):
-            found.skipped.append((shown(below), "hidden"))
+            found.skipped.append((escape(below), "hidden"))
         elif _is_folder(entry):
             _walk(entry.path, below, found, (*above, here))
         else:
@@ -82,7 +82,7 @@ def _walk(path: str, name: str, found: Found, above: tuple[tuple[int, int], ...]
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link in a circle
+    except OSError:  # a circular link
         return False
 
 
@@ -90,7 +90,7 @@ def _add_file(entry: "os.DirEntry[str]", name: str, found: Found) -> None:
     try:
         about = entry.stat()
     except OSError as error:
-        problem = "a link that leads nowhere" if entry.is_symlink() else f"cannot be read ({error.strerror})"
+        problem = "a broken link" if entry.is_symlink() else f"cannot be read ({error.strerror})"
         found.images.append((name, problem))
         return
     found.stamp.add(entry.path, about)
@@ -101,7 +101,7 @@ def _add_file(entry: "os.DirEntry[str]", name: str, found: Found) -> None:
 
 
 def has_image(folder: Path) -> bool:
-    """Whether an image stands anywhere below; stops at the first one."""
+    """Return whether there is any image below a folder; stops at the first one."""
     return next(_some_images(folder, 8), False)
 
 
@@ -114,7 +114,7 @@ def _some_images(folder: Path, levels: int) -> Iterator[bool]:
 
 
 def visible(folder: Path) -> Iterator[Path]:
-    """What stands in a folder, without what is hidden; nothing where it cannot be read."""
+    """Yield the entries of a folder that are not hidden; none if it cannot be read."""
     try:
         with os.scandir(folder) as entries:
             yield from (Path(entry.path) for entry in entries if not is_hidden(entry.name))

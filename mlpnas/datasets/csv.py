@@ -1,6 +1,6 @@
 """A table that names image files and their classes: labels.csv, metadata.csv, train.csv beside test.csv, .tsv, .jsonl.
 
-The table's own path, or the folder that holds it and the images. A column called `split` says train, val or test.
+The path is the table's or that of the folder with table and images. A column `split` may say train, val or test.
 """
 
 import os
@@ -13,15 +13,15 @@ import pyarrow as pa
 from mlpnas.datasets import DataRef
 from mlpnas.datasets._columns import FILES, LABELS, SPLITS, choose
 from mlpnas.datasets._index import Index
-from mlpnas.datasets._labels import numbered, plain
-from mlpnas.datasets._listing import Labels, Listing, Part, Stamp, shown
+from mlpnas.datasets._labels import number_classes, plain
+from mlpnas.datasets._listing import Labels, Listing, Part, Stamp, escape
 from mlpnas.datasets._parts import in_order, split_in, split_of
 from mlpnas.datasets._rows import ENDINGS, read_rows
 from mlpnas.datasets._walk import has_image, visible
 from mlpnas.errors import DataError
 
 _USUAL = ("metadata", "labels", "annotations", "train_labels")
-_LOOKED_AT = 20  # rows that say whether a column names images
+_LOOKED_AT = 20  # rows that decide whether a column names images
 
 
 class Csv:
@@ -39,7 +39,7 @@ class Csv:
         files = _files(path)
         if any(_is_usable(file, Index(path)) for file in files):
             return 2
-        return 1 if files and has_image(path) else 0  # it is said what is wrong with the table
+        return 1 if files and has_image(path) else 0  # so that the table's problem is reported
 
     def listing(self) -> Listing:
         if not self.path.exists():
@@ -53,19 +53,19 @@ class Csv:
         if "train" not in found:
             raise DataError(f"{self.path}: has no train rows, only {' and '.join(found)}")
         columns = {split: [_column(some, str(self.path))] for split, some in found.items()}
-        known = numbered(columns, (), str(self.path))
+        known = number_classes(columns, (), str(self.path))
         parts = {split: _part(some, root, known.labels[split]) for split, some in found.items()}
         stamp = _stamp(root, [table.file for table in tables], [row.name for row in rows if row.name])
-        notes.append(f"files are column {shown(tables[0].column, 40)!r}, labels column {shown(label, 40)!r}")
+        notes.append(f"files are column {escape(tables[0].column, 40)!r}, labels column {escape(label, 40)!r}")
         skipped: list[tuple[str, str]] = []
         if self.path.is_dir():
             named, skipped = {row.name for row in rows}, index.found.skipped
             if others := [name for name, _ in index.found.images if name not in named]:
-                notes.append(f"{len(others):,} images that no row names are left out, {shown(others[0])} the first")
+                notes.append(f"{len(others):,} images that no row names are left out, {escape(others[0])} the first")
         return Listing(known.classes, parts, stamp, notes=tuple(notes), skipped=tuple(skipped))
 
     def _tables(self, index: Index) -> tuple[list["_Table"], list[str]]:
-        """The tables to read, train's first, and what is said of the others."""
+        """Return the tables to read, train's first, and notes about the others."""
         if self.path.is_file():
             return [_Table(self.path, index, self.ref.image_column)], []
         usable = [_Table(file, index, self.ref.image_column) for file in _files(self.path) if _is_usable(file, index)]
@@ -76,14 +76,14 @@ class Csv:
             usual = [table for table in usable if table.file.stem.lower() in _USUAL]
             chosen = usable if len(usable) == 1 else usual
         if not chosen or (len(chosen) > 1 and not all(table.split for table in chosen)):
-            listed = ", ".join(shown(table.file.relative_to(self.path)) for table in usable[:10])
+            listed = ", ".join(escape(table.file.relative_to(self.path)) for table in usable[:10])
             raise DataError(f"{self.path}: several tables name images ({listed}); give the path of one")
         read = [table.file for table in chosen]
-        left = [file.name for file in _files(self.path) if file not in read]
-        return sorted(chosen, key=lambda table: table.split != "train"), [f"{shown(name)} is not read" for name in left]
+        notes = [f"{escape(file.name)} is not read" for file in _files(self.path) if file not in read]
+        return sorted(chosen, key=lambda table: table.split != "train"), notes
 
     def _any_tables(self, index: Index) -> list["_Table"]:
-        """Tables that name images in some way. Raises DataError: says of each what is wrong with it."""
+        """Return tables that name images in some way; raise DataError with each table's problem if there are none."""
         tables, wrong = list[_Table](), list[str]()
         for file in _files(self.path):
             try:
@@ -101,7 +101,7 @@ class Csv:
 
 @dataclass
 class _Row:
-    """What a row of a table says: the image's name below the root, or what is wrong with it, its class and split."""
+    """One row of a table: the image's name below the root or its problem, its class and split."""
 
     where: str
     name: str
@@ -133,8 +133,8 @@ class _Table:
         for number, (text, label_text, split_text) in enumerate(zip(texts, labels, splits, strict=True), 1):
             split = split_of(split_text or "") if self.split_column else self.split
             name, problem = index.resolve(text, self.folder, split) if text else ("", "names no file")
-            where = shown(f"{self.file.name} row {number}") + (f" ({shown(name)})" if name else "")
-            yield _Row(where, name, problem, label_text, split, shown(origin))
+            where = escape(f"{self.file.name} row {number}") + (f" ({escape(name)})" if name else "")
+            yield _Row(where, name, problem, label_text, split, escape(origin))
 
     def _guess(self, possible: Sequence[str], index: Index) -> str:
         usual = [name for wanted in FILES for name in possible if name.lower() == wanted]
@@ -144,8 +144,8 @@ class _Table:
         for name in dict.fromkeys([*usual, *possible]):
             if any(index.resolve(text, self.folder)[0] for text in _first_texts(self.table, name)):
                 return name
-        has = ", ".join(shown(name, 40) for name in self.table.column_names[:20])
-        raise DataError(f"{shown(self.file)}: no column names images in {shown(index.root.name)}/ (it has {has})")
+        has = ", ".join(escape(name, 40) for name in self.table.column_names[:20])
+        raise DataError(f"{escape(self.file)}: no column names images in {escape(index.root.name)}/ (it has {has})")
 
     def _says_splits(self, column: str) -> bool:
         values = {value for value in self.table.column(column).unique().to_pylist() if value}
@@ -153,14 +153,14 @@ class _Table:
 
 
 def _files(folder: Path) -> list[Path]:
-    """The tables in a folder and in its folders."""
+    """Return the tables in a folder and in its split folders."""
     top = sorted(visible(folder))
     inner = [file for path in top if path.is_dir() and split_of(path.name) for file in sorted(visible(path))]
     return [path for path in (*top, *inner) if path.suffix.lower() in ENDINGS and path.is_file()][:20]
 
 
 def _is_usable(file: Path, index: Index) -> bool:
-    """Whether it names an image that is there and says something else of it."""
+    """Return whether a table names an existing image and has another column."""
     try:
         table = read_rows(file)
     except DataError:
@@ -175,9 +175,9 @@ def _first_texts(table: pa.Table, column: str) -> list[str]:
 
 
 def _by_split(rows: Sequence[_Row]) -> dict[str, list[_Row]]:
-    """Rows by split: as the table says, else by the folder of the images where all lie in such, else all train.
+    """Return rows by split: from the table, else from the folders if all are splits, else all are train.
 
-    A second row of an image is left out where it says the same, and a problem where it does not.
+    A second row of an image is left out if it says the same, and is a problem if not.
     """
     by_folder = all(row.split or split_of(row.name) for row in rows if row.name)
     found: dict[str, list[_Row]] = {}
@@ -211,5 +211,5 @@ def _stamp(root: Path, tables: Sequence[Path], names: Sequence[str]) -> str:
         try:
             stamp.add(file, os.stat(file))
         except OSError as error:
-            raise DataError(f"{shown(file)}: cannot be read ({error.strerror})") from None
+            raise DataError(f"{escape(file)}: cannot be read ({error.strerror})") from None
     return str(stamp)

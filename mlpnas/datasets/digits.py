@@ -1,4 +1,4 @@
-"""1,797 handwritten digits of 8x8 pixels that ship inside scikit-learn. Near its ceiling for any network: for tests."""
+"""1,797 handwritten digits of 8x8 pixels from scikit-learn. Almost any network reaches the best top-1: for tests."""
 
 from importlib.metadata import distribution
 
@@ -16,7 +16,7 @@ class Digits:
         pass
 
     def listing(self) -> Listing:
-        # importing scikit-learn takes seconds, which every worker would wait
+        # importing scikit-learn takes seconds in every worker
         file = distribution("scikit-learn").locate_file("sklearn/datasets/data/digits.csv.gz")
         rows = np.loadtxt(str(file), delimiter=",")  # 64 pixels from 0 to 16, and a label
         pixels = np.round(rows[:, :-1] * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)

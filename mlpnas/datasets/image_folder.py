@@ -19,7 +19,7 @@ class ImageFolder:
 
     @classmethod
     def recognises(cls, path: Path) -> int:
-        """2: at least two folders with images, or train/ with such; 1: one."""
+        """Return 2 for two or more folders with images, or for train/ with such; 1 for one folder."""
         folders = [folder for folder in visible(path) if folder.is_dir() and has_image(folder)]
         if any(split_of(folder.name) == "train" and cls.recognises(folder) for folder in folders):
             return 2

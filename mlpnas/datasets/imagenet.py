@@ -1,6 +1,6 @@
-"""ImageNet-1k (arXiv:1409.0575) as torchvision keeps it: `imagenet:FOLDER` with the three official archives.
+"""ImageNet-1k (arXiv:1409.0575) in torchvision's form: `imagenet:FOLDER` with the three official archives.
 
-Its val part is the test part here, as in the papers; val is split from train.
+Its val part is our test part, as in the papers; our val is split off train.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mlpnas.datasets import DataRef
-from mlpnas.datasets._listing import Listing, Part, Stamp, shown
+from mlpnas.datasets._listing import Listing, Part, Stamp, escape
 from mlpnas.datasets._torchvision import part
 from mlpnas.errors import DataError
 
@@ -36,7 +36,7 @@ class Imagenet:
             for file, _ in (*train.samples, *test.samples):
                 stamp.add(file, Path(file).stat())
         except OSError as error:
-            raise DataError(f"{shown(error.filename)}: cannot be read ({error.strerror})") from None
+            raise DataError(f"{escape(error.filename)}: cannot be read ({error.strerror})") from None
         parts = {"train": _part(train.samples, "train"), "test": _part(test.samples, "val, as the papers do")}
         return Listing(tuple(names[0] for names in train.classes), parts, str(stamp))
 
@@ -44,4 +44,4 @@ class Imagenet:
 def _part(samples: Sequence[Any], origin: str) -> Part:
     files = [str(file) for file, _ in samples]
     labels = np.array([label for _, label in samples], np.int64)
-    return Part(labels, lambda: files, lambda row: shown(files[row]), origin)
+    return Part(labels, lambda: files, lambda row: escape(files[row]), origin)

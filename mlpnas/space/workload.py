@@ -30,7 +30,8 @@ def excess(network: Fields, stages: Sequence[Fields]) -> str:
     if sum(listed) + LAYER * layers <= MOST:
         return ""
     worst = max(range(len(stages)), key=lambda number: listed[number])
-    parts = [f"stage {worst + 1} has {_show(count(stages[worst]))} sets of answers{_questions(stages[worst])}"]
+    sets = "1 set" if count(stages[worst]) == 1 else f"{_show(count(stages[worst]))} sets"
+    parts = [f"stage {worst + 1} has {sets} of answers{_questions(stages[worst])}"]
     if above > 1:
         parts.append(f"for each of {_show(above)} of the network{_questions(network)}")
     if before[worst] > 1:

@@ -22,7 +22,7 @@ REFUSED = {
     "folder: a class folder without images": r"data/emu: an empty folder; put the images of this class there",
     "folder: cut-off images, broken links, a link in a circle, a FIFO": (
         r"(?s)7 of 43 images cannot be used.*--skip-bad-images.*cut.jpg: .*empty.png: .*an empty file.*text.png: .*"
-        r"broken.jpg: a link that leads nowhere.*loop: a link to a folder that it stands in.*self.jpg: .*"
+        r"broken.jpg: a broken link.*loop: a link to a folder that contains it.*self.jpg: .*"
         r"fifo.jpg: not a regular file"
     ),
     "folder: ./digits that holds no images, beside the shipped set of that name": r"write digits: for the data set",
@@ -58,15 +58,15 @@ SAYS = {
     "folder: CLASS/sub/*.jpg beside CLASS/*.jpg": r"30 images in folders of a class folder are of that class \(cat/sub",
     "folder: photos/pets/CLASS, one folder deeper": r"photos/pets/ is taken for the data set",
     "folder: ._x.jpg, .DS_Store, Thumbs.db and notes.txt among the images": r"4 files skipped.*3: hidden; 1: no image",
-    "folder: the same, with --skip-bad-images": r"7 files skipped, data/cat/cut.jpg the first .*leads nowhere",
+    "folder: the same, with --skip-bad-images": r"7 files skipped, data/cat/cut.jpg the first .*a broken link",
     "folder: ./digits beside the shipped set of that name": r"write digits: for the data set of that name",
     "images: turned by EXIF": r"stored 48x32 pixels \(height x width\).*33% of the height of 36 images is cropped",
     "images: 128x32 pixels, for an input of 32x32": r"75% of the width of 36 images is cropped",
     "images: 128x32 pixels, for an input of 32x128": r"used at 32x128$",
     "images: 640x480 pixels, for an input of 448x448": r"used at 448x448; .*25% of the width",
     "images: 32x32 pixels, for an input of 224x224": r"stored 32x32 pixels, used at 32x32$",
-    "images: of 16 bits": r"36 images of more than 8 bits are read by their upper 8 bits",
-    "images: transparent, with a palette, CMYK, 1 bit": r"9 images with transparency are laid on white",
+    "images: of 16 bits": r"images of more than 8 bits, read by their upper 8 bits: 36",
+    "images: transparent, with a palette, CMYK, 1 bit": r"images with transparency, laid on white: 9",
     "parquet: fine_label and coarse_label": r"labels column 'fine_label'",
     "parquet: ClassLabel with names that are not used": r"left out: emu, yak; 3 remain",
     "parquet: pets-train.parquet": r"train 24 \(pets-train.parquet\), val 6 \(pets-val.parquet\)",

@@ -96,7 +96,7 @@ def test_pages_and_frames_that_are_not_read_are_said(tmp_path: Path) -> None:
     frames = [image(number) for number in range(3)]
     for ending in ("gif", "tiff", "webp"):
         frames[0].save(tmp_path / "cat" / f"many.{ending}", save_all=True, append_images=frames[1:])
-    assert "of 3 images with several frames or pages the first one is read" in survey(resolve(str(tmp_path))).notes
+    assert "images with several frames or pages, read by their first one: 3" in survey(resolve(str(tmp_path))).notes
 
 
 def test_a_tar_that_was_cut_short_between_two_files_is_said(tmp_path: Path) -> None:

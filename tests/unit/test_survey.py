@@ -210,4 +210,4 @@ def test_fingerprints_of_older_versions_are_known_as_such() -> None:
 def test_grey_images_among_colour_are_said(tmp_path: Path) -> None:
     write_folder(tmp_path)
     image(0, mode="L").save(tmp_path / "cat" / "grey.png")
-    assert "1 grey images are read as colour, as the others are" in survey(resolve(str(tmp_path))).notes
+    assert "grey images, read as colour like the others: 1" in survey(resolve(str(tmp_path))).notes
