@@ -10,17 +10,18 @@ from fuzz_mutate import in_json, in_text, in_units, in_words
 
 from mlpnas import published
 from mlpnas.costs import cost
-from mlpnas.engine import options
 from mlpnas.engine.scheduling import rungs
 from mlpnas.manifest import Manifest
 from mlpnas.mirror import Mirror
+from mlpnas.named import Named
 from mlpnas.plugins import shipped, shipped_folder
 from mlpnas.published import find_spec
+from mlpnas.search_options import Count
 from mlpnas.space.load import read
 from mlpnas.space.space import SearchSpace
 from mlpnas.spec import ArchSpec, read_size
+from mlpnas.training import recipes
 from mlpnas.training.recipe import Recipe
-from mlpnas.training.recipes import named
 from mlpnas.units import Limit, count, seconds
 
 _TINY = """\
@@ -94,7 +95,7 @@ def _recipes(folder: Path) -> Sequence[str]:
 
 def _enter_recipe(text: str, folder: Path) -> None:
     files = [str(written(folder / name, text)) for name in ("recipe.json", "recipe.yaml")]
-    any_of(*(partial(named, file) for file in files))
+    any_of(*(partial(recipes.read, file) for file in files))
 
 
 def _quantities(folder: Path) -> Sequence[str]:
@@ -116,7 +117,7 @@ def _quantities(folder: Path) -> Sequence[str]:
 
 def _enter_quantity(text: str, folder: Path) -> None:
     readers = [partial(parse, text) for parse in (Limit.parse, seconds, count, read_size)]
-    any_of(*readers, partial(options.count, text, 3), partial(rungs.parse, text, ["top1"]))
+    any_of(*readers, partial(Count.read, text), partial(Named.parse, text), partial(rungs.parse, text, ["top1"]))
 
 
 def _manifests(folder: Path) -> Sequence[str]:

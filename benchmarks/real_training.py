@@ -67,7 +67,7 @@ def search(sampler: str, seed: int, trials: int, data: Path, runs: Path) -> Foun
 
 def test_top1(run: Run) -> float:
     """Of the best network on the test images, as it was trained in the search."""
-    data = datasets.load(datasets.DataRef.from_json(run.manifest.data))
+    data = datasets.load(datasets.DataRef.from_json(run.manifest.decided.data))
     spec = RECIPE.network(run.spec(run.best()), data)
     network = build(spec)
     network.load_state_dict(load_file(run.path / run.best().weights))

@@ -53,6 +53,10 @@ class UnitError(MlpnasError):
     pass
 
 
+class OptionError(MlpnasError):
+    pass
+
+
 class SpecError(MlpnasError):
     pass
 

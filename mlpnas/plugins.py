@@ -12,7 +12,9 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
-from mlpnas.errors import UnknownName
+from mlpnas.errors import OptionError, UnknownName, did_you_mean
+from mlpnas.kinds import of_option, refusal
+from mlpnas.named import Named
 
 _FOLDERS = {"backends": "engine/backends"}  # of the catalogues that are no folders of the package itself
 
@@ -68,3 +70,27 @@ def shipped() -> tuple[str, ...]:
 def options(plugin: Any, skip: int) -> Mapping[str, Parameter]:
     """Return the options of a plug-in: its constructor's parameters after the first `skip` ones."""
     return dict(list(signature(plugin).parameters.items())[skip:])
+
+
+def choose(kind: str, asked: Named, skip: int = 0) -> tuple[Any, dict[str, Any]]:
+    """Return the plug-in that a name with options asks for, and the options, checked, for its constructor.
+
+    Args:
+        skip: of the constructor's parameters, that are no options.
+
+    Raises:
+        UnknownName: no plug-in is called so. OptionError: an option that it does not have, or a wrong value.
+    """
+    plugin, given = find(kind, asked.name), dict(asked.options)
+    known = options(plugin, skip)
+    named = {name: parameter for name, parameter in known.items() if parameter.kind is not Parameter.VAR_KEYWORD}
+    if "" in given and named:
+        given = {next(iter(named)): given.pop(""), **given}
+    for name, value in given.items():
+        if name in named:
+            if not (allowed := of_option(named[name])).fits(value):
+                raise OptionError(f"{asked.name}:{name}={value}: {refusal(allowed, value)}")
+        elif len(named) == len(known):
+            hint = did_you_mean(name, tuple(named)) or f"; it has {', '.join(named) or 'none'}"
+            raise OptionError(f"{asked.name} has no option {name or next(iter(given.values()))!r}{hint}")
+    return plugin, given

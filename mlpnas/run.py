@@ -166,20 +166,20 @@ class Run:
 
     @property
     def directions(self) -> list[str]:
-        return list(self.manifest.objectives.values())
+        return list(self.manifest.decided.objectives.values())
 
     def done(self) -> list[Record]:
         """Distinct finished trials with every objective; duplicates are left out."""
 
         def complete(record: Record) -> bool:
-            return all(math.isfinite(record.values.get(name, math.nan)) for name in self.manifest.objectives)
+            return all(math.isfinite(record.values.get(name, math.nan)) for name in self.manifest.decided.objectives)
 
         return [r for r in self.records if r.is_done and r.origin != "duplicate" and complete(r)]
 
     def points(self, records: list[Record]) -> pareto.Points:
         """(records, objectives) in the manifest's order."""
-        rows = [[record.values[name] for name in self.manifest.objectives] for record in records]
-        return np.array(rows, float).reshape(len(records), len(self.manifest.objectives))
+        rows = [[record.values[name] for name in self.manifest.decided.objectives] for record in records]
+        return np.array(rows, float).reshape(len(records), len(self.manifest.decided.objectives))
 
     def front(self) -> list[Record]:
         """The finished trials that no other beats in every objective, cheapest first."""
@@ -190,10 +190,10 @@ class Run:
 
     def hypervolume(self) -> float:
         """Of the front, against the stored reference point; see pareto.hypervolume."""
-        done, reference = self.done(), self.manifest.reference
-        if not done or any(name not in reference for name in self.manifest.objectives):
+        done, reference = self.done(), self.manifest.decided.reference
+        if not done or any(name not in reference for name in self.manifest.decided.objectives):
             return 0.0
-        corner = [reference[name] for name in self.manifest.objectives]
+        corner = [reference[name] for name in self.manifest.decided.objectives]
         return pareto.hypervolume(self.points(done), self.directions, corner)
 
     def seconds(self) -> float:
@@ -213,7 +213,7 @@ class Run:
         done = self.done()
         if not done:
             raise RunError(f"{self.place}: no finished trial yet")
-        name, direction = next(iter(self.manifest.objectives.items()))
+        name, direction = next(iter(self.manifest.decided.objectives.items()))
         sign = -1 if direction == "maximize" else 1
         return min(done, key=lambda record: (sign * record.values[name], record.values.get("macs", 0), record.trial))
 

@@ -102,7 +102,7 @@ def _edges(macs: Sequence[float]) -> tuple[float, ...]:
 
 
 def _cell(run: Run, records: Sequence[Record]) -> Cell:
-    name, way = next(iter(run.manifest.objectives.items()))
+    name, way = next(iter(run.manifest.decided.objectives.items()))
     if not records:
         return Cell(0, None, None, None)
     best = (max if way == "maximize" else min)(records, key=lambda record: record.values[name])
@@ -111,7 +111,7 @@ def _cell(run: Run, records: Sequence[Record]) -> Cell:
 
 def table(run: Run, grouping: Grouping) -> tuple[list[str], list[list[str]], set[str]]:
     """Heads, rows, and the heads of the columns that are set flush right."""
-    name = next(iter(run.manifest.objectives))
+    name = next(iter(run.manifest.decided.objectives))
     edges = [text("macs", edge) for edge in grouping.edges]
     bins = [*(f"to {edge}" for edge in edges), *(f"above {edge}" for edge in edges[-1:])]
     numbers = ["trials", f"best {label(name)}", "trial", "median", *bins]
@@ -130,7 +130,7 @@ def _best_of(name: str, some: Cell) -> str:
 
 def legend(run: Run) -> str:
     """What the table says and how far it can be trusted."""
-    name, data = next(iter(run.manifest.objectives)), data_name(run)
+    name, data = next(iter(run.manifest.decided.objectives)), data_name(run)
     what = f"{label(name)} of the proxy" + (f" on {data} val" if data else "")
     return (
         f"{what}. The last columns compare at like cost: the best of how many trials. "

@@ -49,12 +49,12 @@ def _scored(run: "Run", names: tuple[str, ...]) -> "list[Record]":
     from mlpnas.objectives import Candidate, measure
     from mlpnas.training.recipe import Recipe
 
-    data, device = load(DataRef.from_json(run.manifest.data)), "cuda" if torch.cuda.is_available() else "cpu"
+    data, device = load(DataRef.from_json(run.manifest.decided.data)), "cuda" if torch.cuda.is_available() else "cpu"
     scored, done = [], run.done()
     for number, record in enumerate(done, 1):
         if stderr.isatty():
             print(end=f"\r{number} of {len(done)} trials", file=stderr, flush=True)
-        recipe = Recipe.loads(record.recipe) if record.recipe else Recipe.from_json(run.manifest.recipe)
+        recipe = Recipe.loads(record.recipe) if record.recipe else Recipe.from_json(run.manifest.decided.recipe)
         values = measure(names, Candidate(run.spec(record), device, recipe=recipe, data=data, seed=record.seed))
         scored.append(replace(record, values={**record.values, **values}))
     if stderr.isatty():

@@ -62,7 +62,7 @@ def _by_answer(networks: list[str], by: list[str], size: str | None, as_json: bo
     run = open_run(networks[0])
     grouping = grouped(run, by)
     if as_json:
-        objective = next(iter(run.manifest.objectives))
+        objective = next(iter(run.manifest.decided.objectives))
         print(json.dumps({"run": run.place, "objective": objective, **asdict(grouping)}))
     else:
         print_table(*table(run, grouping))

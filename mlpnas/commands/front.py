@@ -116,7 +116,7 @@ def _show(run: "Run") -> None:
 def _table(run: "Run") -> tuple[list[str], list[list[str]], set[str]]:
     from mlpnas.report.wording import cell, label, short
 
-    columns = list(dict.fromkeys([*run.manifest.objectives, "macs", "params"]))
+    columns = list(dict.fromkeys([*run.manifest.decided.objectives, "macs", "params"]))
     heads = [label(name) for name in columns]
     lines = [
         [str(r.trial), *(cell(name, r.values.get(name)) for name in columns), short(run.spec(r))] for r in run.front()

@@ -84,7 +84,7 @@ class Driver:
         self._retries = [self._retried(record) for record in crashed]
         self._tried_again = {record.trial for record in crashed}
         longest = max((record.seconds for record in self.known.values()), default=0.0)
-        self.watch = Watch(run.manifest.trial_seconds, longest)
+        self.watch = Watch(run.manifest.asked.trial_time, longest)
         self._is_exhausted = False
         for note in self.proposals.notes:
             self.note(note)
@@ -129,13 +129,13 @@ class Driver:
 
     def _is_ended(self) -> bool:
         """Whether the time is up, all trials crash, or someone asked to end."""
-        limit = self.run.manifest.seconds
+        limit = self.run.manifest.asked.time
         is_late = limit is not None and time.monotonic() - self.started >= limit
         return self.interrupt.asked or self._is_stopped or is_late
 
     def _is_full(self) -> bool:
         """Whether enough trials were begun."""
-        return self._is_exhausted or len(self._begun_keys()) >= self.run.manifest.trials
+        return self._is_exhausted or len(self._begun_keys()) >= self.run.manifest.asked.trials.number
 
     def _begun_keys(self) -> set[str]:
         return {*self.known, *(running.record.key for running in self.running.values())}
@@ -164,8 +164,8 @@ class Driver:
             status="stopped",
             origin=origin,
             values=dict(sample.costs),
-            seed=manifest.seed,
-            recipe=json.dumps(manifest.recipe, sort_keys=True, separators=(",", ":")),
+            seed=manifest.asked.seed,
+            recipe=json.dumps(manifest.decided.recipe, sort_keys=True, separators=(",", ":")),
             sampler_state=proposal.state,
         )
 
@@ -193,20 +193,20 @@ class Driver:
         self.tell({"event": "start", **beginning(record)})
         manifest = self.run.manifest
         asked = [name for name in worker_objectives(manifest) if not record.epochs or need_training([name])]
-        left = None if manifest.trial_seconds is None else max(manifest.trial_seconds - record.seconds, 1.0)
+        left = None if manifest.asked.trial_time is None else max(manifest.asked.trial_time - record.seconds, 1.0)
         return Job(
             trial=record.trial,
             spec=record.spec,
-            recipe=manifest.recipe,
-            data=manifest.data,
+            recipe=manifest.decided.recipe,
+            data=manifest.decided.data,
             objectives=tuple(asked),
-            limits={name: bound for name, bound in manifest.limits.items() if name in asked},
-            seed=manifest.seed,
+            limits={name: bound for name, bound in manifest.decided.limits.items() if name in asked},
+            seed=manifest.asked.seed,
             weights=weights.file_of(self.run, record.trial),
             until=until,
             restored_from=weights.state_of(self.run, record.trial, record.epochs) if record.epochs else "",
-            checkpoint=weights.state_of(self.run, record.trial, until) if manifest.fidelity else "",
-            device=manifest.device,
+            checkpoint=weights.state_of(self.run, record.trial, until) if manifest.decided.fidelity else "",
+            device=manifest.decided.device,
             time_limit=left,
         )
 
@@ -289,7 +289,8 @@ class Driver:
 
     def _settle_reference(self, record: Record) -> None:
         if found := reference.found_by(record, self.run.manifest):
-            self.run.manifest = replace(self.run.manifest, reference={**self.run.manifest.reference, **found})
+            manifest = self.run.manifest
+            self.run.manifest = manifest.deciding(reference={**manifest.decided.reference, **found})
             self.writer.write(partial(self.run.manifest.write, self.run.path))
 
     def _prune_weights(self) -> None:
@@ -298,6 +299,6 @@ class Driver:
         if self.run.done():
             kept.add(self.run.best().weights)
         kept |= {weights.state_name(trial, epochs) for trial, epochs in self.rungs.hopeful()}
-        stops = stops_before_crashes(self.run.history) if self.run.manifest.fidelity else []
+        stops = stops_before_crashes(self.run.history) if self.run.manifest.decided.fidelity else []
         kept |= {weights.state_name(record.trial, record.epochs) for record in stops}
         weights.prune(self.run, kept, self.running)

@@ -1,13 +1,17 @@
 """A trial becomes a model to use elsewhere. One file of this folder = one form; `load` reads what `folder` wrote."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlpnas.errors import ExportError, MlpnasError
 from mlpnas.exporters._model import CARD, ONNX, SPEC, WEIGHTS, Exporter, Model, fresh, with_weights
-from mlpnas.plugins import find, names
+from mlpnas.kinds import FLAG
+from mlpnas.named import Named
+from mlpnas.options import Option, given, takes
+from mlpnas.plugins import choose, find, names
 from mlpnas.spec import ArchSpec
 
 if TYPE_CHECKING:
@@ -18,28 +22,72 @@ if TYPE_CHECKING:
 __all__ = ["CARD", "ONNX", "SPEC", "WEIGHTS", "Exporter", "Model", "export", "fresh", "load", "with_weights"]
 
 
-def export(
-    run: "Run", to: str | Path, pick: str = "best", form: str = "folder", as_proxy: bool = False, force: bool = False
-) -> tuple[Model, list[str]]:
-    """Write a trial of a run as a model into the folder `to`: what it is, and the names of the files.
+def _read_run(value: "Run | str | Path") -> "Run":
+    from mlpnas.run import Run
+
+    return value if isinstance(value, Run) else Run(value)
+
+
+def _read_form(value: Any) -> Named:
+    return Named.parse(value) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """The options of `mlpnas export` and `mlpnas.export`, as they were read; see mlpnas/options.py."""
+
+    run: Option["Run | str | Path", "Run"] = Option(
+        None,  # type: ignore[arg-type]  # it is required
+        "A name under runs/, a path, or a URI.",
+        read=_read_run,
+        metavar="RUN",
+        is_argument=True,
+    )
+    to: Option[str | Path, Path] = Option(
+        Path("model"), "Folder to write; made if missing.", read=Path, metavar="DIR", is_required=True
+    )
+    pick: Option[str | int, str] = Option("best", "Which trial.", read=str, metavar="best|knee|TRIAL")
+    form: Option[str | Named, Named] = Option(
+        Named("folder"),
+        "What to write; with options: onnx:opset=20.",
+        read=_read_form,
+        flag="--format",
+        metavar="|".join((*names("exporters"), "all")),
+    )
+    as_proxy: Option[bool, bool] = Option(
+        False, "The network that was trained in the search instead.", FLAG, flag="--proxy"
+    )
+    force: Option[bool, bool] = Option(False, "Write into a folder that is not empty.", FLAG)
+
+
+@takes(ExportOptions)
+def export(options: ExportOptions) -> tuple[Model, list[str]]:
+    """Write a trial of a run as a model into a folder; return the model, and the names of the files.
 
     Args:
-        pick: best, knee, or a trial number.
-        form: a file of this folder, or all.
-        as_proxy: the network that was trained in the search, instead of the declared one.
-        force: write even where `to` is not empty.
+        {options}
 
     Raises:
-        RunError: no such trial. UnknownName: no such form. ExportError: `to` cannot be written, or the form not made.
+        RunError: no such trial. UnknownName: no such form. OptionError: the form has no such option.
+        ExportError: the folder cannot be written, or the form not made.
     """
     from mlpnas.exporters._pick import model_of
 
-    forms = names("exporters") if form == "all" else (form,)
-    exporters = [find("exporters", name)() for name in forms]
-    folder, record = Path(to), run.pick(pick)
-    _check_free(folder, force)
-    model = model_of(run, record, as_proxy=as_proxy)
-    return model, _write(model, exporters, folder)
+    missing = [name for name in ("run", "to") if name not in given(options)]
+    if missing:
+        raise TypeError(f"export() needs {missing[0]}")
+    exporters = _make_exporters(options.form)
+    record = options.run.pick(options.pick)
+    _check_free(options.to, options.force)
+    model = model_of(options.run, record, as_proxy=options.as_proxy)
+    return model, _write(model, exporters, options.to)
+
+
+def _make_exporters(form: Named) -> list[Exporter]:
+    if form.name == "all" and not form.options:
+        return [find("exporters", name)() for name in names("exporters")]
+    exporter, options = choose("exporters", form)
+    return [exporter(**options)]
 
 
 def _check_free(to: Path, force: bool) -> None:

@@ -73,19 +73,19 @@ def _costs(spec: ArchSpec) -> str:
 
 
 def _found(run: Run, record: Record) -> str:
-    manifest, facts = run.manifest, run.manifest.data_facts
+    manifest, facts = run.manifest, run.manifest.found.data
     values = {name: record.values[name] for name in ("top1", "loss", "latency") if name in record.values}
     told = ", ".join(f"{value:.1%} top-1" if n == "top1" else f"{n} {value:.4g}" for n, value in values.items())
-    data = facts.get("name") or manifest.data.get("source", "")
+    data = facts.get("name") or manifest.decided.data.get("source", "")
     rows = [
         ("run", manifest.name),
         ("trial", f"{record.trial}, one of {sum(r.origin != 'duplicate' for r in run.records)}"),
         ("space", f"{manifest.space} ({manifest.space_hash})"),
         ("command", manifest.command),
-        ("data", f"{data} (fingerprint {facts.get('fingerprint', 'unknown')}, split by seed {manifest.seed})"),
+        ("data", f"{data} (fingerprint {facts.get('fingerprint', 'unknown')}, split by seed {manifest.asked.seed})"),
         ("result on val", told or "none"),
         ("recipe", record.recipe),
-        ("versions", ", ".join(f"{name} {version}" for name, version in manifest.versions.items())),
+        ("versions", ", ".join(f"{name} {version}" for name, version in manifest.found.versions.items())),
     ]
     return _table(("", ""), rows)
 

@@ -79,5 +79,5 @@ def _why_fresh(declared: ArchSpec, trained: ArchSpec | None) -> str:
 
 
 def _facts(run: Run) -> dict[str, Any]:
-    known = run.manifest.data_facts
+    known = run.manifest.found.data
     return {name: known[name] for name in ("classes", "mean", "std") if name in known}

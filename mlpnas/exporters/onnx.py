@@ -6,20 +6,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from mlpnas.errors import ExportError, MissingPackage
 from mlpnas.exporters._model import ONNX, Model
+from mlpnas.kinds import Number
 
 if TYPE_CHECKING:
     import torch
 
 TOLERANCE = 1e-4
+Opset = Annotated[int, Number(least=0, most=99)]
 _LARGEST_FILE = 1.9e9  # bytes; protobuf ends at 2 GiB, and then the weights go into a file beside it
 
 
 class Onnx:
-    """model.onnx: `images` (batch, channels, height, width) -> `logits` (batch, classes), any batch."""
+    """model.onnx: `images` (batch, channels, height, width) -> `logits` (batch, classes), any batch.
+
+    Args:
+        opset: version of ONNX's operators; 0: the one that torch recommends.
+    """
+
+    def __init__(self, opset: Opset = 0) -> None:
+        self.opset = opset or None
 
     def export(self, model: Model, folder: Path) -> list[Path]:
         import torch
@@ -29,13 +38,13 @@ class Onnx:
                 raise MissingPackage(package, "export", "ONNX export")
         spec, path = model.spec, folder / ONNX
         images = torch.randn(3, spec.channels, *spec.image, generator=torch.Generator().manual_seed(0))
-        _write(model, images[:2], path)
+        _write(model, images[:2], path, self.opset)
         for batch in (images, images[:1]):
             _compare(model, batch, path)
         return sorted(folder.glob(f"{ONNX}*"))
 
 
-def _write(model: Model, images: "torch.Tensor", path: Path) -> None:
+def _write(model: Model, images: "torch.Tensor", path: Path, opset: int | None) -> None:
     import torch
 
     size = sum(parameter.nbytes for parameter in model.network.parameters())
@@ -48,6 +57,7 @@ def _write(model: Model, images: "torch.Tensor", path: Path) -> None:
                 output_names=["logits"],
                 dynamic_shapes=({0: torch.export.Dim("batch")},),
                 dynamo=True,
+                opset_version=opset,
                 verbose=False,
             )
             assert program is not None

@@ -26,7 +26,7 @@ def audited(run: Run, records: Sequence[Record]) -> list[Audit]:
 
 def trained_objective(run: Run) -> str:
     """What scores are compared with: the first objective of the run that needs training."""
-    known = [name for name in run.manifest.objectives if name in names("objectives")]
+    known = [name for name in run.manifest.decided.objectives if name in names("objectives")]
     return next((name for name in known if find("objectives", name).needs_training), "top1")
 
 

@@ -24,7 +24,7 @@ def best_so_far(run: Run) -> go.Figure | None:
     done = run.done()
     if len(done) < 2:
         return None
-    name, way = next(iter(run.manifest.objectives.items()))
+    name, way = next(iter(run.manifest.decided.objectives.items()))
     values = [record.values[name] * scale(name) for record in done]
     trials = [record.trial for record in done]
     chart = figure(300)
@@ -45,8 +45,8 @@ def best_so_far(run: Run) -> go.Figure | None:
 
 def hypervolume(run: Run) -> go.Figure | None:
     """Of the front after each trial; None without a reference point or below two finished trials."""
-    done, reference = run.done(), run.manifest.reference
-    names = list(run.manifest.objectives)
+    done, reference = run.done(), run.manifest.decided.reference
+    names = list(run.manifest.decided.objectives)
     if len(done) < 2 or any(name not in reference for name in names):
         return None
     points, corner = run.points(done), [reference[name] for name in names]
@@ -67,7 +67,7 @@ def hypervolume(run: Run) -> go.Figure | None:
 
 def by_mixer(run: Run) -> go.Figure | None:
     """The first objective of all trials that use a mixer, the best median first; None below two mixers."""
-    name, way = next(iter(run.manifest.objectives.items()))
+    name, way = next(iter(run.manifest.decided.objectives.items()))
     users = _users(run.done())
     if len(users) < 2:
         return None
@@ -108,7 +108,7 @@ def curves(run: Run, rows: Mapping[int, Sequence[EpochRow]], best: int = 10) -> 
 
     None where there are no curves.
     """
-    name, way = next(iter(run.manifest.objectives.items()))
+    name, way = next(iter(run.manifest.decided.objectives.items()))
     front = sorted(
         (r for r in run.front() if rows.get(r.trial)), key=lambda r: r.values[name], reverse=way == "maximize"
     )

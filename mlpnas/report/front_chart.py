@@ -23,7 +23,7 @@ STRIP = 0.27  # share of the height for the published models
 
 def axes_of(run: Run) -> tuple[str, str]:
     """(cost, objective) that are drawn: the first objective over MACs, unless other costs are the objectives."""
-    names = list(run.manifest.objectives)
+    names = list(run.manifest.decided.objectives)
     y = next((name for name in names if name != "macs"), names[0])
     others = [name for name in names if name != y]
     return ("macs" if "macs" in others or not others else others[0]), y
@@ -51,7 +51,7 @@ def front_chart(run: Run, published: Sequence[Neighbour]) -> go.Figure | None:
 
 def _frame(run: Run, done: Sequence[Record], published: Sequence[Neighbour], x: str, y: str) -> Frame:
     """Around the trials, the budgets and the published models."""
-    limits = run.manifest.limits
+    limits = run.manifest.decided.limits
     costs, values = ([r.values[name] * scale(name) for r in done] for name in (x, y))
     costs += [limits[x] * scale(x)] if x in limits else []
     values += [limits[y] * scale(y)] if y in limits else []
@@ -72,11 +72,11 @@ def _xy(records: Sequence[Record], x: str, y: str) -> dict[str, list[float]]:
 
 def _staircase(chart: go.Figure, run: Run, done: list[Record], x: str, y: str) -> Points:
     """What is best at each cost, drawn on to the last trial or the budget; its lines, (N, 4), (x, y) to (x, y)."""
-    ways = [run.manifest.objectives.get(name, "minimize") for name in (x, y)]
+    ways = [run.manifest.decided.objectives.get(name, "minimize") for name in (x, y)]
     points = np.array([[record.values[x], record.values[y]] for record in done])
     corners = points[pareto.on_front(points, ways)]
     corners = corners[np.argsort(corners[:, 0], kind="stable")] * [scale(x), scale(y)]
-    end = max(points[:, 0].max(), run.manifest.limits.get(x, 0)) * scale(x)
+    end = max(points[:, 0].max(), run.manifest.decided.limits.get(x, 0)) * scale(x)
     if ways[0] == "minimize" and end > corners[-1, 0]:
         corners = np.vstack([corners, [end, corners[-1, 1]]])
     chart.add_scatter(

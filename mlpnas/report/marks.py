@@ -28,7 +28,7 @@ def mark(chart: go.Figure, run: Run, done: Sequence[Record], frame: Frame, steps
     Args:
         steps: lines of the front, (N, 4), from (x, y) to (x, y); height: of the drawing area in pixels.
     """
-    limits = run.manifest.limits
+    limits = run.manifest.decided.limits
     if limit := limits.get(frame.x):
         chart.add_vline(limit * scale(frame.x), line=_DASHED)
     if limit := limits.get(frame.y):
@@ -45,13 +45,13 @@ def mark(chart: go.Figure, run: Run, done: Sequence[Record], frame: Frame, steps
 def _annotations(
     run: Run, done: Sequence[Record], frame: Frame, canvas: Canvas, is_short: bool
 ) -> Iterator[Annotation]:
-    limits = run.manifest.limits
+    limits = run.manifest.decided.limits
     if limit := limits.get(frame.x):
         yield _upright(frame, canvas, limit * scale(frame.x), f"budget {text(frame.x, limit)}")
     if limit := limits.get(frame.y):
         at = {"xref": "x domain", "x": 0, "y": limit * scale(frame.y), "xanchor": "left", "yanchor": "bottom"}
         yield at | {"text": f"budget {text(frame.y, limit)}", "showarrow": False, "font": _BUDGET}
-    up = run.manifest.objectives.get(frame.y) == "maximize"
+    up = run.manifest.decided.objectives.get(frame.y) == "maximize"
     for word, record in _picks(run):
         if frame.x in record.values:
             told = word if is_short else f"{word}: trial {record.trial}, {cell(frame.y, record.values[frame.y])}"

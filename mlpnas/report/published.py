@@ -31,7 +31,7 @@ def neighbours(run: Run) -> list[Neighbour]:
     seen = [record.values["macs"] for record in run.records if record.values.get("macs", 0) > 0]
     if not seen:
         return []
-    low, high = min(seen), max([*seen, run.manifest.limits.get("macs", 0)])
+    low, high = min(seen), max([*seen, run.manifest.decided.limits.get("macs", 0)])
     own = run.records[0].architecture()
     inside = [item for item in _all(own.channels, own.classes) if low <= item.macs <= 1.05 * high]
     return sorted(inside, key=lambda item: item.macs)

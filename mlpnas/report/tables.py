@@ -36,12 +36,12 @@ class FrontLine(NamedTuple):
 
 def columns(run: Run) -> list[str]:
     """Names of the value columns: the objectives, then macs and params."""
-    return list(dict.fromkeys([*run.manifest.objectives, "macs", "params"]))
+    return list(dict.fromkeys([*run.manifest.decided.objectives, "macs", "params"]))
 
 
 def front_lines(run: Run) -> list[FrontLine]:
     """The front, best first in the first objective."""
-    name, way = next(iter(run.manifest.objectives.items()))
+    name, way = next(iter(run.manifest.decided.objectives.items()))
     front = sorted(run.front(), key=lambda record: record.values[name], reverse=way == "maximize")
     palette, places = mixer_colours(run), columns(run)
     return [
@@ -117,14 +117,14 @@ def published_rows(models: Sequence[Neighbour]) -> list[list[str]]:
 
 def facts(run: Run) -> dict[str, str]:
     """The figures at the top of the page."""
-    m = run.manifest
+    asked, decided = run.manifest.asked, run.manifest.decided
     found = {
         "networks on the front": str(len(run.front())) if run.done() else "",
-        "hypervolume": f"{run.hypervolume():.3f}" if run.done() and m.reference else "",
-        "budget": ", ".join(m.budget) or ", ".join(text(name, value) for name, value in m.limits.items()),
+        "hypervolume": f"{run.hypervolume():.3f}" if run.done() and decided.reference else "",
+        "budget": ", ".join(asked.budget) or ", ".join(text(name, value) for name, value in decided.limits.items()),
         "data": data_name(run),
-        "proxy training": f"{m.recipe['epochs']} epochs" if "epochs" in m.recipe else "",
-        "sampler": m.sampler,
+        "proxy training": f"{decided.recipe['epochs']} epochs" if "epochs" in decided.recipe else "",
+        "sampler": str(asked.sampler),
     }
     return {name: value for name, value in found.items() if value}
 
@@ -132,26 +132,29 @@ def facts(run: Run) -> dict[str, str]:
 def settings(run: Run) -> dict[str, dict[str, str]]:
     """What the run was asked to do and on what: heading -> {name: value}."""
     m = run.manifest
-    limits = ", ".join(f"{label(name)} ≤ {cell(name, value)}" for name, value in m.limits.items())
+    asked, decided, found = m.asked, m.decided, m.found
+    limits = ", ".join(f"{label(name)} ≤ {cell(name, value)}" for name, value in decided.limits.items())
     search = {
         "space": m.space,
         "space hash": m.space_hash,
-        "budget": ", ".join(m.budget),
+        "budget": ", ".join(asked.budget),
         "limits": limits,
-        "objectives": ", ".join(f"{way} {label(name)}" for name, way in m.objectives.items()),
-        "hypervolume against": ", ".join(f"{label(name)} {cell(name, value)}" for name, value in m.reference.items()),
-        "sampler": m.sampler,
-        "fidelity": f"epochs {', '.join(map(str, m.fidelity))}" if m.fidelity else "",
-        "seed": str(m.seed),
-        "backend": f"{m.backend}, {m.workers} worker{'s' * (m.workers != 1)}" if m.backend else "",
+        "objectives": ", ".join(f"{way} {label(name)}" for name, way in decided.objectives.items()),
+        "hypervolume against": ", ".join(
+            f"{label(name)} {cell(name, value)}" for name, value in decided.reference.items()
+        ),
+        "sampler": str(asked.sampler),
+        "fidelity": f"epochs {', '.join(map(str, decided.fidelity))}" if decided.fidelity else "",
+        "seed": str(asked.seed),
+        "backend": f"{asked.backend}, {decided.workers} worker{'s' * (decided.workers != 1)}" if asked.backend else "",
     }
     groups = {"Search": search} | {
         title: {str(key).replace("_", " "): _plain(value) for key, value in given.items()}
         for title, given in (
-            ("Data", {**m.data, **m.data_facts}),
-            ("Recipe", m.recipe),
-            ("Versions", m.versions),
-            ("Machine", m.machine),
+            ("Data", {**decided.data, **found.data}),
+            ("Recipe", decided.recipe),
+            ("Versions", found.versions),
+            ("Machine", found.machine),
         )
     }
     kept = {title: {key: value for key, value in group.items() if value} for title, group in groups.items()}

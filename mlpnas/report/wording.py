@@ -92,7 +92,7 @@ def answer(run: Run) -> str:
     if not run.done():
         return "No trial has finished" if run.records else "No trial yet"
     best, data = run.best(), data_name(run)
-    name, *others = run.manifest.objectives
+    name, *others = run.manifest.decided.objectives
     costs = dict.fromkeys(n for n in (*others, "macs", "params") if n in best.values and n != name)
     where = f" on {data} val" if data and name in (*SHARES, "loss") else ""
     where += _guessing(run, name)
@@ -102,14 +102,14 @@ def answer(run: Run) -> str:
 
 def _guessing(run: Run, name: str) -> str:
     """Return the top-1 of always answering the largest class, where that is much; beside other shares, too."""
-    chance = run.manifest.data_facts.get("chance", 0.0)
+    chance = run.manifest.found.data.get("chance", 0.0)
     is_uneven = name in SHARES and isinstance(chance, float) and chance > _UNEVEN
     return f" ({text('top1', chance)} by always guessing the largest class)" if is_uneven else ""
 
 
 def data_name(run: Run) -> str:
     """What the run was trained on: mnist5k, or the name of a folder."""
-    return str(run.manifest.data_facts.get("name") or run.manifest.data.get("source", ""))
+    return str(run.manifest.found.data.get("name") or run.manifest.decided.data.get("source", ""))
 
 
 def tally(run: Run) -> str:
@@ -127,9 +127,9 @@ def tally(run: Run) -> str:
 
 def certainty(run: Run) -> str:
     """How far the best accuracy may be off by the choice of the validation images."""
-    images = run.manifest.data_facts.get("images")
+    images = run.manifest.found.data.get("images")
     count = images.get("val", 0) if isinstance(images, Mapping) else 0
-    if not run.done() or not count or next(iter(run.manifest.objectives)) != "top1":
+    if not run.done() or not count or next(iter(run.manifest.decided.objectives)) != "top1":
         return ""
     top1 = run.best().values["top1"]
     # Wilson's interval, which does not claim to be sure where all or none are right

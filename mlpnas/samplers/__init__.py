@@ -9,7 +9,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from mlpnas.errors import RunError
+from mlpnas.named import Named
+from mlpnas.plugins import choose
 from mlpnas.record import Record
+from mlpnas.search_options import SamplerObject
 from mlpnas.space.codes import Candidates, Codes
 from mlpnas.space.tables import Sample, Window
 from mlpnas.space.tree import Answers, Choose, Pick
@@ -35,6 +39,13 @@ class Sampler(Protocol):
     def ask(self, trial: int) -> Proposal: ...
 
     def tell(self, record: Record) -> None: ...
+
+
+def choose_sampler(asked: Named | SamplerObject) -> tuple[Any, dict[str, Any]]:
+    """Return the class of a sampler, and its options; raises MlpnasError where there is none, or no such option."""
+    if not isinstance(asked, Named):
+        raise RunError(f"--sampler {asked}: an object is no sampler of ours; name one")
+    return choose("samplers", asked, skip=4)
 
 
 class Domain(Protocol):

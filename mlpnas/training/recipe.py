@@ -3,14 +3,15 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mlpnas.datasets import Dataset, Survey
 from mlpnas.documents import parse_json
 from mlpnas.errors import RecipeError, TextError, did_you_mean
 from mlpnas.plain_text import quoted, shortened
-from mlpnas.spec import ArchSpec
-from mlpnas.training.proxy import proxy
+
+if TYPE_CHECKING:
+    from mlpnas.datasets import Dataset, Survey
+    from mlpnas.spec import ArchSpec
 
 PRECISIONS = ("fp32", "bf16")
 FLIPS = ("auto", "yes", "no")
@@ -67,12 +68,14 @@ class Recipe:
                 f"take fewer than {self.epochs}"
             )
 
-    def network(self, spec: ArchSpec, data: Dataset | Survey) -> ArchSpec:
+    def network(self, spec: "ArchSpec", data: "Dataset | Survey") -> "ArchSpec":
         """The network that is trained in place of `spec`: for these images and classes, at this fidelity.
 
         Raises:
             ShapeError: no input size fits the architecture.
         """
+        from mlpnas.training.proxy import proxy  # here, for it loads torch, and most who read a recipe need none
+
         return proxy(
             spec,
             channels=data.channels,

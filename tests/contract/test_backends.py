@@ -9,13 +9,13 @@ from importlib.util import find_spec
 from typing import Any
 
 import pytest
+from mlpnas.engine.options import Options
 
 from mlpnas import plugins
 from mlpnas.datasets import resolve
 from mlpnas.engine.backends import Backend
 from mlpnas.engine.backends.local import Local
 from mlpnas.engine.jobs import Placement
-from mlpnas.engine.options import Options
 from mlpnas.engine.planning import placement
 from mlpnas.errors import RunError
 from mlpnas.job import Job

@@ -22,8 +22,8 @@ if sys.argv[2] == "tune":
     ray_backend._POOL_BELOW = 0
 recipe = mlpnas.Recipe(epochs=1, samples=100, warmup_epochs=0)
 run = mlpnas.search("quick", "500kMACs", trials=2, data="digits", recipe=recipe, run=Path(sys.argv[1]))
-assert run.manifest.scheduler == sys.argv[2], run.manifest.scheduler
-assert run.manifest.workers == 1, run.manifest.workers
+assert run.manifest.decided.scheduler == sys.argv[2], run.manifest.decided.scheduler
+assert run.manifest.decided.workers == 1, run.manifest.decided.workers
 assert [record.status for record in run.records] == ["done"] * 2, [record.error for record in run.records]
 assert ray.is_initialized()
 assert ray.get(ray.remote(num_cpus=1)(lambda: 7).remote(), timeout=60) == 7, "its only core is free again"

@@ -95,7 +95,7 @@ def test_a_whole_search(folder: Path, backend: str) -> None:
     assert run.epochs().num_rows == 2 * 5
     assert (folder / "run" / "report.html").stat().st_size > 100_000
     assert all((folder / "run" / record.weights).is_file() for record in run.front())
-    assert run.manifest.scheduler == ("" if backend == "local" else backend)
+    assert run.manifest.decided.scheduler == ("" if backend == "local" else backend)
 
 
 @pytest.mark.slow

@@ -5,11 +5,11 @@ from typing import Any
 
 from mlpnas.engine.driver import Driver
 from mlpnas.job import Job, Outcome
-from mlpnas.manifest import Manifest
 from mlpnas.run import Run
 from mlpnas.space import SearchSpace
 from mlpnas.spec import ArchSpec
 from tests.support.epochs import epoch_row
+from tests.support.manifests import manifest
 
 TINY = """\
 version: 1
@@ -30,7 +30,7 @@ def new_driver(folder: Path, text: str = TINY, **changes: Any) -> tuple[Driver, 
         "recipe": {"epochs": 1},
     }
     if not (folder / "run.json").exists():
-        Manifest("tiny", **(settings | changes)).write(folder)
+        manifest("tiny", **(settings | changes)).write(folder)
     events: list[dict[str, Any]] = []
     return Driver(Run(folder), SearchSpace(text), lambda event: events.append(dict(event))), events
 

@@ -16,6 +16,7 @@ from mlpnas.run import Run
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 from mlpnas.store import Store
 from mlpnas.training.recipe import Recipe
+from tests.support.manifests import manifest, with_fields
 
 MIXERS = {
     "axial_shift": ({"shift_size": 3}, {"shift_size": 5}, {"shift_size": 5, "dilation": 2}),
@@ -31,7 +32,7 @@ ERRORS = {
     "failed": "RuntimeError: cannot read <image 17> & co.",
 }
 BUDGET = 3e6
-QUICK = Manifest(
+QUICK = manifest(
     "quick-mnist5k",
     created="2025-03-04T09:12:44+00:00",
     command="mlpnas search --space quick.yaml --data mnist5k --budget 3MMACs --trials 24 --seed 1",
@@ -123,7 +124,7 @@ def record(trial: int, spec: ArchSpec, top1: float | None, status: str = "done",
         seed=trial,
         device="cpu",
         error=ERRORS.get(status, ""),
-        recipe=json.dumps(QUICK.recipe),
+        recipe=json.dumps(QUICK.decided.recipe),
         started=1.7e9 + 9 * trial,
         finished=1.7e9 + 9 * trial + 14,
     )
@@ -176,7 +177,7 @@ def backbones(folder: Path, trials: int = 40, seed: int = 2) -> Run:
         record(trial, spec, accuracy(spec, rng, 1e9), origin="published" if trial < 2 else "sampled")
         for trial, spec in enumerate(specs)
     ]
-    manifest = replace(
+    renamed = with_fields(
         QUICK,
         name="asmlp",
         command="mlpnas search --space asmlp.yaml --budget 15GFLOPs --trials 40",
@@ -185,7 +186,7 @@ def backbones(folder: Path, trials: int = 40, seed: int = 2) -> Run:
         limits={"macs": budget},
         reference={"top1": 0.0, "macs": budget},
     )
-    return write(folder, records, manifest)
+    return write(folder, records, renamed)
 
 
 def backbone(rng: Random) -> ArchSpec:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from mlpnas import remote
 from mlpnas.engine.run_folder import lease as lease_module
-from mlpnas.manifest import Manifest
 from mlpnas.mirror import Mirror
 from mlpnas.record import Record
 from mlpnas.store import Store
 from mlpnas.training.recipe import Recipe
 from tests.support.epochs import epoch_row
+from tests.support.manifests import manifest
 
 FAST = {"data": "digits", "backend": "local", "recipe": Recipe(epochs=1, samples=100, warmup_epochs=0)}
 
@@ -48,7 +48,7 @@ def begun(place: Place) -> Mirror:
     """A run with the trials 0 and 1, kept there."""
     mirror = Mirror.at(place.uri, "search")
     mirror.pull()
-    Manifest("tiny", objectives={"top1": "maximize"}).write(mirror.folder)
+    manifest("tiny", objectives={"top1": "maximize"}).write(mirror.folder)
     append(mirror, 0, 1)
     mirror.push()
     return mirror

@@ -12,7 +12,7 @@ from mlpnas.datasets import Dataset, load, resolve
 from mlpnas.training.augmentation import normalise, random_crop, random_flip, resize
 from mlpnas.training.batches import Batches
 from mlpnas.training.recipe import Recipe
-from mlpnas.training.recipes import RECIPES
+from mlpnas.training.recipes import read
 from tests.support.image_files import write_folder
 
 # augmentation
@@ -99,7 +99,7 @@ def test_crops_of_the_named_recipes_show_most_of_each_image(
     recipe: str, side: int, pixels: int, digits: Dataset
 ) -> None:
     white = replace(digits, pixels=torch.full((len(digits.labels), 1, side, side), 255, dtype=torch.uint8), flip=False)
-    batches = Batches(white, replace(RECIPES[recipe], samples=64, batch_size=64), (side, side), "cpu")
+    batches = Batches(white, replace(read(recipe), samples=64, batch_size=64), (side, side), "cpu")
     assert batches.padding == pixels
     shown, _ = next(batches.train(torch.Generator().manual_seed(0)))
     assert float((shown == shown.max()).float().mean()) > 0.85

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlpnas.costs import cost
-from mlpnas.engine import options
 from mlpnas.engine.scheduling import rungs
 from mlpnas.errors import MlpnasError, RecipeError, SpaceError, SpecError, UnitError
 from mlpnas.kinds import Number, of_option, refusal
 from mlpnas.nets.options import create
 from mlpnas.plugins import options as options_of
+from mlpnas.search_options import Count
 from mlpnas.space.catalogues import option_kinds, plugin_names
 from mlpnas.space.grammar import NETWORK, STAGE
 from mlpnas.space.load import read
@@ -167,7 +167,7 @@ def test_any_text_is_a_quantity_within_limits_or_refused(text: str) -> None:
         with suppress(UnitError):
             assert 0 < parse(text) <= 1e18
     with suppress(MlpnasError):
-        assert 0 <= options.count(text, 3) < 10**10
+        assert 1 <= Count.read(text).total(3) < 10**10
     with suppress(MlpnasError):
         rungs.parse(text, ["top1"])
     with suppress(SpecError):
@@ -194,10 +194,10 @@ def test_rungs_are_rising_numbers_of_epochs(text: str) -> None:
 @pytest.mark.parametrize("text", ["\u00b2", "\u0663", "1e3", "", "+", "9" * 5000, "24 ", "-3"])
 def test_trials_are_counted_in_plain_digits(text: str) -> None:
     with pytest.raises(MlpnasError, match=r"--trials .*expected a number like 24"):
-        options.count(text, 3)
+        Count.read(text)
 
 
-@pytest.mark.parametrize(("text", "done"), [("0", 3), ("+0", 0)])
-def test_a_search_of_no_trial_is_none_also_when_it_goes_on(text: str, done: int) -> None:
+@pytest.mark.parametrize("text", ["0", "+0"])
+def test_a_search_of_no_trial_is_none_also_when_it_goes_on(text: str) -> None:
     with pytest.raises(MlpnasError, match=r"--trials .*must be at least 1"):
-        options.count(text, done)
+        Count.read(text)

@@ -22,7 +22,7 @@ def wall(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_a_clock_that_is_set_does_not_change_the_time_that_a_search_has(
     tmp_path: Path, wall: list[float], step: float
 ) -> None:
-    driver, _ = new_driver(tmp_path, seconds=100.0)
+    driver, _ = new_driver(tmp_path, time=100.0)
     wall[0] += step
     wall[1] += 99
     assert driver.next_job()

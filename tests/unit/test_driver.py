@@ -42,7 +42,7 @@ def test_trials_bound_what_is_trained(tmp_path: Path) -> None:
 
 
 def test_time_bounds_what_is_started(tmp_path: Path) -> None:
-    driver, _ = new_driver(tmp_path, seconds=0.0)
+    driver, _ = new_driver(tmp_path, time=0.0)
     assert driver.next_job() is None
 
 
@@ -99,7 +99,7 @@ def test_an_objective_without_a_worst_value_gets_one_from_the_first_trial(tmp_pa
     job = driver.next_job()
     assert job
     end(driver, job, loss=0.75)
-    assert Run(tmp_path).manifest.reference == {"top1": 0.0, "loss": 1.5}
+    assert Run(tmp_path).manifest.decided.reference == {"top1": 0.0, "loss": 1.5}
     assert Run(tmp_path).hypervolume() == pytest.approx(0.25)
 
 

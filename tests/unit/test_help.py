@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import mlpnas
 from mlpnas.cli import application, main
 from mlpnas.plugins import names, shipped
-from mlpnas.training.recipes import RECIPES
+from mlpnas.training.named import SETTINGS
 
 
 def shown(*arguments: str) -> str:
@@ -29,7 +29,7 @@ def test_help_has_a_short_name(command: str) -> None:
 
 def test_help_of_a_search_names_what_there_is() -> None:
     text = shown("search", "--help")
-    for name in (*shipped(), *names("samplers"), *names("datasets"), *names("objectives"), *RECIPES):
+    for name in (*shipped(), *names("samplers"), *names("datasets"), *names("objectives"), *SETTINGS):
         assert re.search(rf"\b{name}\b", text), name
 
 

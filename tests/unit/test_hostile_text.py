@@ -16,6 +16,7 @@ from mlpnas.report import page
 from mlpnas.run import Run
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 from tests.support import fake_runs
+from tests.support.manifests import with_fields
 from tests.support.part_files import SPEC
 
 Call = Callable[..., tuple[int, str, str]]
@@ -45,8 +46,8 @@ def test_csv_has_no_formulas(tmp_path: Path, mlpnas: Call) -> None:
 
 def test_terminals_obey_no_name(tmp_path: Path, mlpnas: Call) -> None:
     spec = ArchSpec((Stage(16, 1, Layer.of("token_mlp", ratio=ESCAPE)),), Stem(7), 28, 1, 10)
-    facts = {**fake_runs.QUICK.data_facts, "name": ESCAPE}
-    manifest = replace(fake_runs.QUICK, name=ESCAPE, space=ESCAPE, created=ESCAPE, data_facts=facts)
+    facts = {**fake_runs.QUICK.found.data, "name": ESCAPE}
+    manifest = with_fields(fake_runs.QUICK, name=ESCAPE, space=ESCAPE, created=ESCAPE, data_facts=facts)
     failed = replace(fake_runs.record(1, SPEC, None, "failed"), error=ESCAPE)
     run = fake_runs.write(
         tmp_path / "quick", [replace(fake_runs.record(0, SPEC, 0.9), spec=spec.dumps()), failed], manifest
@@ -63,7 +64,7 @@ def test_terminals_obey_no_name(tmp_path: Path, mlpnas: Call) -> None:
 def test_a_model_card_holds_no_markup_of_others(tmp_path: Path) -> None:
     texts = dict.fromkeys(("name", "command", "space", "space_hash"), HTML)
     facts = {"name": HTML, "fingerprint": HTML, "classes": [HTML]}
-    manifest = replace(fake_runs.QUICK, **texts, data_facts=facts, versions={HTML: HTML})  # type: ignore[arg-type]
+    manifest = with_fields(fake_runs.QUICK, **texts, data_facts=facts, versions={HTML: HTML})  # type: ignore[arg-type]
     record = replace(fake_runs.record(0, SPEC, 0.9), recipe=HTML)
     run = fake_runs.write(tmp_path, [record], manifest)
     whole = card(run, record, SPEC, True, "<script>", {}) + model_of(run, record).card

@@ -203,7 +203,7 @@ def test_without_a_limit_a_worker_hangs_that_is_silent_far_longer_than_any_trial
 
 
 def test_who_waits_for_room_does_not_hang(tmp_path: Path, clock: list[float]) -> None:
-    driver, events = new_driver(tmp_path, trial_seconds=60.0)
+    driver, events = new_driver(tmp_path, trial_time=60.0)
     job = _next(driver)
     assert job.time_limit == 60.0
     driver.begin(job.trial)

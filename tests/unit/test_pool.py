@@ -93,7 +93,7 @@ def test_a_worker_that_hangs_is_killed_and_its_trial_has_failed(
 ) -> None:
     seconds = iter(range(0, 10**6, 5))
     monkeypatch.setattr(watch_module, "monotonic", lambda: next(seconds))
-    run, _ = _search(tmp_path, Scripted({0: [None]}), trial_seconds=60.0)
+    run, _ = _search(tmp_path, Scripted({0: [None]}), trial_time=60.0)
     (failed,) = [record for record in run.records if record.status == "failed"]
     assert failed.trial == 0
     assert failed.error.startswith("time limit 60s reached; the worker hung")
@@ -127,7 +127,7 @@ def test_a_trainings_epochs_are_told_as_they_come_and_again_after_a_death(tmp_pa
 def test_a_trial_over_its_time_limit_says_so_itself_and_keeps_its_worker(tmp_path: Path) -> None:
     late = {"outcome": asdict(Outcome("failed", error="time limit 60s reached after 1 epoch"))}
     workers = Scripted({0: [late]})
-    run, _ = _search(tmp_path, workers, trial_seconds=60.0)
+    run, _ = _search(tmp_path, workers, trial_time=60.0)
     assert [record.error for record in run.records if record.status == "failed"] == [late["outcome"]["error"]]
     assert workers.started == 2
 

@@ -13,9 +13,10 @@ from mlpnas.datasets import load, resolve
 from mlpnas.errors import MlpnasError, RecipeError, ShapeError, UnknownName
 from mlpnas.nets.network import build
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
+from mlpnas.training.named import SETTINGS
 from mlpnas.training.proxy import NARROWEST, proxy
 from mlpnas.training.recipe import Recipe
-from mlpnas.training.recipes import RECIPES, named
+from mlpnas.training.recipes import read
 
 RATES = st.floats(1e-5, 1)
 
@@ -94,32 +95,32 @@ def test_text_that_is_no_json() -> None:
         Recipe.loads("{epochs: 3")
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", SETTINGS)
 def test_named_recipes(name: str) -> None:
-    assert named(name) is RECIPES[name]
+    assert read(name) == Recipe(**SETTINGS[name])
 
 
 def test_recipe_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("epochs: 3\nlearning_rate: 0.005\n")
-    assert named(str(file)) == Recipe(epochs=3, learning_rate=0.005)
+    assert read(str(file)) == Recipe(epochs=3, learning_rate=0.005)
     file.write_text("epochs: 010\nlearning_rate: 1e-3\n")
-    assert named(str(file)) == Recipe(epochs=10, learning_rate=0.001)
+    assert read(str(file)) == Recipe(epochs=10, learning_rate=0.001)
     file.with_suffix(".json").write_text('{"learning_rate": 1e-3, "epochs": 3}')
-    assert named(str(file.with_suffix(".json"))) == Recipe(epochs=3, learning_rate=0.001)
+    assert read(str(file.with_suffix(".json"))) == Recipe(epochs=3, learning_rate=0.001)
     file.with_suffix(".json").write_text('{"epochs": 3, "epochs": 4}')
     with pytest.raises(RecipeError, match=r"mine.json: 'epochs' stands twice in an object"):
-        named(str(file.with_suffix(".json")))
+        read(str(file.with_suffix(".json")))
     file.write_text("epochs: many\n")
     with pytest.raises(RecipeError, match=r"mine.yaml: recipe.epochs: expected an integer"):
-        named(str(file))
+        read(str(file))
     file.write_text("epochs: [\n")
     with pytest.raises(RecipeError, match=r"mine.yaml: line 2: not valid YAML"):
-        named(str(file))
+        read(str(file))
     with pytest.raises(RecipeError, match=r"none.json: no such file"):
-        named(str(tmp_path / "none.json"))
+        read(str(tmp_path / "none.json"))
     with pytest.raises(UnknownName, match="did you mean quick"):
-        named("quik")
+        read("quik")
 
 
 def _pyramid(width: int, mixers: list[Layer]) -> ArchSpec:
@@ -213,3 +214,29 @@ def test_recipe_makes_the_network_for_the_data() -> None:
 
 def test_recipe_errors_are_the_user_s() -> None:
     assert issubclass(RecipeError, MlpnasError)
+
+
+@pytest.mark.parametrize(
+    "asked", ["standard:epochs=30,ema_decay=null", {"standard": {"epochs": 30, "ema_decay": None}}]
+)
+def test_a_named_recipe_takes_options(asked: Any) -> None:
+    assert read(asked) == Recipe(**{**SETTINGS["standard"], "epochs": 30, "ema_decay": None})
+
+
+def test_a_file_may_name_a_recipe_and_change_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("quick: {epochs: 3}\n")
+    assert read(str(tmp_path / "mine.yaml")) == Recipe(**{**SETTINGS["quick"], "epochs": 3})
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ("quick:epoch=3", r"recipe\.epoch: no such option; did you mean epochs\?"),
+        ("quick:epochs=many", r"recipe\.epochs: expected an integer from 1 to 1000000, got 'many'"),
+        ("auto:epochs=3", "auto takes no options; name the recipe that they change, like quick:epochs=3"),
+        ("quik:epochs=3", "no recipe is called 'quik' - did you mean quick?"),
+    ],
+)
+def test_options_that_a_recipe_has_not_are_named(asked: str, why: str) -> None:
+    with pytest.raises(MlpnasError, match=why):
+        read(asked)

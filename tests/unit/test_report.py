@@ -15,6 +15,7 @@ from mlpnas.report.published import neighbours, published_name
 from mlpnas.run import Run
 from tests.support import fake_runs
 from tests.support.fake_runs import QUICK, write
+from tests.support.manifests import manifest as build
 from tests.support.report_page import Page, points, read, traces
 
 
@@ -75,7 +76,7 @@ def test_each_page_has_its_own_nonce(tmp_path: Path) -> None:
 def test_front_is_drawn_as_it_is(run: Run, page: Page) -> None:
     drawn = points(traces(page, "front")["front"])
     wanted = [(r.values["macs"], r.values["top1"]) for r in run.front()]
-    assert drawn == [*wanted, (QUICK.limits["macs"], wanted[-1][1])]
+    assert drawn == [*wanted, (QUICK.decided.limits["macs"], wanted[-1][1])]
 
 
 def test_every_finished_trial_is_a_dot_that_names_itself(run: Run, page: Page) -> None:
@@ -184,7 +185,16 @@ def test_failures_are_listed_with_their_reason(page: Page) -> None:
 
 def test_everything_to_repeat_it(page: Page) -> None:
     assert QUICK.command in page.text
-    for part in (*QUICK.notes, QUICK.space_hash, "9d4c1f0a5e77b021", "tpe", "2.15.0", "bf16", "2 cores", "version: 1"):
+    for part in (
+        *QUICK.decided.notes,
+        QUICK.space_hash,
+        "9d4c1f0a5e77b021",
+        "tpe",
+        "2.15.0",
+        "bf16",
+        "2 cores",
+        "version: 1",
+    ):
         assert part in page.text
 
 
@@ -233,7 +243,7 @@ def test_small_networks_have_no_published_neighbours(run: Run, page: Page) -> No
 
 
 def test_twelve_of_twelve_images_are_no_certainty() -> None:
-    manifest = SimpleNamespace(data_facts={"images": {"val": 12}}, objectives={"top1": "maximize"})
+    manifest = build("x", data_facts={"images": {"val": 12}}, objectives={"top1": "maximize"})
     best = SimpleNamespace(values={"top1": 1.0})
     run: Any = SimpleNamespace(manifest=manifest, done=lambda: [best], best=lambda: best)
     assert "With 12 validation images, top-1 is known to ± 12.1 points" in wording.certainty(run)

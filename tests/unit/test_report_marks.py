@@ -16,6 +16,7 @@ from mlpnas.report.front_chart import front_chart
 from mlpnas.report.published import neighbours
 from mlpnas.run import Run
 from tests.support import fake_runs
+from tests.support.manifests import with_fields
 
 PLACES = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=40)
 DOT = 6.5  # pixels from the middle of the largest dot to its rim
@@ -70,7 +71,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def limited(run: Run, folder: Path, limits: Mapping[str, float], **objectives: str) -> dict[str, Any]:
-    manifest = replace(run.manifest, limits=limits, objectives=objectives or run.manifest.objectives, reference={})
+    manifest = with_fields(
+        run.manifest, limits=limits, objectives=objectives or run.manifest.decided.objectives, reference={}
+    )
     latency = {"latency": 0.01, "loss": 0.5}
     records = [replace(record, values={**latency, **record.values}) for record in run.records]
     return chart(fake_runs.write(folder, records, manifest))

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from mlpnas.manifest import Manifest
 from mlpnas.record import Record
 from mlpnas.report import wording, write_report
 from mlpnas.run import Run
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 from tests.support import fake_runs
 from tests.support.fake_runs import QUICK, write
+from tests.support.manifests import manifest, with_fields
 from tests.support.report_page import points, read, traces
 
 EVIL = "<script>alert('x')</script>\u2028\"'&{{ 7*7 }}"
@@ -35,7 +35,7 @@ def test_no_trial(tmp_path: Path) -> None:
 
 
 def test_a_bare_manifest(tmp_path: Path) -> None:
-    assert "No trial yet" in read(write(tmp_path, manifest=Manifest("x", objectives={"top1": "maximize"}))).text
+    assert "No trial yet" in read(write(tmp_path, manifest=manifest("x", objectives={"top1": "maximize"}))).text
 
 
 def test_only_failures(tmp_path: Path, run: Run) -> None:
@@ -54,7 +54,7 @@ def test_one_trial(tmp_path: Path, run: Run) -> None:
 
 
 def test_one_objective(tmp_path: Path, run: Run) -> None:
-    manifest = replace(QUICK, objectives={"top1": "maximize"}, reference={"top1": 0.0})
+    manifest = with_fields(QUICK, objectives={"top1": "maximize"}, reference={"top1": 0.0})
     page = read(write(tmp_path, run.records, manifest))
     assert "Best: trial" in page.text
     drawn = traces(page, "front")["front"]
@@ -67,7 +67,7 @@ def test_three_objectives(tmp_path: Path, run: Run) -> None:
         for r in run.records
     ]
     objectives = {"top1": "maximize", "macs": "minimize", "latency": "minimize"}
-    three = write(tmp_path, records, replace(QUICK, objectives=objectives, reference={"top1": 0.0, "macs": 3e6}))
+    three = write(tmp_path, records, with_fields(QUICK, objectives=objectives, reference={"top1": 0.0, "macs": 3e6}))
     page = read(three)
     assert len(three.front()) > len(points(traces(page, "front")["front"]))
     assert "hypervolume" not in page.figures  # no reference for the latency
@@ -75,7 +75,7 @@ def test_three_objectives(tmp_path: Path, run: Run) -> None:
 
 
 def test_other_costs_take_the_axis(tmp_path: Path, run: Run) -> None:
-    manifest = replace(QUICK, objectives={"loss": "minimize", "params": "minimize"}, limits={}, reference={})
+    manifest = with_fields(QUICK, objectives={"loss": "minimize", "params": "minimize"}, limits={}, reference={})
     page = read(write(tmp_path, run.records, manifest))
     assert "loss over params" in page.text
     steps = points(traces(page, "front")["front"])
@@ -84,7 +84,7 @@ def test_other_costs_take_the_axis(tmp_path: Path, run: Run) -> None:
 
 
 def test_no_costs_at_all(tmp_path: Path, run: Run) -> None:
-    manifest = replace(QUICK, objectives={"top1": "maximize"}, limits={})
+    manifest = with_fields(QUICK, objectives={"top1": "maximize"}, limits={})
     page = read(write(tmp_path, without(run, "macs"), manifest))
     assert "front" not in page.figures
     assert "best_so_far" in page.figures
@@ -99,11 +99,11 @@ def test_hostile_names_stay_text(tmp_path: Path, run: Run, finished: bool) -> No
     spec = ArchSpec((Stage(16, 1, Layer.of("axial_shift", shift_size=EVIL)),), Stem(7), 28, 1, 10)
     status = "done" if finished else "failed"
     records = [replace(run.records[0], spec=spec.dumps(), error=EVIL, status=status, device=EVIL)]
-    texts = dict.fromkeys(("name", "created", "command", "space", "space_text", "sampler", "backend"), EVIL)
+    texts = dict.fromkeys(("name", "created", "command", "space", "space_text", "backend", "address"), EVIL)
     mappings = {name: {EVIL: EVIL} for name in ("versions", "machine", "recipe")}
-    manifest = replace(
+    manifest = with_fields(
         QUICK, **texts, **mappings, notes=(EVIL,), data={"source": EVIL}, data_facts={"images": [EVIL], "name": EVIL}
-    )  # type: ignore[arg-type]
+    )
     page = read(write(tmp_path, records, manifest))
     assert len(page.named("script")) == (4 if finished else 1)
     assert page.text.count("<script>alert('x')</script>") >= 10

@@ -4,7 +4,6 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,9 @@ from mlpnas.engine.planning.resume import resumed
 from mlpnas.errors import DataError, MlpnasError, RunError
 from mlpnas.manifest import Manifest
 from mlpnas.run import Run
+from mlpnas.search_options import SearchOptions
 from mlpnas.training.recipe import Recipe
+from tests.support.manifests import with_fields
 
 SPACE = """\
 version: 1
@@ -53,11 +54,11 @@ def made(images: Path, tmp_path: Path) -> Path:
 
 
 def _resume(run: Path, **asked: Any) -> Manifest:
-    return resumed(Run(run), asked)
+    return resumed(Run(run), SearchOptions(**asked))
 
 
 def test_the_same_data_go_on_and_others_are_refused_with_what_changed(made: Path, images: Path) -> None:
-    assert _resume(made).trials == 1
+    assert _resume(made).asked.trials.number == 1
     shutil.copy(images / "cats" / "00.png", images / "cats" / "more.png")
     with pytest.raises(RunError, match=r"not the data that this run's trials were trained on \(.*images, not"):
         _resume(made)
@@ -81,7 +82,7 @@ def test_data_that_have_moved_are_found_at_their_new_place(made: Path, images: P
     images.rename(moved)
     with pytest.raises(DataError, match=r"if the data have moved, give their new place by --data"):
         _resume(made)
-    assert _resume(made, data=str(moved)).data["path"] == str(moved)
+    assert _resume(made, data=str(moved)).decided.data["path"] == str(moved)
     (moved / "cats" / "00.png").unlink()
     with pytest.raises(RunError, match="not the data"):
         _resume(made, data=str(moved))
@@ -90,9 +91,9 @@ def test_data_that_have_moved_are_found_at_their_new_place(made: Path, images: P
 def test_data_of_an_older_run_are_compared_by_their_counts(made: Path, images: Path) -> None:
     """Its fingerprint was of decoded pixels: no reason to refuse, and none to trust."""
     manifest = json.loads((made / "run.json").read_text())
-    manifest["data_facts"]["fingerprint"] = "6eab286d742c4db7"
+    manifest["found"]["data"]["fingerprint"] = "6eab286d742c4db7"
     (made / "run.json").write_text(json.dumps(manifest))
-    assert _resume(made).trials == 1
+    assert _resume(made).asked.trials.number == 1
     (images / "cats" / "00.png").unlink()
     with pytest.raises(RunError, match=r"train: \d+ images, not \d+"):
         _resume(made)
@@ -101,12 +102,12 @@ def test_data_of_an_older_run_are_compared_by_their_counts(made: Path, images: P
 def test_the_same_data_packed_into_an_archive_go_on(made: Path, images: Path, tmp_path: Path) -> None:
     packed = shutil.make_archive(str(tmp_path / "packed"), "zip", images)
     shutil.rmtree(images)
-    assert _resume(made, data=packed).data["source"] == "zip_file"
+    assert _resume(made, data=packed).decided.data["source"] == "zip_file"
 
 
 def test_the_same_budget_may_be_written_otherwise(made: Path) -> None:
-    replace(Run(made).manifest, budget=("2MMACs", "1Mparams")).write(made)
-    assert _resume(made, budget=["1000kparams", "2MMACs"]).budget == ("2MMACs", "1Mparams")
+    with_fields(Run(made).manifest, budget=("2MMACs", "1Mparams")).write(made)
+    assert _resume(made, budget=["1000kparams", "2MMACs"]).asked.budget == ("2MMACs", "1Mparams")
     with pytest.raises(RunError, match="--budget 2MMACs: this run was searched with 2MMACs 1Mparams"):
         _resume(made, budget="2MMACs")
 
@@ -131,7 +132,7 @@ def _on_gpus(made: Path, monkeypatch: pytest.MonkeyPatch, nodes: list[Node], **c
 
     monkeypatch.setattr(placement, "machines", machines)
     plain = {"device": "cuda", "gpus_per_trial": 0.25, "backend": "ray", "workers": 8, "scheduler": "tune"}
-    replace(Run(made).manifest, **plain | changes).write(made)
+    with_fields(Run(made).manifest, **plain | changes).write(made)
 
 
 @pytest.mark.parametrize("more", [{}, {"backend": "local", "scheduler": ""}, {"address": "head:6379"}])
@@ -142,28 +143,28 @@ def test_a_run_made_on_a_gpu_says_that_there_is_none_before_anything_starts(
     with pytest.raises(RunError, match=r"ran on a GPU, and none can be used here: `--device cpu` goes on"):
         _resume(made)
     manifest = _resume(made, device="cpu")
-    assert (manifest.device, manifest.gpus_per_trial) == ("cpu", 0)
-    assert manifest.workers == {"local": 1}.get(manifest.backend, 0 if more else 4)
+    assert (manifest.decided.device, manifest.decided.gpus_per_trial) == ("cpu", 0)
+    assert manifest.decided.workers == {"local": 1}.get(manifest.asked.backend, 0 if more else 4)
 
 
 def test_a_run_made_on_a_gpu_goes_on_on_gpus(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _on_gpus(made, monkeypatch, [Node(16, 2)])
     manifest = _resume(made)
-    assert (manifest.device, manifest.gpus_per_trial, manifest.workers) == ("cuda", 0.25, 8)
+    assert (manifest.decided.device, manifest.decided.gpus_per_trial, manifest.decided.workers) == ("cuda", 0.25, 8)
     manifest = _resume(made, gpus_per_trial=1)
-    assert (manifest.gpus_per_trial, manifest.workers, manifest.scheduler) == (1, 2, "tune")
+    assert (manifest.decided.gpus_per_trial, manifest.decided.workers, manifest.decided.scheduler) == (1, 2, "tune")
 
 
 def test_two_gpus_a_trial_of_an_older_run_become_one(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _on_gpus(made, monkeypatch, [Node(16, 2)], gpus_per_trial=2.0)
-    assert _resume(made).gpus_per_trial == 1
+    assert _resume(made).decided.gpus_per_trial == 1
 
 
 def test_a_run_made_on_cores_stays_there_unless_asked(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _on_gpus(made, monkeypatch, [Node(16, 2)], device="cpu", gpus_per_trial=0.0)
-    assert _resume(made, workers=3).device == "cpu"
+    assert _resume(made, workers=3).decided.device == "cpu"
     manifest = _resume(made, device="cuda")
-    assert (manifest.device, manifest.gpus_per_trial, manifest.workers) == ("cuda", 1, 2)
+    assert (manifest.decided.device, manifest.decided.gpus_per_trial, manifest.decided.workers) == ("cuda", 1, 2)
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ from mlpnas.record import Record
 from mlpnas.run import Run, locate
 from mlpnas.spec import ArchSpec, Layer, Stage
 from mlpnas.store import Store
+from tests.support.manifests import manifest as build
 
 SPEC = ArchSpec((Stage(16, 2, Layer.of("axial_shift", shift_size=5)),), input_size=28, classes=10)
-MANIFEST = Manifest(
+MANIFEST = build(
     "tiny",
     command="mlpnas search --space quick.yaml",
     seed=3,
@@ -74,7 +75,7 @@ def test_best_of_equals_is_the_cheapest(tmp_path: Path) -> None:
 
 
 def test_best_follows_the_direction(tmp_path: Path) -> None:
-    manifest = Manifest("loss", objectives={"loss": "minimize"})
+    manifest = build("loss", objectives={"loss": "minimize"})
     records = [record(n, None, 1e6, values={"loss": loss}) for n, loss in enumerate([2.0, 1.0, 3.0])]
     assert write(tmp_path, *records, manifest=manifest).best().trial == 1
 
@@ -85,7 +86,7 @@ def test_hypervolume_against_the_stored_reference(run: Run) -> None:
 
 
 def test_hypervolume_needs_a_reference_and_a_trial(tmp_path: Path) -> None:
-    without = Manifest("none", objectives={"top1": "maximize", "macs": "minimize"}, reference={"top1": 0})
+    without = build("none", objectives={"top1": "maximize", "macs": "minimize"}, reference={"top1": 0})
     assert write(tmp_path / "a", record(0, 0.9, 1e6), manifest=without).hypervolume() == 0
     assert write(tmp_path / "b").hypervolume() == 0
 
@@ -150,8 +151,10 @@ def test_no_run_says_how_to_list_them(tmp_path: Path) -> None:
 
 
 def test_a_manifest_of_a_later_version_reads(tmp_path: Path) -> None:
-    (tmp_path / "run.json").write_text(json.dumps({"name": "x", "objectives": MANIFEST.objectives, "colour": "blue"}))
-    assert Manifest.read(tmp_path) == Manifest("x", objectives=MANIFEST.objectives)
+    (tmp_path / "run.json").write_text(
+        json.dumps({"name": "x", "objectives": MANIFEST.decided.objectives, "colour": "blue"})
+    )
+    assert Manifest.read(tmp_path) == build("x", objectives=MANIFEST.decided.objectives)
 
 
 def test_names_live_under_runs_and_paths_where_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

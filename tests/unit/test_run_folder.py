@@ -186,7 +186,7 @@ def test_the_second_of_two_searches_with_one_name_leaves_the_first_alone(
     monkeypatch.setattr(search_module, "prepare", prepared)
     with pytest.raises(RunError, match="holds a run already"):
         search(run=tmp_path / "run", **{**FAST, "seed": 9})
-    assert Run(tmp_path / "run").manifest.seed == 0
+    assert Run(tmp_path / "run").manifest.asked.seed == 0
     assert len(Run(tmp_path / "run").records) == 3
 
 

@@ -14,17 +14,18 @@ from PIL import Image
 
 import mlpnas
 from mlpnas.datasets import DataRef, Dataset, load, resolve
-from mlpnas.engine.options import Options
 from mlpnas.engine.planning.prepare import prepare
 from mlpnas.errors import RunError
 from mlpnas.exporters import export
 from mlpnas.manifest import Manifest
 from mlpnas.report.wording import answer
 from mlpnas.run import Run
+from mlpnas.search_options import SearchOptions
 from mlpnas.space import SearchSpace
 from mlpnas.training.mirroring import by_look
 from mlpnas.training.recipe import Recipe
 from tests.support import fake_runs
+from tests.support.manifests import with_fields
 
 SPACE = """\
 version: 1
@@ -53,12 +54,12 @@ def noise(height: int, width: int, low: int = 0, high: int = 255) -> Picture:
 
 
 def prepared(data: Path | str, space: str = SPACE, **asked: Any) -> Manifest:
-    options = Options(space=SearchSpace(space), data=str(data), backend="local", trials=2, recipe=SHORT)
+    options = SearchOptions(space=SearchSpace(space), data=str(data), backend="local", trials=2, recipe=SHORT)
     return prepare(replace(options, **asked), Path("run"))
 
 
 def decoded(manifest: Manifest) -> Dataset:
-    return load(DataRef.from_json(manifest.data))
+    return load(DataRef.from_json(manifest.decided.data))
 
 
 def test_a_space_for_448_pixels_is_trained_on_images_of_448(tmp_path: Path) -> None:
@@ -68,20 +69,20 @@ def test_a_space_for_448_pixels_is_trained_on_images_of_448(tmp_path: Path) -> N
     data = decoded(manifest)
     assert data.pixels.shape == (12, 1, 448, 448)
     assert np.array_equal(data.pixels[data.labels == 0][0, 0].numpy(), board)
-    assert manifest.data_facts["size"] == [1, 448, 448]
-    assert "stored 448x448 pixels, used at 448x448" in manifest.notes
+    assert manifest.found.data["size"] == [1, 448, 448]
+    assert "stored 448x448 pixels, used at 448x448" in manifest.decided.notes
 
 
 def test_images_of_64x32_are_not_blown_up_for_a_space_of_32(tmp_path: Path) -> None:
     manifest = prepared(write(tmp_path, 10, a=noise(64, 32), b=noise(64, 32)))
     assert decoded(manifest).image == (32, 32)
-    assert any("used at 32x32; the centre is kept: 50% of the height" in note for note in manifest.notes)
+    assert any("used at 32x32; the centre is kept: 50% of the height" in note for note in manifest.decided.notes)
 
 
 def test_large_images_are_decoded_for_the_proxy(tmp_path: Path) -> None:
     manifest = prepared(write(tmp_path, 10, a=noise(100, 150), b=noise(90, 80)), recipe=replace(SHORT, input_size=16))
     assert decoded(manifest).image == (16, 16)
-    assert manifest.data_facts["stored"] == "90x80 to 100x150"
+    assert manifest.found.data["stored"] == "90x80 to 100x150"
 
 
 def test_wide_networks_get_wide_images(tmp_path: Path) -> None:
@@ -99,7 +100,7 @@ def test_images_fit_the_largest_network_inside_the_budget(tmp_path: Path) -> Non
 def test_what_networks_see_is_said_where_images_are_smaller(tmp_path: Path) -> None:
     manifest = prepared("digits")
     assert decoded(manifest).image == (8, 8)
-    assert any(note.startswith("networks see 32x32 pixels") for note in manifest.notes)
+    assert any(note.startswith("networks see 32x32 pixels") for note in manifest.decided.notes)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,7 @@ def test_the_winner_of_a_full_training_is_exported_as_trained(four: Path, tmp_pa
     )
     spec = run.spec(run.best())
     assert (spec.classes, spec.channels) == (4, 3)
-    assert run.manifest.image == {"channels": 3, "classes": 4}
+    assert run.manifest.found.image == {"channels": 3, "classes": 4}
     assert run.best().values["params"] == mlpnas.cost(spec).params
     model, _ = export(run, tmp_path / "model")
     assert (model.is_trained, model.origin) == (True, "trained in the search")
@@ -129,9 +130,9 @@ def test_the_winner_of_a_full_training_is_exported_as_trained(four: Path, tmp_pa
 
 def test_a_space_that_states_its_classes_says_that_the_winner_is_to_be_trained_again(four: Path) -> None:
     manifest = prepared(four, SPACE.replace("size: 32", "size: 32, classes: 10"))
-    (said,) = [note for note in manifest.notes if "the space says" in note]
+    (said,) = [note for note in manifest.decided.notes if "the space says" in note]
     assert said.startswith("the space says 10 classes and the data have 4: trials are trained with 4, and the winner")
-    assert not any("the space says" in note for note in prepared(four).notes)
+    assert not any("the space says" in note for note in prepared(four).decided.notes)
 
 
 def test_top5_of_few_classes_is_refused(four: Path) -> None:
@@ -142,14 +143,14 @@ def test_top5_of_few_classes_is_refused(four: Path) -> None:
 def test_what_guessing_gets_is_said_where_one_class_has_most_images(tmp_path: Path) -> None:
     write(write(tmp_path, 60, usual=noise(8, 8, 0, 100)), 4, rare=noise(8, 8, 100, 200))
     manifest = prepared(tmp_path)
-    (said,) = [note for note in manifest.notes if "always guessing" in note]
+    (said,) = [note for note in manifest.decided.notes if "always guessing" in note]
     assert said.startswith("95.0% of the training images are of the class usual: always guessing it gets 90.9% top-1")
     assert "--objectives balanced_accuracy,macs" in said
 
 
 def test_the_headline_says_what_guessing_gets(tmp_path: Path) -> None:
     chance = {"chance": 0.98}
-    uneven = replace(fake_runs.QUICK, data_facts={**fake_runs.QUICK.data_facts, **chance})
+    uneven = with_fields(fake_runs.QUICK, data_facts={**fake_runs.QUICK.found.data, **chance})
     records = fake_runs.quick(tmp_path / "even").records
     run = fake_runs.write(tmp_path / "uneven", records, uneven)
     assert "(98.0 % top-1 by always guessing the largest class)" in answer(run)
@@ -170,13 +171,14 @@ def triangle(is_left: bool) -> Picture:
 def test_arrows_are_not_mirrored_and_the_run_says_why(tmp_path: Path) -> None:
     folder = write(tmp_path, 80, west=triangle(True), east=triangle(False))
     manifest = prepared(folder)
-    assert manifest.recipe["flip"] == "no"
-    assert manifest.data_facts["mirrored"] is False
+    assert manifest.decided.recipe["flip"] == "no"
+    assert manifest.found.data["mirrored"] is False
     assert any(
-        note.startswith("no training images are mirrored: a simple classifier recognises") for note in manifest.notes
+        note.startswith("no training images are mirrored: a simple classifier recognises")
+        for note in manifest.decided.notes
     )
-    assert prepared(folder, flip="yes").recipe["flip"] == "yes"
-    assert prepared(folder, recipe=replace(SHORT, flip="yes")).recipe["flip"] == "yes"
+    assert prepared(folder, flip="yes").decided.recipe["flip"] == "yes"
+    assert prepared(folder, recipe=replace(SHORT, flip="yes")).decided.recipe["flip"] == "yes"
 
 
 def test_too_few_arrows_to_tell_are_mirrored_and_the_reason_says_so(tmp_path: Path) -> None:
@@ -200,15 +202,15 @@ def test_photos_are_mirrored(shared_data: Path, tmp_path: Path) -> None:
     rows = pq.read_table(shared_data / "cifar10" / "test.parquet").slice(0, 2000)
     pq.write_table(rows, tmp_path / "photos.parquet")
     manifest = prepared(tmp_path / "photos.parquet")
-    assert manifest.recipe["flip"] == "yes"
-    assert any(note.startswith("half of the training images are mirrored: a simple") for note in manifest.notes)
+    assert manifest.decided.recipe["flip"] == "yes"
+    assert any(note.startswith("half of the training images are mirrored: a simple") for note in manifest.decided.notes)
 
 
 @pytest.mark.parametrize(("source", "mirrored"), [("digits", "no")])
 def test_sources_that_know_decide(source: str, mirrored: str) -> None:
     manifest = prepared(source)
-    assert manifest.recipe["flip"] == mirrored
-    assert any(f"as {source} does not allow it" in note for note in manifest.notes)
+    assert manifest.decided.recipe["flip"] == mirrored
+    assert any(f"as {source} does not allow it" in note for note in manifest.decided.notes)
 
 
 @pytest.mark.parametrize("objectives", ["naswot,macs", "zen,macs", "balanced_accuracy,macs"])
@@ -225,5 +227,5 @@ def test_every_search_has_a_hypervolume(four: Path, tmp_path: Path, objectives: 
     )
     assert len(run.front()) < 2 or run.hypervolume() > 0
     assert run.hypervolume() > 0
-    stored = json.loads((run.path / "run.json").read_text())["reference"]
+    stored = json.loads((run.path / "run.json").read_text())["decided"]["reference"]
     assert set(stored) == set(objectives.split(","))

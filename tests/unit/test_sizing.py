@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from mlpnas.engine.options import Options
 from mlpnas.engine.planning import placement, sizing
 from mlpnas.engine.planning.devices import Node, slots
 from mlpnas.engine.planning.prepare import prepare
 from mlpnas.errors import RunError
 from mlpnas.manifest import Manifest
+from mlpnas.search_options import SearchOptions
 from mlpnas.space import SearchSpace
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 from mlpnas.training import memory
@@ -78,11 +78,11 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def _prepared(monkeypatch: pytest.MonkeyPatch, nodes: Sequence[Node], **asked: Any) -> Manifest:
     @contextmanager
-    def devices(options: Options) -> Iterator[Fake]:
+    def devices(options: SearchOptions) -> Iterator[Fake]:
         yield Fake(*nodes)
 
     monkeypatch.setattr(placement, "machines", devices)
-    plain = Options(
+    plain = SearchOptions(
         space=SearchSpace(TINY),
         sampler="random",
         trials=8,
@@ -95,29 +95,29 @@ def _prepared(monkeypatch: pytest.MonkeyPatch, nodes: Sequence[Node], **asked: A
 
 def test_a_gpu_is_shared_and_the_run_says_why(monkeypatch: pytest.MonkeyPatch, measured: list[float]) -> None:
     manifest = _prepared(monkeypatch, [Node(16, 2)])
-    assert (manifest.device, manifest.gpus_per_trial, manifest.workers) == ("cuda", 0.25, 8)
-    assert manifest.notes[-1] == "4 trials share a GPU: the heaviest candidate needs 17 GiB of 80 GiB"
-    assert manifest.machine["gpu"] == "a cuda"
+    assert (manifest.decided.device, manifest.decided.gpus_per_trial, manifest.decided.workers) == ("cuda", 0.25, 8)
+    assert manifest.decided.notes[-1] == "4 trials share a GPU: the heaviest candidate needs 17 GiB of 80 GiB"
+    assert manifest.found.machine["gpu"] == "a cuda"
 
 
 def test_a_cluster_trains_on_its_gpus_though_the_driver_has_none(
     monkeypatch: pytest.MonkeyPatch, measured: list[float]
 ) -> None:
     manifest = _prepared(monkeypatch, [Node(2, 0), Node(16, 4)], address="head:6379")
-    assert (manifest.device, manifest.gpus_per_trial) == ("cuda", 0.25)
-    assert manifest.workers == 0  # as many as the cluster holds
+    assert (manifest.decided.device, manifest.decided.gpus_per_trial) == ("cuda", 0.25)
+    assert manifest.decided.workers == 0  # as many as the cluster holds
 
 
 def test_no_more_share_a_gpu_than_there_are_cores(monkeypatch: pytest.MonkeyPatch, measured: list[float]) -> None:
-    assert _prepared(monkeypatch, [Node(2, 1)]).gpus_per_trial == 0.5
+    assert _prepared(monkeypatch, [Node(2, 1)]).decided.gpus_per_trial == 0.5
 
 
 def test_what_does_not_fit_is_said(monkeypatch: pytest.MonkeyPatch, measured: list[float]) -> None:
     measured[0] = inf
     manifest = _prepared(monkeypatch, [Node(16, 1)])
-    assert manifest.gpus_per_trial == 1
-    assert "does not fit 80 GiB in batches of 128" in manifest.notes[-1]
-    assert "smaller batch_size or input_size" in manifest.notes[-1]
+    assert manifest.decided.gpus_per_trial == 1
+    assert "does not fit 80 GiB in batches of 128" in manifest.decided.notes[-1]
+    assert "smaller batch_size or input_size" in manifest.decided.notes[-1]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_when_nothing_is_measured(
         raise AssertionError("measured")
 
     monkeypatch.setattr(memory, "needed", fail)
-    assert _prepared(monkeypatch, [Node(16, 2)], **asked).gpus_per_trial == share
+    assert _prepared(monkeypatch, [Node(16, 2)], **asked).decided.gpus_per_trial == share
 
 
 @pytest.mark.parametrize("asked", [{"gpus_per_trial": 0}, {"device": "cpu"}])
@@ -145,7 +145,7 @@ def test_no_gpu_per_trial_takes_the_cores(
     asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch, measured: list[float]
 ) -> None:
     manifest = _prepared(monkeypatch, [Node(16, 2)], **asked)
-    assert (manifest.device, manifest.gpus_per_trial, manifest.workers) == ("cpu", 0, 16)
+    assert (manifest.decided.device, manifest.decided.gpus_per_trial, manifest.decided.workers) == ("cpu", 0, 16)
 
 
 @pytest.mark.parametrize(
@@ -184,8 +184,8 @@ def test_short_trials_go_to_the_pool(
 ) -> None:
     measured[2] = seconds
     manifest = _prepared(monkeypatch, [Node(2, 0)], **asked)
-    assert manifest.scheduler == scheduler
-    assert any("a trial takes about" in note for note in manifest.notes) == (
+    assert manifest.decided.scheduler == scheduler
+    assert any("a trial takes about" in note for note in manifest.decided.notes) == (
         scheduler == "pool" and "objectives" not in asked
     )
 
@@ -195,6 +195,6 @@ def test_what_is_chosen_and_said_is_for_trials_that_stop_early(
 ) -> None:
     monkeypatch.setattr(sizing.auto, "timings", lambda networks, batch, device: Timings(device, (1.0,), FAST))
     manifest = _prepared(monkeypatch, [Node(2, 0)], recipe="auto", fidelity="epochs=1,3,9")
-    assert manifest.recipe["epochs"] == 9
+    assert manifest.decided.recipe["epochs"] == 9
     for said in (", 9 epochs of 1,151 images", "after 1 or 3 epochs; the mean is 2.3", "s to its first stop: a pool"):
-        assert any(said in note for note in manifest.notes), said
+        assert any(said in note for note in manifest.decided.notes), said

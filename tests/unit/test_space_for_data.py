@@ -12,7 +12,6 @@ from mlpnas import published
 from mlpnas.costs import cost
 from mlpnas.engine.scheduling.seeds import published_seeds
 from mlpnas.errors import SpaceError, SpecError
-from mlpnas.manifest import Manifest
 from mlpnas.nets.network import build
 from mlpnas.plugins import shipped
 from mlpnas.receptive_field import receptive_field
@@ -23,6 +22,7 @@ from mlpnas.space.show import lines
 from mlpnas.spec import ArchSpec, read_size
 from mlpnas.training.proxy import proxy
 from mlpnas.units import show
+from tests.support.manifests import manifest
 
 OPEN = """\
 version: 1
@@ -104,9 +104,9 @@ def test_a_published_model_that_just_misses_the_budget_is_counted_with_the_class
 
 def test_a_run_is_gone_on_with_in_the_space_as_it_was() -> None:
     facts = {"objectives": {"top1": "maximize"}, "space_text": OPEN}
-    spec = Manifest("new", image={"channels": 1, "classes": 4}, **facts).search_space().tables.networks[0]
+    spec = manifest("new", image={"channels": 1, "classes": 4}, **facts).search_space().tables.networks[0]
     assert spec.assembly.image == {"channels": 1, "classes": 4, "size": (192, 320)}
-    assert Manifest("old", **facts).search_space().tables.networks[0].assembly.image == {"size": (192, 320)}
+    assert manifest("old", **facts).search_space().tables.networks[0].assembly.image == {"size": (192, 320)}
 
 
 def test_a_space_may_ask_for_the_size_and_its_sides() -> None:

@@ -14,6 +14,7 @@ import pytest
 import mlpnas.commands
 from mlpnas.commands._terminal import fit_streams, say
 from tests.support import fake_runs
+from tests.support.manifests import with_fields
 from tests.support.terminals import Terminal
 
 ASCII = {"PYTHONIOENCODING": "ascii"}
@@ -95,8 +96,8 @@ def hostile_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     run = fake_runs.quick(folder / "made", trials=12)
     records = [replace(r, error=HOSTILE, answers={"width" + HOSTILE: HOSTILE}) for r in run.records]
-    facts = fake_runs.QUICK.data_facts | {"name": "data" + HOSTILE}
-    manifest = replace(
+    facts = fake_runs.QUICK.found.data | {"name": "data" + HOSTILE}
+    manifest = with_fields(
         fake_runs.QUICK, name="run" + HOSTILE, space="space" + HOSTILE, data_facts=facts, created="2025" + HOSTILE
     )
     fake_runs.write(folder / "hostile", records, manifest, curves=False)

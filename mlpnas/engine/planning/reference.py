@@ -22,7 +22,7 @@ def known_before(objectives: Mapping[str, str], limits: Mapping[str, float], spa
 
 def found_by(record: Record, manifest: Manifest) -> dict[str, float]:
     """Return, for objectives without a natural worst value, one that is worse than the first value seen."""
-    missing = {name: way for name, way in manifest.objectives.items() if name not in manifest.reference}
+    missing = {name: way for name, way in manifest.decided.objectives.items() if name not in manifest.decided.reference}
     if not record.is_done:
         return {}
     return {name: worse(record.values[name], way) for name, way in missing.items() if name in record.values}

@@ -13,10 +13,10 @@ _NAMED = 3  # classes in a message
 
 def check(manifest: Manifest) -> None:
     """Raises DataError where the data are gone, RunError where they differ from those that the run began with."""
-    facts = manifest.data_facts
-    if not manifest.data or "fingerprint" not in facts:
+    facts = manifest.found.data
+    if not manifest.decided.data or "fingerprint" not in facts:
         return
-    ref = DataRef.from_json(manifest.data)
+    ref = DataRef.from_json(manifest.decided.data)
     datasets.load.cache_clear()  # what this process has read may have changed since
     try:
         data = datasets.survey(ref)

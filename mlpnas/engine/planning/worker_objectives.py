@@ -9,7 +9,7 @@ from mlpnas.space.tables import QUANTITIES
 
 def worker_objectives(manifest: Manifest) -> tuple[str, ...]:
     """Return the objectives, limits and scores of a run that workers measure, each once."""
-    names = dict.fromkeys([*manifest.objectives, *manifest.limits, *manifest.scores])
+    names = dict.fromkeys([*manifest.decided.objectives, *manifest.decided.limits, *manifest.decided.scores])
     return tuple(name for name in names if name not in QUANTITIES)
 
 

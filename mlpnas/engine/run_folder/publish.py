@@ -5,18 +5,19 @@ from contextlib import contextmanager
 from functools import wraps
 from shlex import quote
 from time import monotonic, sleep
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from mlpnas.engine.events import Listener
 from mlpnas.engine.run_folder.lease import Lease, leased
 from mlpnas.engine.run_folder.lock import writing
 from mlpnas.errors import RunError
 from mlpnas.mirror import Mirror
+from mlpnas.options import merge
 from mlpnas.plain_text import masked
 from mlpnas.remote import is_remote, reason
 from mlpnas.run import runs_place, uri_of
+from mlpnas.search_options import SearchOptions
 
-P = ParamSpec("P")
 R = TypeVar("R")
 
 _SENT_AT = ("begin", "trial")
@@ -24,20 +25,18 @@ _PAUSE = 30.0  # seconds until a place that does not answer is tried again
 _AT_THE_END = (0.0, 5.0, 15.0)  # seconds before each try; one may take 20
 
 
-def where_it_is_kept(search: Callable[P, R]) -> Callable[P, R]:
-    """A `search(run=..., listener=...)` whose run may be a URI too; then it is given the copy here as its folder."""
+def where_it_is_kept(search: Callable[[SearchOptions], R]) -> Callable[[SearchOptions], R]:
+    """Let the run of a search be a URI too; the search is then given the copy here as its folder."""
 
     @wraps(search)
-    def searching(*args: P.args, **options: P.kwargs) -> R:
-        run, listener = options.get("run"), options.get("listener")
-        uri = uri_of(run) if isinstance(run, str) else ""
-        if run is None and is_remote(runs_place()):
+    def searching(options: SearchOptions) -> R:
+        uri = uri_of(options.run) if isinstance(options.run, str) else ""
+        if options.run is None and is_remote(runs_place()):
             raise RunError(f"$MLPNAS_RUNS is {runs_place()}: give the new run there a name by --run")
         if not uri:
-            return search(*args, **options)
-        with _working_copy(uri, listener if callable(listener) else lambda event: None) as publisher:
-            options.update(run=publisher.mirror.folder, listener=publisher)
-            return search(*args, **options)
+            return search(options)
+        with _working_copy(uri, options.listener) as publisher:
+            return search(merge(options, SearchOptions(run=publisher.mirror.folder, listener=publisher)))
 
     return searching
 

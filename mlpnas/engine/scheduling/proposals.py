@@ -4,7 +4,6 @@ from collections.abc import Container, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
-from typing import Any
 
 import numpy as np
 
@@ -12,9 +11,9 @@ from mlpnas.engine.scheduling.scorer import Scorer
 from mlpnas.engine.scheduling.seeds import published_seeds
 from mlpnas.errors import BudgetError
 from mlpnas.manifest import Manifest
-from mlpnas.plugins import find, options
+from mlpnas.plugins import options
 from mlpnas.record import Record
-from mlpnas.samplers import Proposal, Sampler
+from mlpnas.samplers import Proposal, Sampler, choose_sampler
 from mlpnas.space.space import SearchSpace
 
 _REPEATS = 20  # repeats in a row before the sampler is passed over
@@ -32,12 +31,12 @@ class Proposals:
     """
 
     def __init__(self, manifest: Manifest, space: SearchSpace, history: Iterable[Record]) -> None:
-        self.space, self.seed = space, manifest.seed
-        self.window = space.window(manifest.budget, manifest.fill)
-        kind, more = find("samplers", manifest.sampler), dict[str, Any](manifest.sampler_options)
-        if manifest.scores and "scorer" in options(kind, skip=4):
+        self.space, self.seed = space, manifest.asked.seed
+        self.window = space.window(manifest.asked.budget, manifest.asked.fill)
+        kind, more = choose_sampler(manifest.asked.sampler)
+        if manifest.decided.scores and "scorer" in options(kind, skip=4):
             more["scorer"] = Scorer(space, manifest)
-        self.sampler: Sampler = kind(space, self.window, manifest.objectives, manifest.seed, **more)
+        self.sampler: Sampler = kind(space, self.window, manifest.decided.objectives, manifest.asked.seed, **more)
         self._labels = {question.path: question.labels for question in space.questions}
         taken: set[int] = set()
         keys: set[str] = set()

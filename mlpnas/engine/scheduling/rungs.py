@@ -25,14 +25,14 @@ class Rungs:
     """
 
     def __init__(self, manifest: Manifest) -> None:
-        rungs = manifest.fidelity or (int(manifest.recipe["epochs"]),)
-        costs = [name for name in manifest.objectives if name in QUANTITIES]
-        limited = [name for name in manifest.limits if name in QUANTITIES]
-        trained = [name for name in manifest.objectives if find("objectives", name).needs_training]
+        rungs = manifest.decided.fidelity or (int(manifest.decided.recipe["epochs"]),)
+        costs = [name for name in manifest.decided.objectives if name in QUANTITIES]
+        limited = [name for name in manifest.decided.limits if name in QUANTITIES]
+        trained = [name for name in manifest.decided.objectives if find("objectives", name).needs_training]
         self.first = rungs[0]
         self._cost = [*costs, *limited, "macs"][0]
-        self._objective = next(iter(trained or manifest.objectives))
-        self._sign = 1.0 if manifest.objectives[self._objective] == "maximize" else -1.0
+        self._objective = next(iter(trained or manifest.decided.objectives))
+        self._sign = 1.0 if manifest.decided.objectives[self._objective] == "maximize" else -1.0
         self._halving = Halving(rungs, by_cost=bool(costs))
 
     def take(self, record: Record) -> None:

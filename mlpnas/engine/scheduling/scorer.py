@@ -17,7 +17,7 @@ class Scorer:
     """Measures a run's scores on the CPU, 0.1 to 1 s for each architecture; the same one is measured once."""
 
     def __init__(self, space: SearchSpace, manifest: Manifest) -> None:
-        self.space, self.manifest, self.names = space, manifest, manifest.scores
+        self.space, self.manifest, self.names = space, manifest, manifest.decided.scores
         self._known: dict[bytes, Mapping[str, float]] = {}
 
     def __call__(self, codes: Codes) -> dict[str, NDArray[np.float64]]:
@@ -32,11 +32,14 @@ class Scorer:
     def _measured(self, codes: Codes) -> Mapping[str, float]:
         key = codes.tobytes()
         if key not in self._known:
-            data, recipe = load(DataRef.from_json(self.manifest.data)), Recipe.from_json(self.manifest.recipe)
+            data, recipe = (
+                load(DataRef.from_json(self.manifest.decided.data)),
+                Recipe.from_json(self.manifest.decided.recipe),
+            )
             spec = self.space.spec(decode(self.space.questions, codes))
             try:
                 self._known[key] = measure(
-                    self.names, Candidate(spec, recipe=recipe, data=data, seed=self.manifest.seed)
+                    self.names, Candidate(spec, recipe=recipe, data=data, seed=self.manifest.asked.seed)
                 )
             except Exception:  # a worker will say what is wrong with it, if it is ever tried
                 self._known[key] = {}
