@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import pytest
-from mlpnas.engine.options import Options
+from mlpnas.search_options import SearchOptions
 
 from mlpnas import plugins
 from mlpnas.datasets import resolve
@@ -91,7 +91,7 @@ def test_another_package_may_add_a_backend(outside: Any) -> None:
 
     outside("slurm", Slurm)
     assert find("backends", "slurm") is Slurm
-    options = Options(backend="slurm", workers=4)
+    options = SearchOptions(backend="slurm", workers=4)
     placement.check(options)
     with placement.machines(options) as machines:
         assert placement.trials_at_once(options, machines.nodes, share=0.0) == 4
@@ -103,4 +103,4 @@ def test_a_backend_without_its_packages_is_refused(outside: Any) -> None:
 
     outside("slurm", Slurm)
     with pytest.raises(RunError, match=r"--backend slurm needs the package no_such_module: pip install 'slurm\[all\]'"):
-        placement.check(Options(backend="slurm"))
+        placement.check(SearchOptions(backend="slurm"))

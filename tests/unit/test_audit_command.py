@@ -16,6 +16,7 @@ from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 from mlpnas.training.recipe import Recipe
 from tests.support import fake_runs
 from tests.support.report_page import read
+from tests.support.manifests import with_fields
 
 DIGITS = {"source": "digits", "path": "", "seed": 0}
 
@@ -77,7 +78,7 @@ def test_scores_are_taken_afterwards_and_not_written(tmp_path: Path) -> None:
     records = [
         fake_runs.record(trial, spec, 0.5 + trial / 10, recipe=recipe.dumps()) for trial, spec in enumerate(specs)
     ]
-    run = fake_runs.write(tmp_path / "run", records, replace(fake_runs.QUICK, data=DIGITS, recipe=recipe.to_json()))
+    run = fake_runs.write(tmp_path / "run", records, with_fields(fake_runs.QUICK, data=DIGITS, recipe=recipe.to_json()))
     found = json.loads(_said(str(run.path), "--add", "snip,zen", "--json"))
     assert [(item["name"], item["trials"]) for item in found[2:]] == [("snip", 3), ("zen", 3)]
     assert {item["verdict"] for item in found} == {"too few trials"}
