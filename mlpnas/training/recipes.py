@@ -34,8 +34,9 @@ def read(value: Any) -> Recipe:
 
 
 def _from_json(data: Any) -> Recipe:
-    if isinstance(data, Mapping) and len(data) == 1 and not {*data} & {*Recipe.__dataclass_fields__}:
-        return _named(Named.from_json(dict(data)))
+    match data:
+        case {**only} if len(only) == 1 and isinstance(next(iter(only.values())), Mapping):
+            return _named(Named.from_json(dict(only)))
     return Recipe.from_json(data)
 
 

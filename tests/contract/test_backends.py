@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from typing import Any
 
 import pytest
-from mlpnas.search_options import SearchOptions
 
 from mlpnas import plugins
 from mlpnas.datasets import resolve
@@ -20,6 +19,7 @@ from mlpnas.engine.planning import placement
 from mlpnas.errors import RunError
 from mlpnas.job import Job
 from mlpnas.plugins import find, names
+from mlpnas.search_options import SearchOptions
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 from mlpnas.training.recipe import Recipe
 from tests.support.scripted_jobs import ScriptedJobs

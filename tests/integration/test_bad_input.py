@@ -39,7 +39,7 @@ CASES = {
     "budget: words": (["space", "sample", "quick", "--budget", "cheap"], "not a positive number"),
     "budget: infeasible": ([*QUICK, "--budget", "1kMACs"], "the cheapest has"),
     "budget: two that clash": ([*QUICK, "--budget", "40MMACs", "--budget", "4kparams", "--fill", "0.9"], "together"),
-    "fill": ([*QUICK, "--fill", "1.5"], "--fill 1.5"),
+    "fill": ([*QUICK, "--fill", "1.5"], "--fill: expected a number from 0 to 1; got 1.5"),
     "trials: zero": ([*QUICK, "--trials", "0"], "--trials 0"),
     "trials: words": ([*QUICK, "--trials", "many"], "expected a number like 24"),
     "time": ([*QUICK, "--time", "30"], "has no unit of time"),

@@ -15,8 +15,8 @@ from mlpnas.run import Run
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 from mlpnas.training.recipe import Recipe
 from tests.support import fake_runs
-from tests.support.report_page import read
 from tests.support.manifests import with_fields
+from tests.support.report_page import read
 
 DIGITS = {"source": "digits", "path": "", "seed": 0}
 
