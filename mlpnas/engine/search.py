@@ -1,4 +1,4 @@
-"""search: the whole job, from a space and a budget to a run folder with a front."""
+"""The whole search, from a space and a budget to a run folder with a front."""
 
 import time
 from collections.abc import Iterator
@@ -125,7 +125,7 @@ def _run(folder: Path, manifest: Manifest, space: SearchSpace, workers: Backend,
 
 @contextmanager
 def _begun_by_writing(folder: Path) -> Iterator[None]:
-    """Raises RunError for an error of the disk."""
+    """Turn an error of the disk into a RunError."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A trial becomes a model to use elsewhere. One file of this folder = one form; `load` reads what `folder` wrote."""
+"""Exports of a trial as a model to use elsewhere. One file of this folder is one form; `load` reads `folder`'s."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -98,7 +98,7 @@ def _check_free(to: Path, force: bool) -> None:
 
 
 def _write(model: Model, exporters: Sequence[Exporter], to: Path) -> list[str]:
-    """Names of the files; all of them are written, or none."""
+    """Write all files or none; return their names."""
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=f".{to.name}.", dir=to.parent) as name:
@@ -112,7 +112,7 @@ def _write(model: Model, exporters: Sequence[Exporter], to: Path) -> list[str]:
 
 
 def load(folder: str | Path) -> "nn.Module":
-    """The network that `mlpnas export` wrote into `folder`, in eval mode on the CPU.
+    """Return the network that `mlpnas export` wrote into `folder`, in eval mode on the CPU.
 
     Example:
         >>> network = mlpnas.load("model")                                     # doctest: +SKIP

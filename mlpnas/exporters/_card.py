@@ -1,4 +1,4 @@
-"""The model card: what it is, how it was found, how to use it."""
+"""The model card: what the model is, how it was found, how to use it."""
 
 from collections.abc import Iterable, Mapping
 from html import escape
@@ -12,7 +12,7 @@ from mlpnas.units import show
 
 
 def card(run: Run, record: Record, spec: ArchSpec, is_trained: bool, origin: str, facts: Mapping[str, object]) -> str:
-    """Markdown; the licence is left to whoever publishes the model."""
+    """Return the card in Markdown; the licence is left to whoever publishes the model."""
     weights = "**Weights:** " + escape(origin, quote=False) + ("" if is_trained else ". **Train it before use.**")
     parts = [
         "---\nlibrary_name: mlpnas\ntags: [image-classification, neural-architecture-search]\n"
@@ -96,7 +96,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
 
 
 def _plain(text: object) -> str:
-    """Text of others in Markdown: one line, no markup, no HTML, no credentials."""
+    """Return a text of others for Markdown: one line, no markup, no HTML, no credentials."""
     plain = visible(masked(" ".join(str(text).split())))
     for mark in "\\`*_|[]":
         plain = plain.replace(mark, "\\" + mark)

@@ -19,7 +19,7 @@ SPEC, WEIGHTS, CARD, ONNX = "spec.json", "model.safetensors", "README.md", "mode
 
 @dataclass(frozen=True)
 class Model:
-    """What is exported.
+    """A network to export, with all that its users must know.
 
     Attributes:
         network: in eval mode, on the CPU; images (batch, channels, height, width) -> logits (batch, classes).
@@ -36,7 +36,7 @@ class Model:
     card: str
 
     def metadata(self) -> dict[str, str]:
-        """The facts as files carry them: text by name."""
+        """Return the facts as files carry them: texts by name."""
         values = {**self.facts, "weights": self.origin}
         return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 
@@ -55,7 +55,7 @@ class Exporter(Protocol):
 
 
 def with_weights(spec: ArchSpec, file: Path) -> "nn.Module":
-    """The network of `spec` with the weights in a safetensors file, in eval mode.
+    """Return the network of `spec` with the weights in a safetensors file, in eval mode.
 
     Raises:
         ExportError: the file is missing, unreadable, of another network, or without usable numbers.
@@ -71,7 +71,7 @@ def with_weights(spec: ArchSpec, file: Path) -> "nn.Module":
 
 
 def fresh(spec: ArchSpec, seed: int) -> "Network":
-    """The network of `spec`, initialised from `seed`, in eval mode; other random numbers stay as they would be."""
+    """Return the network of `spec`, initialised from `seed`, in eval mode; other random numbers stay as they are."""
     import torch
 
     from mlpnas.nets.network import build

@@ -1,4 +1,4 @@
-"""From a trial of a run to the model that leaves: which network, with which weights, and what is said of it."""
+"""The choice of the model to export for a trial: which network, with which weights, and what is said of it."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from mlpnas.spec import ArchSpec
 
 
 def model_of(run: Run, record: Record, *, as_proxy: bool = False) -> Model:
-    """The declared network of a trial; with the trained weights, in its deployed form, where it is what was trained.
+    """Return the declared network of a trial; with the trained weights, in its deployed form, where it is what was trained.
 
     Args:
         as_proxy: the network that was trained in its place, with its weights.
@@ -44,14 +44,14 @@ def model_of(run: Run, record: Record, *, as_proxy: bool = False) -> Model:
 
 
 def _weights(run: Run, record: Record) -> Path | None:
-    """The file with the trained weights; those of a repeat are its original's."""
+    """Return the file with the trained weights; a repeat has those of its original."""
     same = [record, *(other for other in run.records if other.key == record.key)]
     files = (run.file(other.weights) for other in same if other.weights)
     return next((file for file in files if file.is_file()), None)
 
 
 def _trained_spec(file: Path) -> ArchSpec:
-    """The network whose weights these are, as the file itself says."""
+    """Return the architecture whose weights these are, as the file itself says."""
     from safetensors import SafetensorError, safe_open
 
     try:

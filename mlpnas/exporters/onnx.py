@@ -69,7 +69,7 @@ def _write(model: Model, images: "torch.Tensor", path: Path, opset: int | None) 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the exporter's advice to its developers."""
+    """Silence the exporter's advice to its developers."""
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():

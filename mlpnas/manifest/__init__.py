@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Decided:
-    """What followed from the options, from the data and from the machines.
+    """The decisions that followed from the options, from the data and from the machines.
 
     Attributes:
         workers: trials at once; 0: as many as a cluster holds.
@@ -72,7 +72,7 @@ class Decided:
 
 @dataclass(frozen=True)
 class Found:
-    """What was found when the run was planned.
+    """The facts that were found when the run was planned.
 
     Attributes:
         image: channels and classes that the space is counted with where it leaves them out; none: ImageNet's.
@@ -96,7 +96,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a run was asked to do, what was decided from that, and what was found.
+    """The description of a run: what was asked, what was decided from that, and what was found.
 
     Attributes:
         command: as a person typed it. created: when, by ISO 8601.

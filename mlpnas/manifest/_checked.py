@@ -1,4 +1,4 @@
-"""JSON of a run's folder, checked field by field: values by the annotations of frozen dataclasses."""
+"""Reading of run.json, field by field, by the annotations of frozen dataclasses."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -51,7 +51,7 @@ def read_fields(cls: type, data: Any, path: str = "") -> dict[str, Any]:
 
 
 def read(kind: Any, data: Any, path: str) -> Any:
-    """`data` as a value of the annotation `kind`; raises ValueError where it is none."""
+    """Return `data` as a value of the annotation `kind`; raises ValueError where it is none."""
     if data is _MISSING or (data is None and type(None) in get_args(kind)):
         return None
     if kind is SearchOptions:
@@ -90,7 +90,7 @@ def read_options(data: Any) -> SearchOptions:
 
 
 def _check_plain(data: Any, path: str, depth: int) -> None:
-    """Raises ValueError where JSON data nest too deep or hold numbers that a computer does not."""
+    """Raise ValueError where JSON data nest too deep or hold numbers that a computer does not."""
     if depth == 0:
         raise ValueError(f"{path}: lists and mappings stand in each other more than {_DEEPEST} deep")
     for item in (*data, *data.values()) if isinstance(data, dict) else data if isinstance(data, list) else ():
@@ -102,7 +102,7 @@ def _check_plain(data: Any, path: str, depth: int) -> None:
 
 
 def _text(data: str, path: str) -> str:
-    """Raises ValueError where it cannot be written: half of a pair that UTF-16 makes of a character."""
+    """Return a text; raises ValueError for one that UTF-8 cannot write, half of a UTF-16 pair."""
     if not data.isascii() and any("\ud800" <= c <= "\udfff" for c in data):
         raise ValueError(f"{path}: {quoted(data)} is no text")
     return data

@@ -1,4 +1,4 @@
-"""What the recipes with a name consist of; light, for --help lists the names. See recipe.py for the fields."""
+"""The fields of the recipes with a name, see recipe.py; light to import, because --help lists the names."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Recipe: how a candidate is trained, and at which fidelity. Frozen, JSON both ways, recorded with every trial."""
+"""The recipe of a training, and its fidelity. Frozen, JSON both ways, recorded with every trial."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -69,7 +69,7 @@ class Recipe:
             )
 
     def network(self, spec: "ArchSpec", data: "Dataset | Survey") -> "ArchSpec":
-        """The network that is trained in place of `spec`: for these images and classes, at this fidelity.
+        """Return the network that is trained in place of `spec`: for these images and classes, at this fidelity.
 
         Raises:
             ShapeError: no input size fits the architecture.
@@ -88,12 +88,12 @@ class Recipe:
         return asdict(self)
 
     def dumps(self) -> str:
-        """Canonical JSON text: sorted keys, no spaces, all fields."""
+        """Return canonical JSON text: sorted keys, no spaces, all fields."""
         return json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, data: Any) -> "Recipe":
-        """Raises RecipeError where `data` is no recipe; fields that are left out take their defaults."""
+        """Read a mapping of fields, where those left out take their defaults; raises RecipeError for anything else."""
         if not isinstance(data, Mapping):
             raise RecipeError(f"recipe: expected a mapping of options, got {quoted(data)}")
         known = [field.name for field in fields(cls)]
@@ -107,7 +107,7 @@ class Recipe:
 
     @classmethod
     def loads(cls, text: str) -> "Recipe":
-        """Raises RecipeError where `text` is not the JSON of a recipe."""
+        """Read the JSON of a recipe; raises RecipeError for anything else."""
         try:
             data = parse_json(text)
         except TextError as error:
@@ -126,7 +126,7 @@ def _integer(least: int, most: int, optional: bool = False) -> Rule:
 
 
 def _number(least: float, below: float, optional: bool = False) -> Rule:
-    """A number, `least` <= number < `below`."""
+    """Return the rule of a number with `least` <= number < `below`."""
 
     def is_right(value: Any) -> bool:
         return optional if value is None else type(value) in (int, float) and least <= value < below

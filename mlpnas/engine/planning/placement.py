@@ -1,4 +1,4 @@
-"""What trials run on: the backend, this machine or a cluster, its cores or GPUs, and how many at once."""
+"""Placement of trials: the backend, this machine or a cluster, its cores or GPUs, and how many at once."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -18,7 +18,7 @@ from mlpnas.training import memory
 
 
 def check(options: SearchOptions) -> None:
-    """Raises RunError where options contradict each other, or cannot be had on any machine."""
+    """Raise RunError where options contradict each other, or cannot be had on any machine."""
     backend = _backend(options)
     if options.gpus_per_trial is not None and not 0 <= options.gpus_per_trial <= 1:
         raise RunError(
@@ -55,7 +55,7 @@ def machines(options: SearchOptions) -> AbstractContextManager[Devices]:
 
 
 def choose_device(options: SearchOptions, nodes: Sequence[Node]) -> str:
-    """GPUs wherever there are any; --device cpu or --gpus-per-trial 0 takes the cores.
+    """Return the device, a GPU wherever there is any; --device cpu or --gpus-per-trial 0 takes the cores.
 
     Raises:
         RunError: --device cuda where there is no GPU.
@@ -67,13 +67,13 @@ def choose_device(options: SearchOptions, nodes: Sequence[Node]) -> str:
 
 
 def initial_share(options: SearchOptions, device: str) -> float:
-    """Of a GPU, for a trial, before anything is measured."""
+    """Return the share of a GPU for a trial, before anything is measured."""
     given = options.gpus_per_trial
     return (1.0 if device == "cuda" else 0.0) if given is None else given
 
 
 def most_sharers(options: SearchOptions, nodes: Sequence[Node], asked: Sequence[str]) -> int:
-    """Most trials that may share a GPU: one where the share is given, nothing is trained or time is measured."""
+    """Return how many trials may share a GPU at most: one where the share is given, nothing is trained or time is measured."""
     found = [find("objectives", name) for name in asked if name not in QUANTITIES]
     is_alone = not _backend(options).is_parallel or options.gpus_per_trial is not None
     if is_alone or not need_training(asked) or any(one.unit == "s" for one in found):
@@ -83,7 +83,7 @@ def most_sharers(options: SearchOptions, nodes: Sequence[Node], asked: Sequence[
 
 
 def trials_at_once(options: SearchOptions, nodes: Sequence[Node], share: float) -> int:
-    """Trials at once.
+    """Return the number of trials at once.
 
     Raises:
         RunError: no machine holds one.

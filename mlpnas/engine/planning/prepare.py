@@ -1,4 +1,4 @@
-"""From what the user asked to a Manifest: everything is checked, and decided, before anything is written."""
+"""Planning of a new run: everything that was asked is checked, and decided, before anything is written."""
 
 import os
 import platform
@@ -84,7 +84,7 @@ def prepare(options: SearchOptions, folder: Path) -> Manifest:
 
 
 def _largest_input(space: SearchSpace, window: Window) -> tuple[int, int]:
-    """(height, width) that no architecture of the space exceeds inside the window."""
+    """Return (height, width) that no architecture of the space exceeds inside the window."""
     sizes = [
         table.assembly.size
         for table in space.tables.networks
@@ -94,7 +94,7 @@ def _largest_input(space: SearchSpace, window: Window) -> tuple[int, int]:
 
 
 def directions(names: Sequence[str]) -> dict[str, str]:
-    """["top1", "macs"] -> {"top1": "maximize", "macs": "minimize"}, as each objective says of itself.
+    """Return each objective's direction: ["top1", "macs"] -> {"top1": "maximize", "macs": "minimize"}.
 
     Raises:
         UnknownName, RunError: an objective that does not exist, stands twice, or none at all.
@@ -106,12 +106,12 @@ def directions(names: Sequence[str]) -> dict[str, str]:
 
 
 def _recipe(options: SearchOptions) -> Recipe | None:
-    """None: to be chosen."""
+    """Return the recipe that was asked for; None: it is to be chosen."""
     return options.recipe if isinstance(options.recipe, Recipe) else None
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the packages that a result depends on, as installed."""
+    """Return the versions of Python and of the packages that a result depends on."""
     found = {"python": platform.python_version()}
     for name in _PACKAGES:
         try:

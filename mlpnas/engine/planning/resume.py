@@ -1,4 +1,4 @@
-"""What a run is asked to do when it goes on: what was fixed when it began stays, the rest may change."""
+"""Planning of a run that goes on: what was fixed when it began stays, the rest may change."""
 
 from collections.abc import Mapping, Set
 from dataclasses import replace

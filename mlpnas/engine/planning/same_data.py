@@ -1,4 +1,4 @@
-"""Whether the data of a run that goes on are still those that its trials were trained on."""
+"""Comparison of a run's data with those that its trials were trained on, before it goes on."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,7 +12,7 @@ _NAMED = 3  # classes in a message
 
 
 def check(manifest: Manifest) -> None:
-    """Raises DataError where the data are gone, RunError where they differ from those that the run began with."""
+    """Raise DataError where the data are gone, RunError where they differ from those that the run began with."""
     facts = manifest.found.data
     if not manifest.decided.data or "fingerprint" not in facts:
         return
