@@ -13,7 +13,7 @@ from mlpnas.spec import ArchSpec
 
 
 def model_of(run: Run, record: Record, *, as_proxy: bool = False) -> Model:
-    """Return the declared network of a trial; with the trained weights, in its deployed form, where it is what was trained.
+    """Return the declared network of a trial, deployed; with the trained weights where it is what was trained.
 
     Args:
         as_proxy: the network that was trained in its place, with its weights.

@@ -73,7 +73,7 @@ def initial_share(options: SearchOptions, device: str) -> float:
 
 
 def most_sharers(options: SearchOptions, nodes: Sequence[Node], asked: Sequence[str]) -> int:
-    """Return how many trials may share a GPU at most: one where the share is given, nothing is trained or time is measured."""
+    """Return how many trials may share a GPU; one, if the share is given, nothing is trained or time is measured."""
     found = [find("objectives", name) for name in asked if name not in QUANTITIES]
     is_alone = not _backend(options).is_parallel or options.gpus_per_trial is not None
     if is_alone or not need_training(asked) or any(one.unit == "s" for one in found):
