@@ -21,7 +21,6 @@ _GROUPS = Path("/sys/fs/cgroup/memory" if Path("/sys/fs/cgroup/memory").is_dir()
 class Fate:
     direction = "minimize"
     unit = "channels"
-    known = False
     needs_training = False
     extras = ()
 

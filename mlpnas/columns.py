@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from mlpnas.plain_text import quoted, shortened
 from mlpnas.record import ORIGINS, STATUSES, EpochRow, Record
 from mlpnas.run_files import WEIGHTS_NAME
+from mlpnas.units import FORMATS
 
 JSON = ("answers", "sampler_state")
 FIXED, CURVE = (tuple(f.name for f in fields(row) if f.name != "values") for row in (Record, EpochRow))
@@ -126,7 +127,7 @@ def _check_bounds(name: str, column: pa.ChunkedArray) -> None:
         most: float = _MOST[name]
     elif name in _TIMES:
         most = _LONGEST
-    elif name in ("macs", "params") or name.endswith("_bytes"):
+    elif name in FORMATS and FORMATS[name].is_whole:
         most = _LARGEST
     else:
         return

@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mlpnas.errors import UnitError
@@ -18,7 +19,6 @@ _MOST = 1e18  # of anything that is counted
 _LONGEST = 100 * 365 * 86400.0  # in seconds
 _MOST_CHARACTERS = 100
 
-SHARES = ("top1", "top5", "balanced_accuracy", "macro_f1")  # between 0 and 1, shown in percent
 EXAMPLES = "15GFLOPs, 15GMACs, 800MMACs, 30Mparams, 2GiB, 12ms"
 
 
@@ -31,7 +31,7 @@ class Limit:
 
     @classmethod
     def parse(cls, text: object) -> "Limit":
-        """`15GFLOPs` -> Limit("macs", 15e9).
+        """Read a limit: `15GFLOPs` -> Limit("macs", 15e9).
 
         Raises:
             UnitError: not a positive number with one of the units.
@@ -75,7 +75,7 @@ def _unit(unit: str) -> tuple[float, str | None]:
 
 
 def seconds(text: object) -> float:
-    """`30m` -> 1800.0; a duration needs a unit: s, m or min, h, d.
+    """Read a duration: `30m` -> 1800.0; it needs a unit: s, m or min, h, d.
 
     Raises:
         UnitError: not a positive number with one of these.
@@ -88,7 +88,7 @@ def seconds(text: object) -> float:
 
 
 def count(text: object) -> float:
-    """`100M` -> 1e8: a plain count with an optional prefix k, M, G, T.
+    """Read a count: `100M` -> 1e8, a plain number with an optional prefix k, M, G, T.
 
     Raises:
         UnitError: anything else.
@@ -100,16 +100,35 @@ def count(text: object) -> float:
     return _bounded(text, number * _PREFIX[unit], _MOST, remedy)
 
 
-def show(value: float, quantity: str) -> str:
-    """A value for people: show(15.126e9, "macs") == "15.13 GMACs"."""
-    if quantity == "latency":
-        return f"{value * 1e3:.3g} ms"
-    if quantity in SHARES:
-        return f"{100 * value:.1f} %"
-    if quantity.endswith("bytes"):
-        return _scaled(value, (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)), "B")
-    unit = {"macs": "MACs", "params": "params"}.get(quantity, quantity)
-    return _scaled(value, (("G", 1e9), ("M", 1e6), ("k", 1e3)), "", unit)
+@dataclass(frozen=True)
+class Format:
+    """The way values of one kind are written and drawn.
+
+    Attributes:
+        write: returns a value with its unit, like "15.13 GMACs".
+        short: returns it for a column whose heading names the unit, like "15.13 G"; None: the same.
+        phrase: names the value; {label}, {value} and {short} stand for the quantity's label and what is written.
+        ticks: d3's format for an axis, on which values are drawn times `scale`; axis_unit: the unit of its ticks.
+        extent: the part of an axis outside of which nothing is drawn, if there are such values.
+        is_whole: values are whole numbers.
+    """
+
+    write: Callable[[float], str]
+    short: Callable[[float], str] | None = None
+    phrase: str = "{label} {value}"
+    ticks: str = "~g"
+    scale: float = 1.0
+    axis_unit: str = ""
+    extent: tuple[float, float] | None = None
+    is_whole: bool = False
+
+    def cell(self, value: float) -> str:
+        """Write a value under a heading that names the quantity."""
+        return (self.short or self.write)(value)
+
+    def text(self, value: float, label: str) -> str:
+        """Write a value so that it says what it is: "97.2 % top-1"."""
+        return self.phrase.format(label=label, value=self.write(value), short=self.cell(value))
 
 
 def _scaled(value: float, steps: tuple[tuple[str, float], ...], smallest: str, unit: str = "") -> str:
@@ -119,8 +138,44 @@ def _scaled(value: float, steps: tuple[tuple[str, float], ...], smallest: str, u
     return f"{value:.4g} {smallest}{unit}".rstrip()
 
 
+def _count(unit: str, phrase: str) -> Format:
+    steps = (("G", 1e9), ("M", 1e6), ("k", 1e3))
+    return Format(
+        lambda value: _scaled(value, steps, "", unit),
+        lambda value: _scaled(value, steps, ""),
+        phrase,
+        ticks="~s",
+        is_whole=True,
+    )
+
+
+NUMBER = Format(lambda value: f"{value:.4g}")
+PERCENT = Format(lambda value: f"{100 * value:.1f} %", phrase="{value} {label}", ticks=".1~%", extent=(0.0, 1.02))
+MACS, PARAMS = _count("MACs", "{value}"), _count("params", "{short} {label}")
+MILLISECONDS = Format(lambda value: f"{value * 1e3:.3g} ms", phrase="{value}", scale=1e3, axis_unit="ms")
+BYTES = Format(
+    lambda value: _scaled(value, (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)), "B"),
+    phrase="{value}",
+    scale=2**-20,
+    axis_unit="MiB",
+    is_whole=True,
+)
+FORMATS: Mapping[str, Format] = {
+    "macs": MACS,
+    "params": PARAMS,
+    "activation_bytes": BYTES,
+    "peak_bytes": BYTES,
+    "latency": MILLISECONDS,
+}  # of what a budget or a space may limit
+
+
+def show(value: float, quantity: str) -> str:
+    """Write a value for people: show(15.126e9, "macs") == "15.13 GMACs"; memory of any other kind in bytes."""
+    return FORMATS.get(quantity, BYTES).write(value)
+
+
 def duration(value: float) -> str:
-    """A number of seconds for people: duration(4000) == "1h 06m"."""
+    """Write a number of seconds for people: duration(4000) == "1h 06m"."""
     minutes, rest = divmod(round(value), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

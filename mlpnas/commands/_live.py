@@ -8,17 +8,20 @@ from rich.table import Table
 from rich.text import Text
 
 from mlpnas.commands._console import Console
-from mlpnas.commands._progress import Event, Lines, describe
-from mlpnas.units import duration, show
+from mlpnas.commands._progress import Event, Lines
+from mlpnas.objectives import describe
+from mlpnas.report.wording import cell, label
+from mlpnas.units import duration
 
 _SHOWN = 8  # trials that have ended
-_COLUMNS = {"trial": 0, "status": 0, "mixers": 72, "epoch": 48, "top1": 0, "MACs": 0, "params": 60}  # least width
+_FACTS = ("trial", "status", "mixers", "epoch")
+_LEAST = {"mixers": 72, "epoch": 48, "params": 60}  # characters of a terminal from which a column is shown
 _WORDS = ("status", "mixers")
 _STYLES = {"done": "", "stopped": "dim"}
 
 
 class Live(Lines):
-    """Trials running and just done, best so far, time left and failures; notes scroll by above."""
+    """A view of the trials that run or just ended, the best one, time left and failures; notes scroll by above."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +54,7 @@ class Live(Lines):
     def trials(self) -> Table:
         table, columns = Table(box=None, header_style="bold", pad_edge=False), self._columns()
         for name in columns:
-            table.add_column(name, justify="left" if name in _WORDS else "right", no_wrap=name != "mixers")
+            table.add_column(_heading(name), justify="left" if name in _WORDS else "right", no_wrap=name != "mixers")
         resting = [trial for trial in self.state.ended if trial["trial"] not in self.state.running]
         for trial in resting[-_SHOWN:]:
             row, style = self._row(trial, str(trial["epochs"])), _STYLES.get(trial["status"], "red")
@@ -62,11 +65,16 @@ class Live(Lines):
         return table
 
     def _columns(self) -> list[str]:
-        """Those that a terminal has room for, without cutting their words."""
-        return [name for name, least in _COLUMNS.items() if self.console.width >= least]
+        """Return the columns that the terminal has room for, without cutting their words."""
+        columns = [*_FACTS, *self._values()]
+        return [name for name in columns if self.console.width >= _LEAST.get(name, 0)]
+
+    def _values(self) -> list[str]:
+        """Return the names of the values: the first objective, then the costs that everybody asks for."""
+        return list(dict.fromkeys([*list(self.state.objectives)[:1], "macs", "params"]))
 
     def _row(self, trial: Event, epochs: str) -> dict[str, str]:
-        """A trial by column."""
+        """Return what is shown of a trial, by column."""
         is_best = self.state.best is not None and trial["trial"] == self.state.best["trial"]
         status = "best" if is_best else trial["origin"] if trial["origin"] == "duplicate" else trial["status"]
         return {
@@ -74,9 +82,7 @@ class Live(Lines):
             "status": status.replace("_", " "),
             "mixers": " ".join(dict.fromkeys(trial.get("mixers", []))),
             "epoch": epochs,
-            "top1": f"{trial['top1']:.1%}" if "top1" in trial else "",
-            "MACs": show(trial["macs"], "macs").removesuffix("MACs"),
-            "params": show(trial["params"], ""),
+            **{name: _cell(name, trial) for name in self._values()},
         }
 
     def pace(self) -> Group:
@@ -84,11 +90,22 @@ class Live(Lines):
         left = f", about {duration(state.left)} left" if state.left is not None else ""
         failed = f", {state.failed} failed" if state.failed else ""
         line = f"{state.finished} of {state.trials} trials{failed}; {duration(state.elapsed)}{left}"
-        best = Text(f"best: {describe(state.best)}" if state.best else "best: none yet", style="bold")
+        best = Text(f"best: {state.describe(state.best)}" if state.best else "best: none yet", style="bold")
         return Group(self._bar(), line, best)
 
     def _bar(self) -> str:
-        """How far the search is; not told by colours alone."""
+        """Draw how far the search is; not by colours alone."""
         width = min(60, self.console.width)
         done = round(width * min(1.0, self.state.finished / max(1, self.state.trials)))
         return "\u2588" * done + "\u2591" * (width - done)
+
+
+def _heading(name: str) -> str:
+    """Return the heading of a column: the label of a value, and other names as they are."""
+    return name if name in _FACTS else label(name)
+
+
+def _cell(name: str, trial: Event) -> str:
+    """Return a value of a trial; of one that is running, that of its last epoch."""
+    value = trial.get(name, trial.get(describe(name).column))
+    return "" if value is None else cell(name, value)

@@ -1,4 +1,4 @@
-"""What a search shows while it runs: a live table on a terminal, plain lines elsewhere, JSON lines for machines."""
+"""The view of a running search: a live table on a terminal, plain lines elsewhere, JSON lines for machines."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from mlpnas.commands._terminal import say
 from mlpnas.record import FAILURES
-from mlpnas.units import SHARES, duration, show
+from mlpnas.units import duration
 
 Event = Mapping[str, Any]
 _NEVER = float("-inf")
@@ -20,7 +20,7 @@ _NEVER = float("-inf")
 
 @dataclass
 class State:
-    """What is known of the search so far."""
+    """All that is known of the search so far."""
 
     run: str = ""
     folder: str = ""
@@ -67,9 +67,15 @@ class State:
         value = trial.get(name, _NEVER)
         return float(value) if direction == "maximize" else -float(value)
 
+    def describe(self, trial: Event) -> str:
+        """Return what is known of a trial's objectives and costs: 97.1 % top-1, 1.2 MMACs, 34 k params."""
+        from mlpnas.report.wording import texts
+
+        return ", ".join(texts(trial, self.objectives))
+
     @property
     def ended(self) -> list[dict[str, Any]]:
-        """Trials as they stand; one that stopped may go on yet."""
+        """The trials that have ended, as they stand; one that stopped may be promoted yet."""
         return list(self.last.values())
 
     @property
@@ -86,19 +92,13 @@ class State:
 
     @property
     def left(self) -> float | None:
-        """Seconds to go, from how long trials took so far."""
+        """The seconds that the search still needs, if the other trials take as long as those before."""
         taken = [trial["seconds"] for trial in self.ended if trial["origin"] != "duplicate"]
         return mean(taken) * max(0, self.trials - len(taken)) / max(1, self.workers) if taken else None
 
 
-def describe(trial: Event) -> str:
-    """97.1% top1, 1.2 MMACs, 34 kparams - whatever of it is known."""
-    parts = [f"{trial[name]:.1%} {name}" for name in SHARES if name in trial]
-    return ", ".join(parts + [show(trial[name], name) for name in ("macs", "params", "latency") if name in trial])
-
-
 class Lines:
-    """Plain lines: one per note and per trial that has ended."""
+    """A view of plain lines: one for each note and each trial that has ended."""
 
     def __init__(self) -> None:
         self.state = State()
@@ -130,7 +130,7 @@ class Lines:
     def _ended(self, event: Event) -> str:
         state = self.state
         left = f", {duration(state.left)} left" if state.left else ""
-        what = describe(event)
+        what = state.describe(event)
         if event["status"] == "stopped":
             what += f", after {event['epochs']} of {state.epochs} epochs"
         elif event["status"] != "done":
@@ -141,7 +141,7 @@ class Lines:
         failed = f", {event['failed']} failed" if event["failed"] else ""
         yield f"{event['trials']} trials{failed} in {duration(event['seconds'])}; {event['front_size']} on the front"
         if event["best"]:
-            yield f"best: trial {event['best']['trial']}, {describe(event['best'])}"
+            yield f"best: trial {event['best']['trial']}, {self.state.describe(event['best'])}"
 
     def interrupted(self) -> None:
         if self.state.run:
@@ -158,7 +158,7 @@ class Lines:
 
 
 class JsonLines(Lines):
-    """Every event as one JSON object a line on `output`; the last one is `end`."""
+    """A view that writes every event to `output` as one JSON object a line; the last one is `end`."""
 
     def __init__(self, output: TextIO) -> None:
         super().__init__()

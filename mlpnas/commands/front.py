@@ -46,9 +46,11 @@ def front(
 
 
 def _rows(run: "Run") -> list[dict[str, Any]]:
-    """trial, key, status, top1, macs, params, the other values, spec."""
+    """Return a row for each trial: trial, key, status, the objectives, macs, params, the other values, spec."""
+    from mlpnas.report.wording import columns
+
     front = run.front()
-    names = dict.fromkeys(["top1", "macs", "params", *(name for record in front for name in sorted(record.values))])
+    names = dict.fromkeys([*columns(run), *(name for record in front for name in sorted(record.values))])
     return [
         {"trial": record.trial, "key": record.key, "status": record.status}
         | {name: _whole(name, record.values.get(name)) for name in names}
@@ -58,12 +60,14 @@ def _rows(run: "Run") -> list[dict[str, Any]]:
 
 
 def _whole(name: str, value: float | None) -> float | None:
-    """Counts are whole numbers, though the store keeps all values as floats."""
+    """Return counts as whole numbers, though the store keeps all values as floats."""
     return int(value) if value is not None and _is_count(name) else value
 
 
 def _is_count(name: str) -> bool:
-    return name in ("trial", "macs", "params") or name.endswith("_bytes")
+    from mlpnas.objectives import describe
+
+    return name == "trial" or describe(name).format.is_whole
 
 
 def _content(run: "Run", form: Form) -> bytes:
@@ -82,23 +86,25 @@ def _content(run: "Run", form: Form) -> bytes:
             told = [{**row, "spec": run.spec(record).to_json()} for row, record in zip(rows, run.front(), strict=True)]
             return (json.dumps(told, indent=2) + "\n").encode()
         case Form.csv:
-            csv.write_csv(_arrow([_shown(row) for row in rows]), file)
+            csv.write_csv(_arrow(run, [_safe(row) for row in rows]), file)
         case Form.parquet:
-            parquet.write_table(_arrow(rows), file)
+            parquet.write_table(_arrow(run, rows), file)
     return file.getvalue()
 
 
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    """A row for spreadsheets, which compute texts that begin like a formula."""
+def _safe(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row for spreadsheets, which compute texts that begin like a formula."""
     return {name: spreadsheet_cell(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
-def _arrow(rows: list[dict[str, Any]]) -> Any:
-    """Typed by the columns' names, so that an empty front has its columns too."""
+def _arrow(run: "Run", rows: list[dict[str, Any]]) -> Any:
+    """Return a table typed by the columns' names, so that an empty front has its columns too."""
     import pyarrow as pa
 
+    from mlpnas.report.wording import columns
+
     texts = ("key", "status", "spec")
-    names = rows[0] if rows else ["trial", "key", "status", "top1", "macs", "params", "spec"]
+    names = rows[0] if rows else ["trial", "key", "status", *columns(run), "spec"]
     types = {name: pa.string() if name in texts else pa.int64() if _is_count(name) else pa.float64() for name in names}
     return pa.Table.from_pylist(rows, schema=pa.schema(types.items()))
 
@@ -114,11 +120,11 @@ def _show(run: "Run") -> None:
 
 
 def _table(run: "Run") -> tuple[list[str], list[list[str]], set[str]]:
-    from mlpnas.report.wording import cell, label, short
+    from mlpnas.report.wording import cell, columns, label, short
 
-    columns = list(dict.fromkeys([*run.manifest.decided.objectives, "macs", "params"]))
-    heads = [label(name) for name in columns]
+    names = columns(run)
+    heads = [label(name) for name in names]
     lines = [
-        [str(r.trial), *(cell(name, r.values.get(name)) for name in columns), short(run.spec(r))] for r in run.front()
+        [str(r.trial), *(cell(name, r.values.get(name)) for name in names), short(run.spec(r))] for r in run.front()
     ]
     return ["trial", *heads, "architecture"], lines, {"trial", *heads}

@@ -61,6 +61,7 @@ def _row(place: str) -> dict[str, Any]:
             "data": data_name(run),
             "trials": len(trials),
             "failed": sum(record.status in FAILURES for record in trials),
+            "objectives": run.manifest.decided.objectives,
             "best": {"trial": best.trial, **best.values} if best else None,
             "hypervolume": run.hypervolume(),
             "set_aside": run.set_aside(),
@@ -78,7 +79,7 @@ def _show(rows: list[dict[str, Any]]) -> None:
     lines = []
     for row in rows:
         best = row.get("best") or {}
-        words = ", ".join(text(name, best[name]) for name in ("top1", "macs") if name in best)
+        words = ", ".join(text(name, best[name]) for name in row.get("objectives", ()) if name in best)
         volume = f"{row['hypervolume']:.3f}" if best else ""
         counts = [str(row.get(name, "")) for name in ("space", "data", "trials", "failed")]
         date = row["created"][:16].replace("T", " ")

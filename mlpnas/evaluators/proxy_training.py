@@ -17,7 +17,7 @@ from mlpnas.errors import DataError, MissingPackage, RecipeError
 from mlpnas.evaluators._failures import outcome_of
 from mlpnas.job import TIME_LIMIT, Job, Note, Outcome, Step, Waiting
 from mlpnas.nets.network import build
-from mlpnas.objectives import Candidate, measure
+from mlpnas.objectives import Candidate, describe, measure
 from mlpnas.plugins import find
 from mlpnas.record import EpochRow
 from mlpnas.remote import is_remote, retry_writing
@@ -27,7 +27,6 @@ from mlpnas.training.loop import TimeIsUp, Training
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.repeatable import repeatable
 from mlpnas.training.speed import device_name
-from mlpnas.units import show
 
 _FOR_EVERY_CANDIDATE = (DataError, MissingPackage, RecipeError)
 _LOOKS_FOR_ROOM = 3.0  # seconds between two, where the disk is full
@@ -135,7 +134,8 @@ def _training(job: Job, proxy: ArchSpec, recipe: Recipe, data: Dataset, micro_ba
 def _over(values: Mapping[str, float], limits: Mapping[str, float]) -> str:
     """Which measured values are above their limit, or ""."""
     above = [(name, values[name], most) for name, most in limits.items() if values.get(name, 0) > most]
-    return "; ".join(f"{name} {show(value, name)} is above {show(most, name)}" for name, value, most in above)
+    formats = {name: describe(name).format.write for name in limits}
+    return "; ".join(f"{name} {formats[name](value)} is above {formats[name](most)}" for name, value, most in above)
 
 
 def _weights(network: nn.Module, proxy: ArchSpec, recipe: Recipe) -> bytes:

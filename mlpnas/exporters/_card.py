@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 
 from mlpnas.costs import cost
+from mlpnas.objectives import describe
 from mlpnas.plain_text import masked, visible
 from mlpnas.record import Record
 from mlpnas.run import Run
@@ -74,8 +75,9 @@ def _costs(spec: ArchSpec) -> str:
 
 def _found(run: Run, record: Record) -> str:
     manifest, facts = run.manifest, run.manifest.found.data
-    values = {name: record.values[name] for name in ("top1", "loss", "latency") if name in record.values}
-    told = ", ".join(f"{value:.1%} top-1" if n == "top1" else f"{n} {value:.4g}" for n, value in values.items())
+    shown = {name: describe(name) for name in record.values}
+    shown = {name: about for name, about in shown.items() if about.needs_training or about.unit == "s"}
+    told = ", ".join(about.format.text(record.values[name], about.label) for name, about in shown.items())
     data = facts.get("name") or manifest.decided.data.get("source", "")
     rows = [
         ("run", manifest.name),

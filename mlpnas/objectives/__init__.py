@@ -1,37 +1,44 @@
-"""What a search optimises. One file of this folder = one number.
+"""What a search optimises. One file of this folder is one number, and says all about it.
 
-    class Top1:
-        direction = "maximize"      or "minimize"
-        unit = "share"              that `measure` returns
-        known = False               True: follows from the spec alone, before anything is built
-        needs_training = True       False: can be measured on the untrained network
-        extras = ()                 other objectives that are recorded with it
+    class Top5(Classification):          # or Objective, Expense, Metric, Score: what many have in common
+        direction = "maximize"           # or "minimize"
+        unit = "share"                   # of what `measure` returns
+        label = "top-5"                  # the name that people read
+        format = PERCENT                 # how a value is shown, see units.Format
+        needs_training = True            # False: it can be measured on the untrained network
+        tasks = ("classify",)            # in which it exists; (): in all
+        extras = ()                      # other objectives that are recorded with it
+        column = "top5"                  # of the epochs table, if an evaluation measures it after every epoch
         def measure(self, candidate: Candidate) -> float: ...
-        def reference(self, limit: float | None) -> float | None: ...   worst value for the hypervolume, if any
+        def reference(self, limit: float | None) -> float | None: ...   # worst value for the hypervolume, if any
 
 `measure` below asks several at once; each is made without arguments. Those whose unit is "score" are zero-cost scores:
 guesses at the accuracy, to be measured beside the objectives of a search (see `_scores.py` and mlpnas/audit.py).
+
+Importing an objective that does not compute with tensors loads no torch, so that what is shown of a run is shown soon.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from math import isfinite
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
-from mlpnas.costs import Cost, cost
-from mlpnas.datasets import Dataset
 from mlpnas.errors import UnknownName
-from mlpnas.objectives._timing import seconds_per_image
-from mlpnas.plugins import find, names
-from mlpnas.record import EpochRow
-from mlpnas.spec import ArchSpec
-from mlpnas.training.recipe import Recipe
+from mlpnas.plugins import class_name, find, names
+from mlpnas.units import NUMBER, Format
+
+if TYPE_CHECKING:
+    from mlpnas.costs import Cost
+    from mlpnas.datasets import Dataset
+    from mlpnas.record import EpochRow
+    from mlpnas.spec import ArchSpec
+    from mlpnas.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What objectives look at; what takes time is done when it is asked for, once.
+    """An architecture that objectives are measured on; what takes time is done when it is asked for, once.
 
     Attributes:
         spec: as declared, not its proxy.
@@ -40,20 +47,25 @@ class Candidate:
         recipe, data, seed: of the training, for scores of the network that it begins with.
     """
 
-    spec: ArchSpec
+    spec: "ArchSpec"
     device: str = "cpu"
-    row: EpochRow | None = None
-    recipe: Recipe | None = None
-    data: Dataset | None = None
+    row: "EpochRow | None" = None
+    recipe: "Recipe | None" = None
+    data: "Dataset | None" = None
     seed: int = 0
 
     @cached_property
-    def cost(self) -> Cost:
+    def cost(self) -> "Cost":
+        """The cost of the declared network."""
+        from mlpnas.costs import cost
+
         return cost(self.spec)
 
     @cached_property
     def timings(self) -> tuple[float, ...]:
         """Seconds of repeated inference of one image, in the form that is exported."""
+        from mlpnas.objectives._timing import seconds_per_image
+
         return seconds_per_image(self.spec, self.device)
 
     @property
@@ -64,20 +76,49 @@ class Candidate:
         return self.row.values
 
 
-class Objective(Protocol):
-    direction: ClassVar[str]
-    unit: ClassVar[str]
-    known: ClassVar[bool]
-    needs_training: ClassVar[bool]
-    extras: ClassVar[tuple[str, ...]]
+class Objective:
+    """One number of a trial, and all that others need to know of it; the attributes are explained above."""
 
-    def measure(self, candidate: Candidate) -> float: ...
+    direction: ClassVar[str] = "minimize"
+    unit: ClassVar[str] = ""
+    label: ClassVar[str] = ""
+    format: ClassVar[Format] = NUMBER
+    needs_training: ClassVar[bool] = False
+    tasks: ClassVar[tuple[str, ...]] = ()
+    extras: ClassVar[tuple[str, ...]] = ()
+    column: ClassVar[str] = ""
 
-    def reference(self, limit: float | None) -> float | None: ...
+    def measure(self, candidate: Candidate) -> float:
+        """Return the number, in the unit."""
+        raise NotImplementedError
+
+    def reference(self, limit: float | None) -> float | None:
+        """Return a value that is worse than all others, given the run's upper limit; None where there is none."""
+        return None
+
+    def objection(self, classes: int) -> str:
+        """Return why a search on data of so many classes must not have this objective, or ""."""
+        return ""
+
+
+class Metric(Objective):
+    """An objective that an evaluation on val measures after every epoch, in the column of that name."""
+
+    needs_training = True
+
+    def measure(self, candidate: Candidate) -> float:
+        return candidate.trained[self.column]
+
+
+class Expense(Objective):
+    """An objective to minimize, whose worst value is the run's upper limit of it."""
+
+    def reference(self, limit: float | None) -> float | None:
+        return limit
 
 
 def measure(wanted: Iterable[str], candidate: Candidate) -> dict[str, float]:
-    """The values of the named objectives and their extras; a score that is no finite number is left out.
+    """Return the values of the named objectives and their extras; a score that is no finite number is left out.
 
     Raises:
         UnknownName: an objective that does not exist.
@@ -88,13 +129,33 @@ def measure(wanted: Iterable[str], candidate: Candidate) -> dict[str, float]:
     return {name: value for name, value in values.items() if isfinite(value) or not is_score(name)}
 
 
+@cache
+def describe(name: str) -> type[Objective]:
+    """Return the objective of this name, for what it says of itself.
+
+    A column of a run may have a name that nothing here is called by, and a plug-in may leave attributes out: what they
+    do not say is said by the name and the base class.
+    """
+    bases: tuple[type, ...] = (Objective,)
+    if name in names("objectives"):
+        found = find("objectives", name)
+        if issubclass(found, Objective) and found.label:
+            return found
+        bases = (found,) if issubclass(found, Objective) else (found, Objective)
+    return type(class_name(name), bases, {"label": name.replace("_", " ")})
+
+
 def is_score(name: str) -> bool:
-    """Whether an objective is a zero-cost score. Raises UnknownName where it does not exist."""
+    """Return whether an objective is a zero-cost score.
+
+    Raises:
+        UnknownName: it does not exist.
+    """
     return bool(find("objectives", name).unit == "score")
 
 
 def scores(text: str = "all") -> tuple[str, ...]:
-    """`snip,naswot` or `all` -> the names of zero-cost scores; none for "".
+    """Return the names of zero-cost scores: `snip,naswot` or `all`; none for "".
 
     Raises:
         UnknownName: something that is no score.

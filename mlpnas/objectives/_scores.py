@@ -1,42 +1,40 @@
 """What zero-cost scores have in common: the network that would be trained, before its training, and one batch.
 
-They are natural logarithms, since they span decades, and higher should be better. Nobody has to believe that: see
-mlpnas/audit.py, which compares them with trained networks.
+They are natural logarithms, since they span decades, and higher should be better. Whether it is, mlpnas/audit.py finds
+out: it compares them with trained networks.
 """
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from mlpnas.nets.network import Network, build
-from mlpnas.objectives import Candidate
+from mlpnas.objectives import Candidate, Objective
 from mlpnas.training.batches import Batches
 
 ACTIVATIONS = ("gelu", "silu", "relu")
 _IMAGES = 64
 
 
-class Score(ABC):
+class Score(Objective):
     """An objective that is measured beside the others and never steers a search by itself."""
 
-    direction: ClassVar[str] = "maximize"
-    unit: ClassVar[str] = "score"
-    known: ClassVar[bool] = False
-    needs_training: ClassVar[bool] = False
-    extras: ClassVar[tuple[str, ...]] = ()
+    direction = "maximize"
+    unit = "score"
+    tasks = ("classify",)
 
     @abstractmethod
     def score(self, network: Network, images: Tensor, labels: Tensor) -> Tensor:
-        """A number (); the network is this call's own. images: (B, C, H, W), labels: (B,)."""
+        """Return a number (); the network is this call's own. images: (B, C, H, W), labels: (B,)."""
 
     def measure(self, candidate: Candidate) -> float:
-        """Of the proxy in float32, as the trial's seed initialises it; nan where no finite number comes out.
+        """Measure the proxy in float32, as the trial's seed initialises it; NaN where no finite number comes out.
 
         Raises:
             ValueError: the candidate has no recipe or no data.
@@ -56,12 +54,9 @@ class Score(ABC):
                 return math.nan
         return value if math.isfinite(value) else math.nan
 
-    def reference(self, limit: float | None) -> float | None:
-        return None
-
 
 class Instead(TorchFunctionMode):
-    """Inside it, torch's functions by these names, in modules too, go to stand-ins: stand_in(function, *arguments)."""
+    """A context in which torch's functions of these names, in modules too, call stand_in(function, *arguments)."""
 
     def __init__(self, stand_ins: Mapping[str, Callable[..., Any]]) -> None:
         super().__init__()
@@ -73,17 +68,17 @@ class Instead(TorchFunctionMode):
 
 
 def matrices(network: nn.Module) -> list[nn.Parameter]:
-    """The weights that scores count: what has more than one axis, so no norms and no biases."""
+    """Return the weights that scores count: what has more than one axis, so no norms and no biases."""
     return [parameter for parameter in network.parameters() if parameter.ndim > 1]
 
 
 def gradients(goal: Tensor, weights: list[nn.Parameter]) -> tuple[Tensor, ...]:
-    """Of each weight; 0 where `goal` does not depend on it."""
+    """Return the gradient of each weight; 0 where `goal` does not depend on it."""
     return torch.autograd.grad(goal, weights, allow_unused=True, materialize_grads=True)
 
 
 def saliency(goal: Tensor, network: nn.Module) -> Tensor:
-    """log of the sum of |weight * d goal / d weight|."""
+    """Return the logarithm of the sum of |weight * d goal / d weight|."""
     weights = matrices(network)
     pairs = zip(weights, gradients(goal, weights), strict=True)
     return torch.stack([(weight * gradient).abs().sum() for weight, gradient in pairs]).sum().log()

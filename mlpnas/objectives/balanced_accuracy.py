@@ -3,18 +3,18 @@
 A rare class counts like any other: always guessing one of N classes gets 1 / N.
 """
 
-from mlpnas.objectives import Candidate
+from mlpnas.objectives._classification import Classification
+from mlpnas.training.predictions import Counts, Predictions
 
 
-class BalancedAccuracy:
-    direction = "maximize"
-    unit = "share"
-    known = False
-    needs_training = True
-    extras = ()
+class BalancedAccuracy(Classification):
+    label = "balanced accuracy"
+    column = "balanced_accuracy"
 
-    def measure(self, candidate: Candidate) -> float:
-        return candidate.trained["balanced_accuracy"]
+    def count(self, batch: Predictions) -> Counts:
+        return batch.by_class
 
-    def reference(self, limit: float | None) -> float | None:
-        return 0.0
+    def value(self, total: Counts) -> float:
+        images, _, hits = total
+        is_there = images > 0
+        return float((hits[is_there] / images[is_there]).mean())

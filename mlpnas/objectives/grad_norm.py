@@ -9,6 +9,8 @@ from mlpnas.objectives._scores import Score, gradients, matrices
 
 
 class GradNorm(Score):
+    label = "grad_norm"
+
     def score(self, network: Network, images: Tensor, labels: Tensor) -> Tensor:
         found = gradients(F.cross_entropy(network(images), labels), matrices(network))
         return torch.stack([gradient.norm() for gradient in found]).sum().log()

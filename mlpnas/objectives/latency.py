@@ -2,18 +2,15 @@
 
 from statistics import median
 
-from mlpnas.objectives import Candidate
+from mlpnas.objectives import Candidate, Expense
+from mlpnas.units import MILLISECONDS
 
 
-class Latency:
-    direction = "minimize"
+class Latency(Expense):
     unit = "s"
-    known = False
-    needs_training = False
+    label = "latency"
+    format = MILLISECONDS
     extras = ("latency_iqr",)
 
     def measure(self, candidate: Candidate) -> float:
         return median(candidate.timings)
-
-    def reference(self, limit: float | None) -> float | None:
-        return limit

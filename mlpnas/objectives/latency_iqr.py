@@ -2,19 +2,15 @@
 
 from statistics import quantiles
 
-from mlpnas.objectives import Candidate
+from mlpnas.objectives import Candidate, Objective
+from mlpnas.units import MILLISECONDS
 
 
-class LatencyIqr:
-    direction = "minimize"
+class LatencyIqr(Objective):
     unit = "s"
-    known = False
-    needs_training = False
-    extras = ()
+    label = "latency iqr"
+    format = MILLISECONDS
 
     def measure(self, candidate: Candidate) -> float:
         lower, _, upper = quantiles(candidate.timings, n=4)
         return upper - lower
-
-    def reference(self, limit: float | None) -> float | None:
-        return None

@@ -1,17 +1,13 @@
 """Multiply-accumulates of one image through the declared network."""
 
-from mlpnas.objectives import Candidate
+from mlpnas.objectives import Candidate, Expense
+from mlpnas.units import MACS
 
 
-class Macs:
-    direction = "minimize"
+class Macs(Expense):
     unit = "MACs"
-    known = True
-    needs_training = False
-    extras = ()
+    label = "MACs"
+    format = MACS
 
     def measure(self, candidate: Candidate) -> float:
         return candidate.cost.macs
-
-    def reference(self, limit: float | None) -> float | None:
-        return limit

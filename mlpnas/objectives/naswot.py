@@ -12,6 +12,8 @@ from mlpnas.objectives._scores import ACTIVATIONS, Instead, Score
 
 
 class Naswot(Score):
+    label = "naswot"
+
     def score(self, network: Network, images: Tensor, labels: Tensor) -> Tensor:
         count = len(images)
         kernel = torch.zeros(count, count, dtype=torch.float64, device=images.device)

@@ -1,17 +1,13 @@
 """Learned numbers of the declared network."""
 
-from mlpnas.objectives import Candidate
+from mlpnas.objectives import Candidate, Expense
+from mlpnas.units import PARAMS
 
 
-class Params:
-    direction = "minimize"
+class Params(Expense):
     unit = "params"
-    known = True
-    needs_training = False
-    extras = ()
+    label = "params"
+    format = PARAMS
 
     def measure(self, candidate: Candidate) -> float:
         return candidate.cost.params
-
-    def reference(self, limit: float | None) -> float | None:
-        return limit

@@ -1,17 +1,13 @@
 """Largest sum of activations alive at once in inference of one image, declared network."""
 
-from mlpnas.objectives import Candidate
+from mlpnas.objectives import Candidate, Expense
+from mlpnas.units import BYTES
 
 
-class PeakBytes:
-    direction = "minimize"
+class PeakBytes(Expense):
     unit = "B"
-    known = True
-    needs_training = False
-    extras = ()
+    label = "peak memory"
+    format = BYTES
 
     def measure(self, candidate: Candidate) -> float:
         return candidate.cost.peak_bytes
-
-    def reference(self, limit: float | None) -> float | None:
-        return limit

@@ -8,5 +8,7 @@ from mlpnas.objectives._scores import Score, saliency
 
 
 class Snip(Score):
+    label = "snip"
+
     def score(self, network: Network, images: Tensor, labels: Tensor) -> Tensor:
         return saliency(F.cross_entropy(network(images), labels), network)

@@ -21,6 +21,8 @@ from mlpnas.objectives._scores import ACTIVATIONS, Instead, Score, saliency
 
 
 class Synflow(Score):
+    label = "synflow"
+
     def score(self, network: Network, images: Tensor, labels: Tensor) -> Tensor:
         network.double()
         with torch.no_grad():

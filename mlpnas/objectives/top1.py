@@ -1,17 +1,16 @@
 """Share of val images whose class has the highest logit, after the last epoch."""
 
-from mlpnas.objectives import Candidate
+from mlpnas.objectives._classification import Classification
+from mlpnas.training.predictions import Counts, Predictions
 
 
-class Top1:
-    direction = "maximize"
-    unit = "share"
-    known = False
-    needs_training = True
-    extras = ()
+class Top1(Classification):
+    label = "top-1"
+    column = "top1"
 
-    def measure(self, candidate: Candidate) -> float:
-        return candidate.trained["top1"]
+    def count(self, batch: Predictions) -> Counts:
+        return batch.count_hits(best=1)
 
-    def reference(self, limit: float | None) -> float | None:
-        return 0.0
+    def value(self, total: Counts) -> float:
+        hits, images = total.tolist()
+        return hits / images

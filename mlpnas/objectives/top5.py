@@ -1,17 +1,19 @@
 """Share of val images whose class is among the five highest logits, after the last epoch."""
 
-from mlpnas.objectives import Candidate
+from mlpnas.objectives._classification import Classification
+from mlpnas.training.predictions import BEST, Counts, Predictions
 
 
-class Top5:
-    direction = "maximize"
-    unit = "share"
-    known = False
-    needs_training = True
-    extras = ()
+class Top5(Classification):
+    label = "top-5"
+    column = "top5"
 
-    def measure(self, candidate: Candidate) -> float:
-        return candidate.trained["top5"]
+    def count(self, batch: Predictions) -> Counts:
+        return batch.count_hits(best=BEST)
 
-    def reference(self, limit: float | None) -> float | None:
-        return 0.0
+    def value(self, total: Counts) -> float:
+        hits, images = total.tolist()
+        return hits / images
+
+    def objection(self, classes: int) -> str:
+        return f"of {classes} classes five guesses are always right; take top1" if classes <= BEST else ""

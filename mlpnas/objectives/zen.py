@@ -22,6 +22,8 @@ _IMAGES = 16  # as released
 
 
 class Zen(Score):
+    label = "zen"
+
     def score(self, network: Network, images: Tensor, labels: Tensor) -> Tensor:
         _as_in_the_paper(network)
         clean, noise = (torch.randn(_IMAGES, *images.shape[1:]).to(images.device, torch.float64) for _ in range(2))

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 from mlpnas.audit import BETTER, EQUAL, TOO_FEW, USELESS, Audit, Tau, audit_records
-from mlpnas.objectives import is_score, scores
-from mlpnas.plugins import find, names
+from mlpnas.objectives import describe, scores
 from mlpnas.record import Record
-from mlpnas.report.wording import label
+from mlpnas.report.wording import label, trained_objective
 from mlpnas.run import Run
 
 HEADINGS = ("score", "tau over all", "at equal MACs", "trials", "verdict")
@@ -18,28 +17,19 @@ _WHY = {
 
 
 def audited(run: Run, records: Sequence[Record]) -> list[Audit]:
-    """Of the scores that finished trials hold, macs and params before them; nothing where there are none."""
+    """Audit the scores that finished trials hold, after macs and params; return nothing where there are no scores."""
     held = [name for name in scores() if any(name in record.values for record in records)]
     objective = trained_objective(run)
-    return audit_records(records, objective, find("objectives", objective).direction, held) if held else []
-
-
-def trained_objective(run: Run) -> str:
-    """What scores are compared with: the first objective of the run that needs training."""
-    known = [name for name in run.manifest.decided.objectives if name in names("objectives")]
-    return next((name for name in known if find("objectives", name).needs_training), "top1")
+    return audit_records(records, objective, describe(objective).direction, held) if held else []
 
 
 def rows(audits: Sequence[Audit]) -> list[list[str]]:
-    """The table under HEADINGS."""
-    return [
-        [a.name if is_score(a.name) else label(a.name), _text(a.overall), _text(a.within), str(a.trials), a.verdict]
-        for a in audits
-    ]
+    """Return the table under HEADINGS."""
+    return [[label(a.name), _text(a.overall), _text(a.within), str(a.trials), a.verdict] for a in audits]
 
 
 def explained(audits: Sequence[Audit]) -> str:
-    """Which scores are worth asking, which are switched off, and why."""
+    """Say which scores are worth asking, which are switched off, and why."""
     found = {verdict: [a.name for a in audits[2:] if a.verdict == verdict] for verdict in (BETTER, *_WHY)}
     off = [f"{', '.join(found[verdict])} ({why})" for verdict, why in _WHY.items() if found[verdict]]
     usable = f"Usable: {', '.join(found[BETTER])}." if found[BETTER] else "None is usable."
@@ -47,5 +37,5 @@ def explained(audits: Sequence[Audit]) -> str:
 
 
 def _text(tau: Tau) -> str:
-    """0.41 [0.12, 0.70], the interval of 95 %."""
+    """Write a value and its 95 % interval: 0.41 [0.12, 0.70]."""
     return f"{tau.value:.2f} [{tau.low:.2f}, {tau.high:.2f}]"

@@ -1,5 +1,6 @@
 """The smaller charts: progress over trials, accuracy by mixer, training curves."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from statistics import median
@@ -9,10 +10,11 @@ import plotly.graph_objects as go
 from markupsafe import escape
 
 from mlpnas import pareto
+from mlpnas.objectives import Objective, describe
 from mlpnas.record import EpochRow, Record
 from mlpnas.report.front_chart import hover, mixer_colours
 from mlpnas.report.style import ACCENT, EDGE, OTHER, axis, figure, scale, shades
-from mlpnas.report.wording import label, mixers
+from mlpnas.report.wording import mixers, trained_objective
 from mlpnas.run import Run
 
 _STEPS = 200  # enough points for a line; each one costs a hypervolume
@@ -34,7 +36,7 @@ def best_so_far(run: Run) -> go.Figure | None:
         mode="markers",
         name="trial",
         marker={"color": OTHER, "size": 6, "opacity": 0.7},
-        hovertext=[hover(record) for record in done],
+        hovertext=[hover(run, record) for record in done],
         hoverinfo="text",
     )
     best = list(accumulate(values, max if way == "maximize" else min))
@@ -87,7 +89,7 @@ def by_mixer(run: Run) -> go.Figure | None:
             line={"color": palette[mixer], "width": 1.5},
             fillcolor="rgba(0,0,0,0.03)",
             marker={"color": palette[mixer], "size": 6, "opacity": 0.75},
-            hovertext=[hover(record, front=record.trial in on_front) for record in records],
+            hovertext=[hover(run, record, front=record.trial in on_front) for record in records],
             hoverinfo="text",
             hoveron="points",
             showlegend=False,
@@ -104,11 +106,13 @@ def _users(records: Sequence[Record]) -> dict[str, list[Record]]:
 
 
 def curves(run: Run, rows: Mapping[int, Sequence[EpochRow]], best: int = 10) -> go.Figure | None:
-    """Validation accuracy by epoch of the front's `best` most accurate trials, over those that were stopped early.
+    """Draw the first trained objective by epoch: of the front's `best` trials, over those that were stopped early.
 
-    None where there are no curves.
+    Return None where there are no curves.
     """
     name, way = next(iter(run.manifest.decided.objectives.items()))
+    trained = trained_objective(run)
+    shown = describe(trained)
     front = sorted(
         (r for r in run.front() if rows.get(r.trial)), key=lambda r: r.values[name], reverse=way == "maximize"
     )
@@ -116,28 +120,39 @@ def curves(run: Run, rows: Mapping[int, Sequence[EpochRow]], best: int = 10) -> 
         return None
     chart = figure(340)
     if stopped := [rows[record.trial] for record in run.records if record.status == "stopped" and record.trial in rows]:
-        chart.add_scatter(**_joined(stopped), name=f"{len(stopped)} stopped early", **_FAINT)
+        chart.add_scatter(**_joined(stopped, shown), name=f"{len(stopped)} stopped early", **_FAINT)
     for record, colour in zip(front[:best], shades(len(front[:best])), strict=True):
         points = sorted(rows[record.trial], key=lambda row: row.epoch)
         chart.add_scatter(
             x=[row.epoch for row in points],
-            y=[row.values.get("top1") for row in points],
+            y=_drawn(points, shown),
             mode="lines+markers",
             name=f"trial {record.trial}",
             line={"color": colour, "width": 1.8},
             marker={"size": 5},
-            hovertemplate=f"trial {record.trial}, epoch %{{x}}: %{{y:.1%}}<extra></extra>",
+            hovertext=[f"trial {row.trial}, epoch {row.epoch}: {_written(row, shown)}" for row in points],
+            hoverinfo="text",
         )
     last = max(row.epoch for record in front[:best] for row in rows[record.trial])
     whole = {"title": {"text": "epoch"}, "tickformat": "d", "dtick": max(1, last // 10)}
-    return chart.update_layout(xaxis=whole, yaxis=axis("top1", title={"text": f"{label('top1')} on val"}))
+    return chart.update_layout(xaxis=whole, yaxis=axis(trained, title={"text": f"{shown.label} on val"}))
 
 
-def _joined(curves: Iterable[Sequence[EpochRow]]) -> dict[str, list[float | None]]:
-    """Many curves as one line with gaps, so that they have one entry in the legend."""
+def _drawn(curve: Iterable[EpochRow], shown: type[Objective]) -> list[float | None]:
+    """Return an objective by epoch as it is drawn; None where an epoch has no value."""
+    values = [row.values.get(shown.column) for row in curve]
+    return [None if value is None else value * shown.format.scale for value in values]
+
+
+def _written(row: EpochRow, shown: type[Objective]) -> str:
+    return shown.format.text(row.values.get(shown.column, math.nan), shown.label)
+
+
+def _joined(curves: Iterable[Sequence[EpochRow]], shown: type[Objective]) -> dict[str, list[float | None]]:
+    """Join many curves into one line with gaps, so that they have one entry in the legend."""
     x: list[float | None] = []
     y: list[float | None] = []
     for curve in curves:
         x += [*(row.epoch for row in curve), None]
-        y += [*(row.values.get("top1") for row in curve), None]
+        y += [*_drawn(curve, shown), None]
     return {"x": x, "y": y}

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from mlpnas.objectives import describe
 from mlpnas.pareto import Points
 from mlpnas.record import Record
 from mlpnas.report.style import axis, scale
-from mlpnas.units import SHARES
 
 _MARGIN = 0.06  # share of an axis beyond its first and its last dot
 _LINEAR = 20  # times the least cost, up to which an axis is linear
-_MOST_OF_A_SHARE = 1.02  # that is drawn
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,8 @@ class Frame:
         is_log = min(costs) > 0 and max(costs) > _LINEAR * min(costs)
         across = _wider([log10(cost) for cost in costs] if is_log else costs)
         low, high = _wider(values)
-        if y in SHARES:
-            low, high = max(low, 0.0), min(high, _MOST_OF_A_SHARE)
+        if extent := describe(y).format.extent:
+            low, high = max(low, extent[0]), min(high, extent[1])
         return cls(x, y, is_log, across, (low, high))
 
     def axes(self) -> dict[str, dict[str, Any]]:

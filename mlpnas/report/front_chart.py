@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from markupsafe import escape
 
 from mlpnas import pareto
+from mlpnas.objectives import describe
 from mlpnas.pareto import Points
 from mlpnas.record import Record
 from mlpnas.report.frame import Frame
@@ -14,9 +15,8 @@ from mlpnas.report.labels import sides
 from mlpnas.report.marks import mark
 from mlpnas.report.published import Neighbour
 from mlpnas.report.style import AROUND, INK, LINE, MUTED, OTHER, colours, figure, scale
-from mlpnas.report.wording import cell, mixers, stages, text
+from mlpnas.report.wording import cell, mixers, stages, text, texts
 from mlpnas.run import Run
-from mlpnas.units import SHARES
 
 STRIP = 0.27  # share of the height for the published models
 
@@ -41,7 +41,7 @@ def front_chart(run: Run, published: Sequence[Neighbour]) -> go.Figure | None:
     chart = figure(height)
     steps = _staircase(chart, run, done, x, y)
     _trials(chart, run, done, x, y)
-    _published(chart, [record for record in done if record.origin == "published"], x, y)
+    _published(chart, run, [record for record in done if record.origin == "published"], x, y)
     chart.update_layout(frame.axes())
     mark(chart, run, done, frame, steps, share * (height - AROUND))
     if shown:
@@ -58,11 +58,12 @@ def _frame(run: Run, done: Sequence[Record], published: Sequence[Neighbour], x: 
     return Frame.around(x, y, [*costs, *(model.macs for model in published)], values)
 
 
-def hover(record: Record, *, front: bool = False) -> str:
-    """What the pointer shows of a trial."""
-    known = [name for name in (*SHARES, "loss", "macs", "params", "latency") if name in record.values]
+def hover(run: Run, record: Record, *, front: bool = False) -> str:
+    """Return what the pointer shows of a trial."""
     head = f"<b>trial {record.trial}</b>" + (" · on the front" if front else "")
-    lines = [head, " · ".join(text(name, record.values[name]) for name in known)]
+    trained = [name for name in record.values if describe(name).needs_training]
+    wanted = [*run.manifest.decided.objectives, *trained, *run.manifest.decided.limits]
+    lines = [head, " · ".join(texts(record.values, wanted))]
     return "<br>".join([*lines, *map(str, map(escape, stages(record.architecture())))])
 
 
@@ -113,7 +114,7 @@ def _trials(chart: go.Figure, run: Run, records: list[Record], x: str, y: str) -
                 "opacity": [1.0 if record.trial in on_front else 0.7 for record in mine],
                 "line": {"color": [INK if r.trial in on_front else "white" for r in mine], "width": 1},
             },
-            hovertext=[hover(record, front=record.trial in on_front) for record in mine],
+            hovertext=[hover(run, record, front=record.trial in on_front) for record in mine],
             hoverinfo="text",
         )
 
@@ -124,7 +125,7 @@ def mixer_colours(run: Run) -> dict[str, str]:
     return dict(colours(sorted(set(used), key=lambda name: (-used.count(name), name))))
 
 
-def _published(chart: go.Figure, records: Sequence[Record], x: str, y: str) -> None:
+def _published(chart: go.Figure, run: Run, records: Sequence[Record], x: str, y: str) -> None:
     """Published models that were trained here."""
     if records:
         chart.add_scatter(
@@ -132,7 +133,7 @@ def _published(chart: go.Figure, records: Sequence[Record], x: str, y: str) -> N
             mode="markers",
             name="published, trained here",
             marker={"color": "white", "size": 13, "symbol": "star", "line": {"color": INK, "width": 1.5}},
-            hovertext=[hover(record) for record in records],
+            hovertext=[hover(run, record) for record in records],
             hoverinfo="text",
         )
 

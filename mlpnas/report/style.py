@@ -1,12 +1,11 @@
-"""How the charts look: one palette, one layout, axes by the name of what they show."""
+"""The look of the charts: one palette, one layout, axes by the name of the quantity that they show."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import plotly.graph_objects as go
 
-from mlpnas.report.wording import label
-from mlpnas.units import SHARES
+from mlpnas.objectives import describe
 
 INK, MUTED, EDGE, LINE, ACCENT = "#1b2330", "#5a6475", "#b8c0cc", "#e4e8ee", "#2457a6"
 # at least 3:1 against white, and apart from each other for colour-blind readers; grey is for the rest
@@ -16,19 +15,15 @@ _TOP = 16
 AROUND = 64  # pixels above and below the drawing area
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 
-_TICKS = {**dict.fromkeys(SHARES, ".1~%"), "macs": "~s", "params": "~s", "latency": "~g"}
-_UNITS = {"latency": "ms", "peak_bytes": "MiB", "activation_bytes": "MiB"}
-_SCALE = {"latency": 1e3, "peak_bytes": 2**-20, "activation_bytes": 2**-20}
-
 
 def colours(names: Iterable[str]) -> Mapping[str, str]:
-    """A colour for each name, the first come the first served; what is left over is grey."""
+    """Return a colour for each name in their order; the names that are left over are grey."""
     distinct = list(dict.fromkeys(names))
     return {name: _MARKS[place] if place < len(_MARKS) else OTHER for place, name in enumerate(distinct)}
 
 
 def shades(count: int) -> list[str]:
-    """Colours of a ranking: the first one dark, the last one light but readable."""
+    """Return the colours of a ranking: the first one dark, the last one light but readable."""
     dark, light = (20, 52, 110), (148, 178, 214)
     shares = [place / max(count - 1, 1) for place in range(count)]
     mixed = [[round(d + (b - d) * share) for d, b in zip(dark, light, strict=True)] for share in shares]
@@ -36,19 +31,21 @@ def shades(count: int) -> list[str]:
 
 
 def scale(name: str) -> float:
-    """What a value is multiplied by on its axis (latency is drawn in ms, bytes in MiB)."""
-    return _SCALE.get(name, 1.0)
+    """Return the factor of a value on its axis: latency is drawn in ms, bytes in MiB."""
+    return describe(name).format.scale
 
 
 def axis(name: str, **more: Any) -> dict[str, Any]:
-    """A plotly axis for one objective or cost."""
-    title = label(name) + (f" ({_UNITS[name]})" if name in _UNITS else "")
-    shares = {"autorangeoptions": {"clipmin": 0, "clipmax": 1.02}} if name in SHARES else {}
-    return {"title": {"text": title}, "tickformat": _TICKS.get(name, "~g")} | shares | more
+    """Return a plotly axis for one objective or cost."""
+    about = describe(name)
+    form, unit = about.format, about.format.axis_unit
+    clipped = {"autorangeoptions": dict(zip(("clipmin", "clipmax"), form.extent, strict=True))} if form.extent else {}
+    title = {"text": about.label + (f" ({unit})" if unit else "")}
+    return {"title": title, "tickformat": form.ticks} | clipped | more
 
 
 def figure(height: int = 340) -> go.Figure:
-    """An empty figure in our style."""
+    """Return an empty figure in our style."""
     both = {"gridcolor": LINE, "linecolor": EDGE, "tickcolor": EDGE, "zeroline": False, "automargin": True}
     template = go.layout.Template(layout={"xaxis": both | {"showline": True, "ticks": "outside"}, "yaxis": both})
     return go.Figure(

@@ -9,7 +9,7 @@ from mlpnas.record import Record
 from mlpnas.report.front_chart import mixer_colours
 from mlpnas.report.published import Neighbour, published_name
 from mlpnas.report.style import OTHER
-from mlpnas.report.wording import cell, data_name, grid, label, options, short, text
+from mlpnas.report.wording import cell, columns, data_name, grid, label, options, short, text
 from mlpnas.run import Run, runs_folder
 from mlpnas.spec import ArchSpec
 
@@ -32,11 +32,6 @@ class FrontLine(NamedTuple):
     stages: list[StageLine]
     cells: list[str]
     command: str
-
-
-def columns(run: Run) -> list[str]:
-    """Names of the value columns: the objectives, then macs and params."""
-    return list(dict.fromkeys([*run.manifest.decided.objectives, "macs", "params"]))
 
 
 def front_lines(run: Run) -> list[FrontLine]:

@@ -1,49 +1,50 @@
 """Numbers and architectures in words, the same in the report and on the command line."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from mlpnas import plugins
 from mlpnas.errors import UnknownName
 from mlpnas.named import Scalar, word
+from mlpnas.objectives import describe
 from mlpnas.record import FAILURES
 from mlpnas.run import Run
 from mlpnas.spec import ArchSpec, Grid, Layer, Stage
-from mlpnas.units import SHARES, duration, show
+from mlpnas.units import PERCENT, duration
 
 _UNEVEN = 0.8  # top-1 of guessing, from which it is told
-_LABELS = {
-    "top1": "top-1",
-    "top5": "top-5",
-    "macro_f1": "macro F1",
-    "macs": "MACs",
-    "peak_bytes": "peak memory",
-    "activation_bytes": "training memory",
-}
 
 
 def label(name: str) -> str:
-    """The name of an objective or cost: label("top1") == "top-1"."""
-    return _LABELS.get(name, name.replace("_", " "))
+    """Return the name of an objective or cost for people: label("top1") == "top-1"."""
+    return describe(name).label
 
 
 def text(name: str, value: float | None) -> str:
-    """A value with its unit: text("top1", 0.972) == "97.2 % top-1", text("macs", 1.32e6) == "1.32 MMACs"."""
-    short = cell(name, value)
-    if name == "macs" and value is not None:
-        return show(value, "macs")
-    if name in (*SHARES, "params"):
-        return f"{short} {label(name)}"
-    return short if name == "latency" or name.endswith("bytes") else f"{label(name)} {short}"
+    """Write a value so that it says what it is: text("top1", 0.972) == "97.2 % top-1"."""
+    about = describe(name)
+    return f"{about.label} -" if value is None else about.format.text(value, about.label)
 
 
 def cell(name: str, value: float | None) -> str:
-    """The same under a heading that names the quantity: cell("macs", 1.32e6) == "1.32 M"."""
-    if value is None:
-        return "-"
-    if name in (*SHARES, "macs", "params", "latency") or name.endswith("bytes"):
-        return show(value, name).removesuffix("MACs").removesuffix("params").strip()
-    return f"{value:.4g}"
+    """Write a value under a heading that names the quantity: cell("macs", 1.32e6) == "1.32 M"."""
+    return "-" if value is None else describe(name).format.cell(value)
+
+
+def texts(values: Mapping[str, Any], wanted: Iterable[str]) -> list[str]:
+    """Write the values of a trial that are wanted, then its MACs and parameters; what is not known is left out."""
+    return [text(name, values[name]) for name in dict.fromkeys([*wanted, "macs", "params"]) if name in values]
+
+
+def trained_objective(run: Run) -> str:
+    """Return the first objective of the run that training measures; top1, where there is none."""
+    return next((name for name in run.manifest.decided.objectives if describe(name).needs_training), "top1")
+
+
+def columns(run: Run) -> list[str]:
+    """Return the names of the values that tables of trials show: the objectives, then macs and params."""
+    return list(dict.fromkeys([*run.manifest.decided.objectives, "macs", "params"]))
 
 
 def grid(size: Grid) -> str:
@@ -94,7 +95,7 @@ def answer(run: Run) -> str:
     best, data = run.best(), data_name(run)
     name, *others = run.manifest.decided.objectives
     costs = dict.fromkeys(n for n in (*others, "macs", "params") if n in best.values and n != name)
-    where = f" on {data} val" if data and name in (*SHARES, "loss") else ""
+    where = f" on {data} val" if data and describe(name).needs_training else ""
     where += _guessing(run, name)
     at = ", ".join(text(cost, best.values[cost]) for cost in costs)
     return f"Best: trial {best.trial}, {text(name, best.values[name])}{where}" + (f" at {at}" if at else "")
@@ -103,7 +104,7 @@ def answer(run: Run) -> str:
 def _guessing(run: Run, name: str) -> str:
     """Return the top-1 of always answering the largest class, where that is much; beside other shares, too."""
     chance = run.manifest.found.data.get("chance", 0.0)
-    is_uneven = name in SHARES and isinstance(chance, float) and chance > _UNEVEN
+    is_uneven = describe(name).format is PERCENT and isinstance(chance, float) and chance > _UNEVEN
     return f" ({text('top1', chance)} by always guessing the largest class)" if is_uneven else ""
 
 

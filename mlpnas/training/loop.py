@@ -10,9 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mlpnas.datasets import Dataset
+from mlpnas.plugins import find, names
 from mlpnas.record import EpochRow
 from mlpnas.training.batches import Batches
-from mlpnas.training.metrics import concatenated, guesses, metrics
+from mlpnas.training.predictions import BEST, Predictions
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.schedule import factor
 from mlpnas.training.statistics import reestimate
@@ -135,15 +136,23 @@ def _check(loss: float, epoch: int) -> None:
 
 @torch.inference_mode()
 def evaluate(network: nn.Module, batches: Iterator[tuple[Tensor, Tensor]], precision: str) -> Mapping[str, float]:
-    """Return the mean cross-entropy as `val_loss`, and the shares of metrics.py."""
+    """Return the mean cross-entropy as `val_loss`, and every metric of classifiers in its column."""
     network.eval()
-    loss, classes = 0.0, 0
-    seen: list[tuple[Tensor, Tensor]] = []
-    for images, labels in batches:
-        with autocast(images.device.type, precision):
-            logits = network(images).float()
+    metrics = [find("objectives", name)() for name in names("objectives")]
+    metrics = [metric for metric in metrics if hasattr(metric, "count") and "classify" in metric.tasks]
+    loss, images, totals = 0.0, 0, [0] * len(metrics)
+    for inputs, labels in batches:
+        with autocast(inputs.device.type, precision):
+            logits = network(inputs).float()
         loss += F.cross_entropy(logits, labels, reduction="sum").item()
-        seen.append((guesses(logits), labels))
-        classes = logits.shape[1]
-    guessed, labels = concatenated(seen)
-    return {"val_loss": loss / len(labels), **metrics(guessed, labels, classes)}
+        images += len(labels)
+        batch = _predictions(logits, labels)
+        totals = [total + metric.count(batch) for total, metric in zip(totals, metrics, strict=True)]
+    shares = {metric.column: metric.value(total) for total, metric in zip(totals, metrics, strict=True)}
+    return {"val_loss": loss / images, **shares}
+
+
+def _predictions(logits: Tensor, labels: Tensor) -> Predictions:
+    classes = logits.shape[1]
+    guesses = logits.topk(min(BEST, classes), dim=1).indices
+    return Predictions(classes, labels.cpu().numpy(), guesses.cpu().numpy(), lambda: logits.cpu().numpy())

@@ -1,17 +1,19 @@
 """What every objective keeps."""
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from mlpnas.costs import cost
 from mlpnas.datasets import load, resolve
-from mlpnas.objectives import Candidate, is_score, measure
+from mlpnas.objectives import Candidate, describe, is_score, measure
 from mlpnas.plugins import find, names
 from mlpnas.record import EpochRow
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 from mlpnas.training.recipe import Recipe
+from mlpnas.units import FORMATS, Format
 
 SPEC = ArchSpec((Stage(16, 2, Layer("token_mlp")),), Stem(4), 16, classes=10)
 SHARES = {"top1": 0.8, "top5": 0.9, "balanced_accuracy": 0.6, "macro_f1": 0.5}
@@ -29,13 +31,16 @@ def test_the_ones_that_the_project_promises() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_says_what_it_is(name: str) -> None:
+def test_an_objective_says_all_about_itself(name: str) -> None:
     objective = find("objectives", name)
     assert objective.direction in ("maximize", "minimize")
     assert objective.unit
-    assert isinstance(objective.known, bool)
+    assert objective.label
+    assert isinstance(objective.format, Format)
+    assert objective.needs_training is bool(objective.column)
+    assert set(objective.tasks) <= {"classify"}
     assert set(objective.extras) <= set(NAMES)
-    assert not (objective.known and objective.needs_training)
+    assert describe(name) is objective
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -64,8 +69,13 @@ def test_those_that_need_training_say_so(name: str) -> None:
         find("objectives", name)().measure(Candidate(SPEC))
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if find("objectives", name).known])
-def test_known_ones_build_no_network(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", sorted(asdict(cost(SPEC))))
+def test_costs_of_a_space_are_shown_alike_everywhere(name: str) -> None:
+    assert find("objectives", name).format is FORMATS[name]
+
+
+@pytest.mark.parametrize("name", sorted(asdict(cost(SPEC))))
+def test_costs_of_a_space_build_no_network(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     cost(SPEC)
     monkeypatch.setattr("mlpnas.objectives._timing.build", None)
     assert find("objectives", name)().measure(Candidate(SPEC)) == getattr(cost(SPEC), name)
@@ -83,7 +93,7 @@ def test_latency_comes_with_its_spread_of_one_measurement(monkeypatch: pytest.Mo
         calls.append(device)
         return tuple(step / 1000 for step in range(1, 22))
 
-    monkeypatch.setattr("mlpnas.objectives.seconds_per_image", timed)
+    monkeypatch.setattr("mlpnas.objectives._timing.seconds_per_image", timed)
     values = measure(["top1", "latency"], Candidate(SPEC, "cpu", ROW))
     assert list(values) == ["top1", "latency", "latency_iqr"]
     assert values["latency"] == pytest.approx(0.011)

@@ -91,7 +91,7 @@ def test_the_proxy_is_trained_and_the_declared_network_is_timed(monkeypatch: pyt
         seen.append(("trained", (spec.input_size, spec.stages[0].width)))
         return build(spec, drop_path)
 
-    monkeypatch.setattr("mlpnas.objectives.seconds_per_image", timed)
+    monkeypatch.setattr("mlpnas.objectives._timing.seconds_per_image", timed)
     monkeypatch.setattr(proxy_training, "build", built)
     recipe = replace(RECIPE, input_size=8, width_scale=0.5)
     _, outcome = _run(replace(JOB, spec=declared.dumps(), recipe=recipe.to_json(), objectives=("top1", "latency")))

@@ -133,7 +133,7 @@ def test_card_tells_what_it_is_and_how_it_was_found(tmp_path: Path) -> None:
         "(batch, 1, 16, 16)",
         "| 1 | 4x4 | 16 | 1 | token\\_linear | x 4 | affine |",
         "| parameters | ",
-        "90.0% top-1",
+        "90.0 % top-1",
         "--space quick.yaml --data mnist5k",
         "9d4c1f0a5e77b021",
         '"epochs": 3',

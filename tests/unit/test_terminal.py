@@ -72,7 +72,7 @@ def test_progress_is_readable_on_every_terminal_and_obeys_nobody(tmp_path: Path,
         assert shown.isascii()
     if environment.get("TERM") != "dumb":
         lines = OURS.sub("", shown).split("\n")
-        assert any(re.search(r"1  over budget +50.0% +1.2 G\s*$", line) for line in lines)
+        assert any(re.search(r"1  over budget +50.0 % +1.2 G\s*$", line) for line in lines)
         assert any("2 of 4 trials; 0s, about 2s left" in line for line in lines)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from mlpnas import datasets
 from mlpnas.datasets import DataRef, Dataset, Survey
 from mlpnas.errors import RunError
+from mlpnas.objectives import describe
 from mlpnas.plugins import find
 from mlpnas.search_options import SearchOptions
 from mlpnas.spec import ArchSpec
@@ -15,7 +16,6 @@ from mlpnas.training import mirroring
 from mlpnas.training.recipe import Recipe
 
 _UNEVEN = 0.8  # share of the images in one class, from which top-1 says little
-_TOP5 = 5
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,9 @@ def find_data(options: SearchOptions) -> tuple[DataRef, Survey]:
         skip_bad=options.skip_bad_images,
     )
     about = datasets.survey(ref)
-    if "top5" in options.objectives and len(about.classes) <= _TOP5:
-        raise RunError(f"--objectives top5: of {len(about.classes)} classes five guesses are always right; take top1")
+    for name in options.objectives:
+        if reason := describe(name)().objection(len(about.classes)):
+            raise RunError(f"--objectives {name}: {reason}")
     return ref, about
 
 
