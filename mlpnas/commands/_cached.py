@@ -1,4 +1,4 @@
-"""What lies in the cache folder: found, measured, deleted. Nothing outside it is touched, and no link is followed."""
+"""Listing, sizes and deletion of files in the cache folder. Links are not followed."""
 
 import os
 import shutil
@@ -11,11 +11,11 @@ from mlpnas.errors import DataError, RunError
 from mlpnas.files import is_temporary
 from mlpnas.mirror import Mirror
 
-_DAY = 24 * 3600.0  # seconds after which nobody writes to a temporary file any more
+_DAY = 24 * 3600.0  # seconds after which a temporary file is no longer being written
 
 
 def entries(kind: str) -> tuple[list[Path], list[Path]]:
-    """What mlpnas has put into one folder of the cache, and what else lies there."""
+    """Return our files in one folder of the cache, and the other files there."""
     folder = cache.path(kind)
     if folder.is_symlink():
         return [], [folder]
@@ -31,7 +31,7 @@ def _is_ours(kind: str, path: Path) -> bool:
 
 
 def size(path: Path) -> int:
-    """Bytes of a file, or of all files below a folder."""
+    """Return the bytes of a file, or of all files below a folder."""
     if not path.is_dir():
         return path.lstat().st_size
     return sum(os.lstat(os.path.join(folder, name)).st_size for folder, _, names in os.walk(path) for name in names)
@@ -49,8 +49,8 @@ def delete(path: Path) -> None:
         raise DataError(f"{error.filename or path}: cannot be deleted ({error.strerror})") from None
 
 
-def unsent(copies: Path) -> str:
-    """Why the copies of a run should stay: a search is at work there, or what it has kept has not been sent; or ""."""
+def reason_to_keep(copies: Path) -> str:
+    """Return why the copies of a run should stay: a search is running, or changes were not sent; or ""."""
     for folder in [path for path in sorted(copies.iterdir()) if path.is_dir() and not path.is_symlink()]:
         try:
             with writing(folder):
@@ -59,7 +59,7 @@ def unsent(copies: Path) -> str:
             return str(error)
         mirror = Mirror.of(folder)
         if mirror is None and (folder / "run.json").is_file():
-            return f"{folder.name} was set aside, for it has never been sent"
+            return f"{folder.name} was set aside and was never sent"
         if mirror and (changes := mirror.changes()):
-            return f"{len(changes)} changed files have not been sent to {mirror.uri}"
+            return f"changed files that were not sent to {mirror.uri}: {len(changes)}"
     return ""

@@ -1,4 +1,4 @@
-"""The console of rich that all commands share."""
+"""The rich console of all commands."""
 
 from typing import Any, TextIO
 
@@ -9,7 +9,7 @@ from mlpnas.commands._terminal import clean
 
 
 class Console(RichConsole):
-    """Prints text as it is, cleaned: a name like [red] is no markup, and an escape sequence is not obeyed."""
+    """A console that prints cleaned plain text: [red] is no markup, and escape sequences have no effect."""
 
     def __init__(self, file: TextIO | None = None) -> None:
         super().__init__(file=file, markup=False, emoji=False, highlight=False)

@@ -1,4 +1,4 @@
-"""Networks as they are named on the command line: NAME, SPEC.json, RUN:TRIAL."""
+"""Networks by their names on the command line: NAME, SPEC.json, RUN:TRIAL."""
 
 import re
 from dataclasses import dataclass
@@ -18,10 +18,11 @@ _TRIAL = re.compile(r"best|knee|front|\d+")
 
 @dataclass(frozen=True)
 class Model:
-    """
+    """A network with its name and known accuracies.
+
     Attributes:
-        printed: top-1 on ImageNet-1k, where it is a published model at its own input size.
-        proxy: top-1 of the trial's training on `data`, where it is a trial.
+        printed: top-1 on ImageNet-1k of a published model at its own input size.
+        proxy: top-1 of a trial's training on `data`.
     """
 
     name: str
@@ -32,7 +33,7 @@ class Model:
 
 
 def find(text: str, size: str | None = None) -> list[Model]:
-    """One network; all of a front for RUN:front.
+    """Return one network, or all of a front for RUN:front.
 
     Args:
         text: a published name, the path of a spec's JSON file, or RUN:TRIAL, where TRIAL is a number, best, knee or
@@ -40,23 +41,23 @@ def find(text: str, size: str | None = None) -> list[Model]:
         size: the input size in pixels, like 224 or 192x320, instead of the spec's own.
 
     Raises:
-        UnknownName: no such published model. SpecError: a file that cannot be read. RunError: no such run or trial, or
-            a run without a trial.
+        UnknownName: there is no such published model. SpecError: the file is no spec. RunError: there is no such run
+            or trial, or the trial is missing in the name.
     """
     run, colon, trial = text.rpartition(":")
     if is_remote(text) and not _TRIAL.fullmatch(trial):
-        raise _a_run(text)
+        raise _needs_trial(text)
     if colon and not Path(text).exists():
         return _trials(open_run(run), trial, size)
     if text not in published.names() and (locate(text) / "run.json").is_file():
-        raise _a_run(text)
+        raise _needs_trial(text)
     spec = published.find_spec(text)
     sized = spec.at(read_size(size)) if size else spec
     top1 = published.find(text).top1 if text in published.names() and sized == spec else None
     return [Model(text, sized, top1)]
 
 
-def _a_run(text: str) -> RunError:
+def _needs_trial(text: str) -> RunError:
     best, trial, front = (quote(f"{text}:{which}") for which in ("best", "TRIAL", "front"))
     return RunError(f"{text} is a run; write {best}, {trial} with its number, or {front}")
 
@@ -75,10 +76,10 @@ def _trials(run: Run, pick: str, size: str | None) -> list[Model]:
 
 
 def find_one(text: str, size: str | None = None) -> Model:
-    """As `find`, for commands that take one network.
+    """Return one network; see `find`.
 
     Raises:
-        RunError: a front of several trials, or none.
+        RunError: the front has several trials, or none.
     """
     models = find(text, size)
     if len(models) != 1:

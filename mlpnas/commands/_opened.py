@@ -1,4 +1,4 @@
-"""A run as commands open it."""
+"""Opening of a run by a command."""
 
 from typing import TYPE_CHECKING
 
@@ -9,19 +9,19 @@ if TYPE_CHECKING:
 
 
 def open_run(name: str) -> "Run":
-    """Return a run; files of its trials that are not used are named on the standard error.
+    """Return a run, and name its unused files on the standard error.
 
     Raises:
-        RunError: there is none, or it cannot be read.
+        RunError: it does not exist or cannot be read.
     """
     from mlpnas.run import Run
 
     run = Run(name)
-    say_set_aside(run)
+    report_set_aside(run)
     return run
 
 
-def say_set_aside(run: "Run") -> None:
-    """Name the files of a run that are not used, and why."""
+def report_set_aside(run: "Run") -> None:
+    """Name the unused files of a run and the reasons on the standard error."""
     for line in run.set_aside():
         complain(f"note: {run.place}: {line}")

@@ -1,4 +1,4 @@
-"""A network part by part, in words and with what each costs: for the commands that show networks."""
+"""The parts of a network in words with their costs, for the commands that show networks."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,8 +20,8 @@ class Part(NamedTuple):
     """The stem, a stage with its downsample, or the head.
 
     Attributes:
-        grid, width: of its output, None for the head.
-        layers: what it is; details: with which options and what around it.
+        grid, width: those of the output; None for the head.
+        layers: its kind and number. details: options and layers around them.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Part(NamedTuple):
 
 
 def parts(spec: ArchSpec) -> list[Part]:
-    """Stem, stages, head.
+    """Return stem, stages and head.
 
     Raises:
         ShapeError, SpecError, UnknownName: the network cannot be built.
@@ -50,7 +50,7 @@ def _stem(spec: ArchSpec) -> tuple[str, str]:
     stem = spec.stem
     details = [
         f"kernel {stem.kernel}" if stem.kernel not in (None, stem.patch) else "",
-        _said(stem.norm, "norm") if stem.norm != NO_NORM else "",
+        _describe(stem.norm, "norm") if stem.norm != NO_NORM else "",
         stem.activation if stem.activation != "none" else "",
         "position table" if spec.position_embedding else "",
     ]
@@ -61,32 +61,32 @@ def _stage(stage: Stage, number: int) -> tuple[str, str]:
     kind = "MLP" if stage.channel_mlp.name == "mlp" else str(stage.channel_mlp)
     details = [
         *(f"{name} {word(value)}" for name, value in options(stage.mixer).items()),
-        _said(stage.norm, "norm"),
+        _describe(stage.norm, "norm"),
         f"{kind} x{stage.mlp_ratio:g}" if stage.mlp_ratio else "no channel MLP",
         f"layer scale {stage.layer_scale:g}" if stage.layer_scale is not None else "",
-        _said(stage.downsample, "before") if number > 1 and stage.downsample.name != "none" else "",
+        _describe(stage.downsample, "before") if number > 1 and stage.downsample.name != "none" else "",
     ]
     return f"{stage.depth} x {stage.mixer.name}", ", ".join(filter(None, details))
 
 
 def _head(spec: ArchSpec) -> tuple[str, str]:
-    norms = [_said(norm, "norm") for norm in (spec.norm, spec.pooled_norm) if norm != NO_NORM]
+    norms = [_describe(norm, "norm") for norm in (spec.norm, spec.pooled_norm) if norm != NO_NORM]
     return f"{_POOLED[spec.pool]} to {spec.classes} classes", ", ".join(norms)
 
 
-def _said(layer: Layer, role: str) -> str:
-    """layer norm (eps 1e-05)"""
+def _describe(layer: Layer, role: str) -> str:
+    """Return a layer in words: layer norm (eps 1e-05)."""
     inner = ", ".join(f"{name} {word(value)}" for name, value in layer.options)
     return f"{layer.name} {role}" + (f" ({inner})" if inner else "")
 
 
 def total(parts: Sequence[Part]) -> Cost:
-    """Of the network."""
+    """Return the cost of the network."""
     return sum((part.cost for part in parts), Cost())
 
 
-def told(model: Model, parts: Sequence[Part]) -> dict[str, Any]:
-    """What is known of a network, for machines."""
+def to_json(model: Model, parts: Sequence[Part]) -> dict[str, Any]:
+    """Return a network, its costs and parts as JSON."""
     spec = model.spec
     named = {"name": model.name, "key": spec.key, "input_size": spec.input_size, "resolution": resolution(spec)}
     accuracy = {"top1_printed": model.printed, "top1_proxy": model.proxy, "data": model.data}
@@ -94,20 +94,20 @@ def told(model: Model, parts: Sequence[Part]) -> dict[str, Any]:
     return {**named, **asdict(total(parts)), **accuracy, "parts": rows, "spec": spec.to_json()}
 
 
-def fits(spec: ArchSpec) -> str:
-    """Which inputs the weights fit, in words."""
-    sizes = f"inputs whose sides are multiples of {step(spec)}"
+def describe_fit(spec: ArchSpec) -> str:
+    """Return in words which inputs the weights fit."""
+    sizes = f"inputs whose sides are multiples of {size_step(spec)}"
     match resolution(spec):
         case "free":
             return f"weights fit all {sizes}"
         case "interpolated":
             return f"weights fit all {sizes}, once the position table is resampled"
-    bound = [f"stage {n} ({s.mixer.name})" for n, s in enumerate(spec.stages, 1) if locked(s.mixer.name)]
-    return f"weights fit {'x'.join(map(str, spec.image))} alone: {', '.join(bound)}"
+    fixed = [f"stage {n} ({s.mixer.name})" for n, s in enumerate(spec.stages, 1) if locked(s.mixer.name)]
+    return f"weights fit {'x'.join(map(str, spec.image))} alone: {', '.join(fixed)}"
 
 
-def step(spec: ArchSpec) -> int:
-    """Sides of the input are multiples of it: patches, downsamples, and what must divide a stage's grid."""
+def size_step(spec: ArchSpec) -> int:
+    """Return the number that must divide the sides of an input, from patches, downsamples and mixers."""
     pixels, steps = spec.stem.patch, [spec.stem.patch]
     for number, stage in enumerate(spec.stages):
         pixels *= 2 if number and stage.downsample.name != "none" else 1

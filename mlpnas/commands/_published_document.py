@@ -1,4 +1,4 @@
-"""docs/published.md: the table of the published models, to the unit."""
+"""The document docs/published.md: the table of the published models with exact counts."""
 
 from collections.abc import Iterator, Sequence
 
@@ -26,7 +26,7 @@ they fit once the position table is resampled to the new grid; *fixed*, a mixer'
 
 
 def document(rows: Sequence[Row]) -> str:
-    """Markdown: the table, then the sources."""
+    """Return the document in Markdown: the table, then the sources."""
     return "\n".join([_INTRODUCTION, *_table(rows), "", "## Sources", "", *_sources(rows), ""])
 
 

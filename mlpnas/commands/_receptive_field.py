@@ -1,4 +1,4 @@
-"""The receptive fields of a network as a figure: one column for each stage, its first block above the whole network."""
+"""A figure of a network's receptive fields: one column per stage, its first block above the whole network."""
 
 import logging
 from pathlib import Path
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from mlpnas.report.receptive_field import Panel
 
-_INCH, _DOTS = 2.3, 220  # of a panel's side; for each inch
+_INCH, _DOTS = 2.3, 220  # side of a panel; dots per inch
 _INK, _MUTED, _LINE = "#1b2330", "#5a6475", "#b8c0cc"
 
 
 def write_png(title: str, panels: "list[Panel]", path: Path) -> None:
-    """Raises ExportError where `path` cannot be written."""
+    """Write the figure to a PNG file; raise ExportError if `path` cannot be written."""
     try:
         with replacing(path) as temporary:
             draw(title, panels).savefig(temporary, format="png", dpi=_DOTS)
@@ -27,8 +27,8 @@ def write_png(title: str, panels: "list[Panel]", path: Path) -> None:
 
 
 def draw(title: str, panels: "list[Panel]") -> "Figure":
-    """A single stage has its two panels side by side."""
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it needs no folder for its settings
+    """Return the figure; the two panels of a single stage are side by side."""
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it would warn about a missing settings folder
     from matplotlib.figure import Figure
 
     rows, columns = (2, len(panels)) if len(panels) > 1 else (1, 2)
@@ -67,12 +67,12 @@ def _plane(axes: Any, field: Any, words: str) -> Any:
 
 
 def _cells(axes: Any, field: Any) -> None:
-    """Lines between the tokens, where these are large enough."""
+    """Draw lines between tokens that are large enough."""
     height, width = field.shape
     if max(height, width) <= 32:
-        rim = {"color": _LINE, "linewidth": 0.4}
-        axes.vlines([place + 0.5 for place in range(width - 1)], -0.5, height - 0.5, **rim)
-        axes.hlines([place + 0.5 for place in range(height - 1)], -0.5, width - 0.5, **rim)
+        style = {"color": _LINE, "linewidth": 0.4}
+        axes.vlines([place + 0.5 for place in range(width - 1)], -0.5, height - 0.5, **style)
+        axes.hlines([place + 0.5 for place in range(height - 1)], -0.5, width - 0.5, **style)
 
 
 def _scale(figure: Any, image: Any, axes: Any) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mlpnas.commands._models import Model
-from mlpnas.commands._parts import Part, parts, step, total
+from mlpnas.commands._parts import Part, parts, size_step, total
 from mlpnas.nets.plan import resolution
 from mlpnas.report.wording import cell, grid, label, mixers
 from mlpnas.spec import ArchSpec
@@ -32,7 +32,7 @@ def _facts(model: Model, items: Sequence[Part]) -> dict[str, str]:
 def _resolution(spec: ArchSpec) -> str:
     """Whether the weights fit other input sizes, and which."""
     kind = resolution(spec)
-    return kind if kind == "fixed" else f"{kind} (multiples of {step(spec)})"
+    return kind if kind == "fixed" else f"{kind} (multiples of {size_step(spec)})"
 
 
 def _by_part(items: Sequence[Part]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A table for people: rich on a terminal, aligned columns elsewhere."""
+"""Tables for people: rich on a terminal, aligned columns elsewhere."""
 
 from collections.abc import Collection, Sequence
 from functools import partial
@@ -9,7 +9,7 @@ _NARROW = 60  # columns of a terminal
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str] = ()) -> None:
-    """`right` names the columns that are set flush right."""
+    """Print a table; `right` names the columns that are aligned to the right."""
     from rich.table import Table
 
     from mlpnas.commands._console import Console
@@ -30,18 +30,18 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Coll
 
 
 def _longest_words(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """The width of a table whose cells are wrapped between words alone."""
+    """Return the width of a table whose cells wrap only between words."""
     columns = zip(heads, *rows, strict=True)
     return sum(1 + max(len(word) for cell in column for word in (cell.split() or [""])) for column in columns)
 
 
 def _block(heads: Sequence[str], row: Sequence[str]) -> str:
-    """A row as lines, for a terminal that is too narrow for columns."""
+    """Return a row as lines, for a terminal that is too narrow for columns."""
     return "\n".join(f"{head}: {cell}" if head.strip() else cell for head, cell in zip(heads, row, strict=True) if cell)
 
 
 def plain(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str] = ()) -> str:
-    """The same as text without colours, never wrapped."""
+    """Return the table as text without colours and wrapping."""
     lines = [[clean(" ".join(cell.split())) for cell in row] for row in (heads, *rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     set_flush = [str.rjust if head in right else str.ljust for head in heads]

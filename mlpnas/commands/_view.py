@@ -1,4 +1,4 @@
-"""The view of a search that fits where its output goes."""
+"""The choice of a search's view by the kind of output."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ def progress(as_json: bool) -> Iterator[Lines]:
     """Yield the view: JSON lines, a live table on a terminal, plain lines elsewhere."""
     if as_json:
         output = sys.stdout
-        with redirect_stdout(sys.stderr):  # Ray prints of its own accord when a worker dies
+        with redirect_stdout(sys.stderr):  # Ray prints when a worker dies
             yield JsonLines(output)
     elif sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown"):
         with Live() as live:

@@ -1,4 +1,4 @@
-"""mlpnas cache: what is kept between runs, where, and how to be rid of it."""
+"""mlpnas cache: show and clear the cache folder."""
 
 from typing import Annotated
 
@@ -7,14 +7,14 @@ import typer
 from mlpnas.cache import KINDS
 from mlpnas.commands._terminal import say
 
-app = typer.Typer(help="Show and clear what is kept in the cache folder.")
+app = typer.Typer(help="Show and clear the cache folder.")
 
 
 @app.callback(invoke_without_command=True)
 def show(
     context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False
 ) -> None:
-    """Show what is kept in the cache folder ($MLPNAS_CACHE, or ~/.cache/mlpnas), and what of it takes how much."""
+    """Show the files in the cache folder ($MLPNAS_CACHE, or ~/.cache/mlpnas) and their sizes."""
     import json
 
     from mlpnas import cache
@@ -37,15 +37,15 @@ def show(
 @app.command()
 def clear(
     kind: Annotated[
-        str | None, typer.Argument(metavar="[KIND]", help=f"{', '.join(KINDS)}; all of them unless given.")
+        str | None, typer.Argument(metavar="[KIND]", help=f"{', '.join(KINDS)}; default: all of them.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Copies of runs with unsent changes, too.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also delete copies of runs with unsent changes.")] = False,
 ) -> None:
-    """Delete what is kept, or one kind of it, and say what was freed; all of it can be made again.
+    """Delete the cached files, or one kind of them; all can be made again.
 
-    Only what mlpnas has put into the cache folder goes. Links are not followed.
+    Only files that mlpnas has made are deleted. Links are not followed.
     """
-    from mlpnas.commands._cached import delete, entries, size, unsent
+    from mlpnas.commands._cached import delete, entries, reason_to_keep, size
     from mlpnas.errors import UnknownName
     from mlpnas.units import show as shown
 
@@ -55,8 +55,8 @@ def clear(
         ours, others = entries(name)
         freed = []
         for entry in ours:
-            if name == "runs" and not force and (reason := unsent(entry)):
-                say(f"kept {entry}: {reason}; --force clears it, too")
+            if name == "runs" and not force and (reason := reason_to_keep(entry)):
+                say(f"kept {entry}: {reason}; --force clears it too")
             else:
                 freed.append(size(entry))
                 delete(entry)

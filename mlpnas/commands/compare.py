@@ -34,7 +34,7 @@ def _side_by_side(networks: list[str], size: str | None, as_json: bool) -> None:
     import json
 
     from mlpnas.commands._models import find
-    from mlpnas.commands._parts import parts, told
+    from mlpnas.commands._parts import parts, to_json
     from mlpnas.commands._side_by_side import side_by_side
     from mlpnas.commands._table import print_table
     from mlpnas.errors import SpecError
@@ -43,7 +43,7 @@ def _side_by_side(networks: list[str], size: str | None, as_json: bool) -> None:
     if len(models) < 2:
         raise SpecError(f"{networks[0]}: one network; give two or more to compare, or RUN --by FIELD for its trials")
     if as_json:
-        print(json.dumps([told(model, parts(model.spec)) for model in models]))
+        print(json.dumps([to_json(model, parts(model.spec)) for model in models]))
     else:
         print_table(*side_by_side(models))
 

@@ -1,4 +1,4 @@
-"""mlpnas cost: what one architecture costs, measured without weights or data."""
+"""mlpnas cost: print the cost of one architecture, measured without weights or data."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 def cost(
     model: Annotated[str, typer.Argument(metavar="NAME|SPEC.json", help="A published name or a spec's JSON file.")],
-    size: Annotated[str | None, typer.Option(metavar="N|HxW", help="Input size in pixels; the spec's own.")] = None,
+    size: Annotated[str | None, typer.Option(metavar="N|HxW", help="Input size in pixels, or the spec's.")] = None,
     table: Annotated[bool, typer.Option("--table", help="One row per stem, downsample, stage and head.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Print parameters, multiply-accumulates and memory of one model, for one image.
 
-    1 FLOP = 1 multiply-accumulate, as in the papers. Activations are what a training step keeps in float32,
-    peak is what inference needs.
+    1 FLOP = 1 multiply-accumulate, as in the papers. Activations are the bytes that a training step keeps
+    in float32, peak those that inference needs.
     """
     import json
     from dataclasses import asdict

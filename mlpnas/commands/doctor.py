@@ -1,4 +1,4 @@
-"""mlpnas doctor: whether a search would go well here."""
+"""mlpnas doctor: check whether this machine is ready for a search."""
 
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -14,7 +14,7 @@ def doctor(
     ray: Annotated[bool, typer.Option(help="Start Ray and measure its overhead per trial, about 20 s.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")] = False,
 ) -> None:
-    """Look at packages, processors, memory, disks, data and Ray; exits with 1 where something is a problem."""
+    """Check packages, processors, memory, disks, data and Ray; exit with 1 if there is a problem."""
     import json
     from contextlib import redirect_stdout
     from dataclasses import asdict
@@ -23,7 +23,7 @@ def doctor(
     from mlpnas.engine.checkup import findings
 
     output, seen = stdout, []
-    with redirect_stdout(stderr):  # Ray prints of its own accord
+    with redirect_stdout(stderr):  # Ray prints messages of its own
         for finding in findings(ray):
             seen.append(finding)
             if not as_json:

@@ -1,4 +1,4 @@
-"""mlpnas published: the models that can be built, costed and searched from by name."""
+"""mlpnas published: list the models that can be built, costed and searched from by name."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 _LEGEND = (
     "params in millions, MACs in billions; 1 FLOP = 1 multiply-accumulate. theirs: the upstream implementation, built "
-    "and counted, equal to ours to the unit unless marked !. why: = where ours round to what is printed, or the number "
+    "and counted, equal to ours to the unit unless marked !. why: = if ours round to the printed number, or the number "
     "of a note above. resolution: free, weights fit any input size; interpolated, they do once the position table is "
-    "resampled; fixed, they fit this size alone."
+    "resampled; fixed, they fit this size only."
 )
 
 
 def published(
     family: Annotated[str | None, typer.Option(metavar="F", help="Only this family, like as_mlp.")] = None,
-    sources: Annotated[bool, typer.Option("--sources", help="Where the numbers come from, below.")] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="The whole table as a document.")] = False,
+    sources: Annotated[bool, typer.Option("--sources", help="Also print the sources of the numbers.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as a document.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON list.")] = False,
 ) -> None:
     """List the published models: params and MACs as counted here, by upstream and in print; top-1 on ImageNet-1K."""

@@ -37,7 +37,7 @@ def show(
     import json
 
     from mlpnas.commands._models import find_one
-    from mlpnas.commands._parts import parts, told
+    from mlpnas.commands._parts import parts, to_json
     from mlpnas.commands._receptive_field import write_png
     from mlpnas.receptive_field import extent
 
@@ -47,7 +47,7 @@ def show(
     if png:
         write_png(f"{Path(name).name}: what the centre token depends on", panels, png)
     if as_json:
-        known = told(model, found)
+        known = to_json(model, found)
         known["parts"] = [part | _seen(seen.get(part["name"])) for part in known["parts"]]
         print(json.dumps(known))
     else:
@@ -72,7 +72,7 @@ def _seen(reach: "Extent | None") -> dict[str, Any]:
 
 def _print(model: "Model", parts: "list[Part]", seen: Seen) -> None:
     from mlpnas.commands._console import Console
-    from mlpnas.commands._parts import fits, total
+    from mlpnas.commands._parts import describe_fit, total
     from mlpnas.commands._table import plain
     from mlpnas.report.wording import cell
 
@@ -82,7 +82,7 @@ def _print(model: "Model", parts: "list[Part]", seen: Seen) -> None:
     train, peak = (cell("peak_bytes", size) for size in (whole.activation_bytes, whole.peak_bytes))
     above = [
         f"{model.name} (key {spec.key}){printed}{proxy}",
-        f"input {spec.channels}x{'x'.join(map(str, spec.image))}; {fits(spec)}",
+        f"input {spec.channels}x{'x'.join(map(str, spec.image))}; {describe_fit(spec)}",
         f"for one image {train} of activations to train with, {peak} at the peak of inference",
     ]
     heads = ["part", "grid", "width", "layers", "params", "", "MACs", " ", "sees", "95 % in"]

@@ -1,4 +1,4 @@
-"""mlpnas space check|show|sample|schema: what a space holds, before anything is trained."""
+"""mlpnas space check|show|sample|schema: inspect a space before anything is trained."""
 
 import json
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ Budgets = Annotated[
 
 @app.command()
 def check(file: File) -> None:
-    """Read a space file and name every mistake with its line; silent files are good files."""
+    """Check a space file and name every mistake with its line."""
     from mlpnas.space import SearchSpace
 
     space = SearchSpace.load(file)
@@ -27,7 +27,7 @@ def check(file: File) -> None:
 
 @app.command()
 def show(file: File, budget: Budgets = []) -> None:  # noqa: B006
-    """The tree of questions, the number of architectures, their costs, and the share inside a budget."""
+    """Show the tree of questions, the number of architectures, their costs, and the share inside a budget."""
     from mlpnas.space import SearchSpace
     from mlpnas.space.show import lines
 
@@ -43,7 +43,7 @@ def sample(
     fill: Annotated[float, typer.Option(min=0, max=0.99, help="Share of the budget to use at least.")] = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Sample architectures, uniformly among those inside the budget."""
+    """Sample architectures uniformly among those inside the budget."""
     import numpy as np
 
     from mlpnas.space import SearchSpace
@@ -53,17 +53,17 @@ def sample(
     for _ in range(count):
         sample = space.sample(rng, window)
         if as_json:
-            print(json.dumps(_told(sample)))
+            print(json.dumps(_to_json(sample)))
         else:
-            say(_as_line(sample))
+            say(_to_line(sample))
 
 
-def _told(sample: Any) -> dict[str, Any]:
+def _to_json(sample: Any) -> dict[str, Any]:
     costs = {name: int(sample.costs[name]) for name in ("macs", "params")}
     return {"key": sample.spec.key, **costs, "answers": sample.answers, "spec": sample.spec.to_json()}
 
 
-def _as_line(sample: Any) -> str:
+def _to_line(sample: Any) -> str:
     from mlpnas.units import show as shown
 
     stages = "  ".join(f"{stage.depth}x{stage.width} {stage.mixer}" for stage in sample.spec.stages)
@@ -73,7 +73,7 @@ def _as_line(sample: Any) -> str:
 
 @app.command()
 def schema() -> None:
-    """The JSON Schema of space files, for editors."""
+    """Print the JSON Schema of space files, for editors."""
     from mlpnas.space.schema import schema as json_schema
 
     print(json.dumps(json_schema(), indent=2))

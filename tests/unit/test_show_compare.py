@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from mlpnas.cli import main
-from mlpnas.commands._parts import fits, parts, total
+from mlpnas.commands._parts import describe_fit, parts, total
 from mlpnas.commands.show import _bar
 from mlpnas.costs import cost
 from mlpnas.published import find_spec, names
@@ -84,16 +84,16 @@ def test_parts_in_words() -> None:
 
 
 def test_which_inputs_the_weights_fit() -> None:
-    assert fits(find_spec("as_mlp_t")) == "weights fit all inputs whose sides are multiples of 32"
-    assert fits(find_spec("swin_t")) == "weights fit all inputs whose sides are multiples of 224"
-    assert fits(find_spec("vit_s16")).endswith("multiples of 16, once the position table is resampled")
-    assert fits(SMALL) == "weights fit 56x56 alone: stage 2 (gmlp)"
+    assert describe_fit(find_spec("as_mlp_t")) == "weights fit all inputs whose sides are multiples of 32"
+    assert describe_fit(find_spec("swin_t")) == "weights fit all inputs whose sides are multiples of 224"
+    assert describe_fit(find_spec("vit_s16")).endswith("multiples of 16, once the position table is resampled")
+    assert describe_fit(SMALL) == "weights fit 56x56 alone: stage 2 (gmlp)"
 
 
 @pytest.mark.parametrize("name", [name for name in names() if "swin" in name or name.startswith(("as_mlp", "vit_s"))])
 def test_networks_fit_what_is_said(name: str) -> None:
     spec = find_spec(name)
-    if "multiples of" in (words := fits(spec)):
+    if "multiples of" in (words := describe_fit(spec)):
         assert cost(spec.at(2 * int(words.split("multiples of ")[1].split(",")[0]))).macs
 
 
