@@ -3,7 +3,7 @@
 import json
 
 from mlpnas.commands._from_options import from_options
-from mlpnas.commands._opened import say_set_aside
+from mlpnas.commands._opened import report_set_aside
 from mlpnas.commands._terminal import say
 from mlpnas.exporters import ExportOptions
 from mlpnas.options import given
@@ -18,7 +18,7 @@ def export(options: ExportOptions, as_json: bool) -> None:
     """
     from mlpnas.exporters import export as run_export
 
-    say_set_aside(options.run)
+    report_set_aside(options.run)
     record = options.run.pick(options.pick)
     model, files = run_export(**given(options))
     if as_json:
