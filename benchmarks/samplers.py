@@ -104,7 +104,7 @@ class Replay:
         now, left, proposals = 0.0, evals * rungs[-1], self._new(sampler, rungs[0], rng)
         while True:
             while len(running) < workers and left > 0:
-                following = halving.promoted() or next(proposals, None) or halving.foremost()
+                following = halving.promote_next() or next(proposals, None) or halving.promote_best_stopped()
                 if following is None:
                     break
                 trial, epochs = following

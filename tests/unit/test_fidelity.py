@@ -8,14 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 import mlpnas
 from mlpnas.datasets import DataRef
 from mlpnas.engine.driver import Driver
-from mlpnas.engine.scheduling.halving import Halving
 from mlpnas.errors import RunError
 from mlpnas.evaluators.proxy_training import ProxyTraining
 from mlpnas.job import Job, Outcome
@@ -147,29 +144,6 @@ def test_states_of_trainings_without_hope_are_deleted(tmp_path: Path) -> None:
     assert left
     assert not done & {int(trial) for trial, _ in left}
     assert all(epochs[int(trial)] == int(after) for trial, after in left)
-
-
-@given(st.lists(st.tuples(st.floats(1, 100), st.floats(0, 1)), max_size=60), st.booleans())
-def test_no_more_than_a_share_goes_on_and_nobody_twice(points: list[tuple[float, float]], by_cost: bool) -> None:
-    halving, went_on = Halving(RUNGS, by_cost), []
-    for trial, (cost, value) in enumerate(points):
-        halving.report(trial, 1, cost, value)
-        while promotion := halving.promoted():
-            went_on.append(promotion)
-            halving.report(promotion[0], promotion[1], *points[promotion[0]])
-    assert len(went_on) == len(set(went_on))
-    assert {trial for trial, until in went_on if until == 9} <= {trial for trial, until in went_on if until == 3}
-
-
-def test_small_networks_are_compared_with_small_ones() -> None:
-    halving = Halving((1, 2))
-    for trial in range(80):
-        halving.report(trial, 1, cost=1.0 + trial, value=trial / 80)  # the larger, the better
-    went_on = []
-    while promotion := halving.promoted():
-        went_on.append(promotion[0])
-    assert len(went_on) == 40
-    assert [sum(low <= trial < low + 20 for trial in went_on) for low in (0, 20, 40, 60)] == [10] * 4
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 from mlpnas import parts
 from mlpnas.engine.driver import Driver
 from mlpnas.engine.run_folder import writer as writer_module
-from mlpnas.engine.scheduling import hang_detector as watch_module
-from mlpnas.engine.scheduling.hang_detector import Watch
+from mlpnas.engine.scheduling import hang_detector
+from mlpnas.engine.scheduling.hang_detector import HangDetector
 from mlpnas.engine.search import search
 from mlpnas.errors import RunError
 from mlpnas.files import clear_leftovers, write_text
@@ -171,35 +171,35 @@ def test_what_a_killed_writer_left_is_cleared_away(tmp_path: Path) -> None:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
-    monkeypatch.setattr(watch_module, "monotonic", lambda: now[0])
+    monkeypatch.setattr(hang_detector, "monotonic", lambda: now[0])
     return now
 
 
 def test_a_worker_hangs_that_is_past_the_limit_and_its_grace(clock: list[float]) -> None:
-    watch = Watch(60.0)
-    watch.begin(3)
+    detector = HangDetector(60.0)
+    detector.begin(3)
     clock[0] += 89
-    watch.sign(3)
-    assert not watch.overdue()
+    detector.heartbeat(3)
+    assert not detector.find_hung()
     clock[0] += 2
-    assert watch.overdue() == {3: "time limit 60s reached; the worker hung, and was killed after 91s"}
-    watch.end(3)
-    assert not watch.overdue()
+    assert detector.find_hung() == {3: "time limit 60s reached; the worker hung, and was killed after 91s"}
+    detector.end(3)
+    assert not detector.find_hung()
 
 
 def test_without_a_limit_a_worker_hangs_that_is_silent_far_longer_than_any_trial_took(clock: list[float]) -> None:
-    watch = Watch(None)
-    watch.begin(0)
+    detector = HangDetector(None)
+    detector.begin(0)
     clock[0] += 1e6
-    assert not watch.overdue()  # nothing to compare with
-    watch.end(0, 100.0)
-    watch.begin(1)
+    assert not detector.find_hung()  # nothing to compare with
+    detector.end(0, 100.0)
+    detector.begin(1)
     clock[0] += 1999
-    watch.sign(1)
+    detector.heartbeat(1)
     clock[0] += 1999
-    assert not watch.overdue()
+    assert not detector.find_hung()
     clock[0] += 2
-    assert list(watch.overdue()) == [1]
+    assert list(detector.find_hung()) == [1]
 
 
 def test_who_waits_for_room_does_not_hang(tmp_path: Path, clock: list[float]) -> None:
@@ -210,7 +210,7 @@ def test_who_waits_for_room_does_not_hang(tmp_path: Path, clock: list[float]) ->
     for _ in range(5):
         clock[0] += 80
         driver.wait(job.trial, Waiting("no room"))
-    assert not driver.watch.overdue()
+    assert not driver.find_hung()
     assert [event["text"] for event in events if event["event"] == "note"] == ["trial 0 waits: no room"]
 
 

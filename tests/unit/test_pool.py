@@ -10,7 +10,7 @@ import pytest
 
 from mlpnas.engine.backends._pool import Answer, Pool
 from mlpnas.engine.interrupt import Interrupt
-from mlpnas.engine.scheduling import hang_detector as watch_module
+from mlpnas.engine.scheduling import hang_detector
 from mlpnas.errors import RunError
 from mlpnas.job import Job, Outcome
 from mlpnas.run import Run
@@ -92,7 +92,7 @@ def test_a_worker_that_hangs_is_killed_and_its_trial_has_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = iter(range(0, 10**6, 5))
-    monkeypatch.setattr(watch_module, "monotonic", lambda: next(seconds))
+    monkeypatch.setattr(hang_detector, "monotonic", lambda: next(seconds))
     run, _ = _search(tmp_path, Scripted({0: [None]}), trial_time=60.0)
     (failed,) = [record for record in run.records if record.status == "failed"]
     assert failed.trial == 0

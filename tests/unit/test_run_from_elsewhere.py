@@ -251,7 +251,7 @@ def test_a_search_deletes_nothing_in_a_folder_that_a_link_leads_to(tmp_path: Pat
         run_files.check_folders(folder)
     with pytest.raises(RunError, match=f"{name}: is a link"):
         Store(folder).compact()
-    weights.prune(Run(folder), set(), set())
+    weights.prune(Run(folder), (), ())
     assert {path: path.read_bytes() for path in mine.rglob("*") if path.is_file()} == before
 
 
@@ -268,13 +268,15 @@ def test_a_fifo_is_waited_for_by_nobody(tmp_path: Path, name: str) -> None:
 
 
 def test_weights_of_trials_that_are_set_aside_are_kept(tmp_path: Path) -> None:
-    folder = written(tmp_path / "run", "weights/0.safetensors", "weights/1.safetensors")
+    names = [f"weights/{number}.safetensors" for number in range(3)]
+    folder = written(tmp_path / "run", *names)
     (folder / "weights").mkdir()
-    for number in range(3):
-        (folder / "weights" / f"{number}.safetensors").write_bytes(b"")
-    (folder / "trials" / "part-000001-000001.parquet").write_bytes(b"PAR1 half")
-    weights.prune(Run(folder), set(), set())
-    assert sorted(path.name for path in (folder / "weights").iterdir()) == ["1.safetensors", "2.safetensors"]
+    for name in [*names, "weights/3.safetensors"]:
+        (folder / name).write_bytes(b"")
+    (folder / "trials" / "part-000002-000002.parquet").write_bytes(b"PAR1 half")
+    weights.prune(Run(folder), stops=(), running=())
+    left = sorted(path.name for path in (folder / "weights").iterdir())
+    assert left == [f"{number}.safetensors" for number in (1, 2, 3)]  # 1 is on the front, 2 and 3 are unknown
 
 
 def test_our_own_names_are_names_of_a_run() -> None:

@@ -6,7 +6,6 @@ from scipy.integrate import quad  # type: ignore[import-untyped]
 from scipy.optimize import check_grad
 from scipy.stats import t as student  # type: ignore[import-untyped]
 
-from mlpnas.engine.scheduling.halving import Halving
 from mlpnas.samplers.known_cost.gaussian_process import GaussianProcess, Inputs, Layout, Pairs, Parameters, learned
 from mlpnas.samplers.known_cost.improvement import (
     Staircase,
@@ -166,27 +165,3 @@ def test_expected_hypervolume_improvement_against_sampling(cost: float) -> None:
     gains = [(np.maximum(value - levels, 0) * (grid >= cost)).mean() * 5 for value in drawn]
     found = expected_hypervolume_improvement(np.array([0.5]), np.array([0.3]), np.array([cost]), stairs, 5.0)[0]
     assert found == pytest.approx(np.mean(gains), abs=0.03)
-
-
-def test_halving_promotes_the_best_of_each_cost() -> None:
-    halving = Halving((1, 3))
-    rng = np.random.default_rng(0)
-    for trial in range(24):  # dear networks are all better
-        halving.report(trial, 1, cost=float(trial), value=trial + rng.random())
-    promoted = []
-    while (found := halving.promoted()) is not None:
-        promoted.append(found)
-    trials = sorted(trial for trial, _ in promoted)
-    assert {rung for _, rung in promoted} == {3}
-    assert trials == [4, 5, 10, 11, 16, 17, 22, 23]
-    assert halving.promoted() is None
-
-
-def test_halving_by_value_alone_and_rung_by_rung() -> None:
-    halving = Halving((1, 2, 4), by_cost=False)
-    for trial in range(4):
-        halving.report(trial, 1, cost=1.0, value=float(-trial))
-    assert [halving.promoted() for _ in range(3)] == [(0, 2), (1, 2), None]
-    halving.report(0, 2, 1.0, 0.3)
-    halving.report(1, 2, 1.0, 0.5)
-    assert halving.promoted() == (1, 4)

@@ -12,7 +12,7 @@ import numpy as np
 
 from mlpnas.engine.planning import placement, reference, sizing
 from mlpnas.engine.planning.data import decode, find_data
-from mlpnas.engine.planning.sizing import Size, Wanted
+from mlpnas.engine.planning.sizing import SizingRequest, TrialPlan
 from mlpnas.engine.scheduling import rungs
 from mlpnas.errors import RunError
 from mlpnas.manifest import Decided, Found, Manifest
@@ -50,9 +50,9 @@ def prepare(options: SearchOptions, folder: Path) -> Manifest:
         device = placement.choose_device(options, nodes)
         at_once = placement.trials_at_once(options, nodes, placement.initial_share(options, device))
         sharers = placement.most_sharers(options, nodes, asked)
-        wanted = Wanted(some, ref, recipe, device, options.trials.total(), at_once, sharers, fidelity)
-        size: Size = devices.call(sizing.size, wanted)
-    size = rungs.staged(size, fidelity) if fidelity else size
+        wanted = SizingRequest(some, ref, recipe, device, options.trials.total(), at_once, sharers, fidelity)
+        size: TrialPlan = devices.call(sizing.plan_trials, wanted)
+    size = sizing.to_last_rung(size, fidelity) if fidelity else size
     share = size.share if options.gpus_per_trial is None else options.gpus_per_trial
     image = size.image if size.recipe.input_size else _largest_input(space, window)
     data = decode(ref, image, size.recipe, options, some)

@@ -1,4 +1,4 @@
-"""How trials are trained and what each of them takes, found out on the device that trains them."""
+"""The plan of trials: their recipe and what each of them takes, measured on the device that trains them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,15 +15,15 @@ from mlpnas.units import show
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a search is asked to train.
+class SizingRequest:
+    """The trials to plan.
 
     Attributes:
-        specs: architectures like those that will come.
+        specs: architectures like those that will be tried.
         recipe: None: to be chosen.
-        workers: trials at once, as far as it is known.
+        workers: trials at once, as far as that is known.
         sharers: most trials that may share a GPU; 1: none does, and nothing is measured.
-        rungs: epochs after which most trainings stop, then those of a whole one; none: every one is whole.
+        rungs: epochs after which most trainings stop, then those of a full training; none: every training is full.
     """
 
     specs: Sequence[ArchSpec]
@@ -37,7 +37,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Size:
+class TrialPlan:
     """The recipe, the share of a GPU and the expected seconds of each trial, the device's name, and why.
 
     Attributes:
@@ -52,35 +52,48 @@ class Size:
     notes: tuple[str, ...]
 
 
-def size(wanted: Wanted) -> Size:
-    """Runs where trials will, be that this machine or another one.
+def plan_trials(request: SizingRequest) -> TrialPlan:
+    """Measure trials and plan them; to be called on the machine where they will run.
 
     Raises:
-        DataError: data that cannot be had there. ShapeError: an architecture that fits no input size.
+        DataError: that machine cannot read the data. ShapeError: an architecture fits no input size.
     """
-    about, notes = datasets.survey(wanted.data), list[str]()
-    recipe = wanted.recipe
+    about, notes = datasets.survey(request.data), list[str]()
+    recipe = request.recipe
     if recipe is None:
-        recipe, notes = auto.choose(wanted.specs, about, wanted.device, wanted.workers, wanted.trials, wanted.rungs)
-    networks = [recipe.network(spec, about) for spec in wanted.specs]
+        recipe, notes = auto.choose(
+            request.specs, about, request.device, request.workers, request.trials, request.rungs
+        )
+    networks = [recipe.network(spec, about) for spec in request.specs]
     image = max(net.image[0] for net in networks), max(net.image[1] for net in networks)
     share = 0.0
-    if torch.device(wanted.device).type == "cuda":
-        count, why = _sharers(wanted, recipe, networks, image)
+    if torch.device(request.device).type == "cuda":
+        count, why = _sharers(request, recipe, networks, image)
         share, notes = memory.share(count), [*notes, *why]
-    seconds = auto.expected_seconds(recipe, wanted.specs, about, wanted.device)
-    return Size(recipe, image, share, seconds, device_name(wanted.device), tuple(notes))
+    seconds = auto.expected_seconds(recipe, request.specs, about, request.device)
+    return TrialPlan(recipe, image, share, seconds, device_name(request.device), tuple(notes))
+
+
+def to_last_rung(plan: TrialPlan, rungs: tuple[int, ...]) -> TrialPlan:
+    """Return the plan with the recipe up to the last rung, and the seconds up to the first one.
+
+    A warm-up longer than the recipe keeps its share of the epochs.
+    """
+    recipe, epochs = plan.recipe, rungs[-1]
+    warmup = min(recipe.warmup_epochs, recipe.warmup_epochs / recipe.epochs * epochs)
+    longer = replace(recipe, epochs=epochs, warmup_epochs=warmup)
+    return replace(plan, recipe=longer, seconds=plan.seconds / recipe.epochs * rungs[0])
 
 
 def _sharers(
-    wanted: Wanted, recipe: Recipe, networks: Sequence[ArchSpec], image: tuple[int, int]
+    request: SizingRequest, recipe: Recipe, networks: Sequence[ArchSpec], image: tuple[int, int]
 ) -> tuple[int, list[str]]:
-    if wanted.sharers == 1:
+    if request.sharers == 1:
         return 1, []
-    data = datasets.load(replace(wanted.data, size=image))
-    needs = memory.needed(memory.heaviest(networks, recipe.batch_size), recipe, data, wanted.device)
-    there = memory.whole(wanted.device)
-    count = memory.sharers(needs, there, wanted.sharers)
+    data = datasets.load(replace(request.data, size=image))
+    needs = memory.needed(memory.heaviest(networks, recipe.batch_size), recipe, data, request.device)
+    there = memory.whole(request.device)
+    count = memory.sharers(needs, there, request.sharers)
     return count, [_explained(count, needs, there, recipe.batch_size)]
 
 

@@ -1,1 +1,1 @@
-"""Which trial comes next: proposals, rungs of early stopping, trials to repeat, hung workers."""
+"""Scheduling: proposals, rungs of early stopping, trials to try again, hung workers."""

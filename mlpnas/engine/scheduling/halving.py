@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 _BINS = 4
-_HOPE = 2.0  # times the share that goes on: who stands behind that will hardly ever go on
+_MARGIN = 2.0  # times the promoted share of a rung; trials that rank below that are hardly ever promoted
 
 
 class _Result(NamedTuple):
@@ -18,67 +18,65 @@ class _Result(NamedTuple):
 
 @dataclass
 class Halving:
-    """Decides which trials are trained on, from one rung to the next.
+    """Decides which trials are promoted from one rung to the next.
 
     Args:
-        rungs: trained epochs, rising; of those that reach one, 1 in (next rung / this rung) goes on.
-        by_cost: rank within bins of equal cost, so that a small network is never left for being small.
+        rungs: trained epochs, rising; a fraction this rung / next rung of the trials that reach one is promoted.
+        by_cost: rank trials within bins of equal cost, so that a small network does not stop because it is small.
     """
 
     rungs: Sequence[int]
     by_cost: bool = True
     _results: dict[int, list[_Result]] = field(default_factory=dict)
-    _past: set[tuple[int, int]] = field(default_factory=set)
+    _promoted: set[tuple[int, int]] = field(default_factory=set)  # trials, with the rungs that they have left
 
     def report(self, trial: int, epochs: int, cost: float, value: float) -> None:
-        """A trial has reached a rung. value: more is better."""
+        """Take the result of a trial at a rung; more `value` is better."""
         self._results.setdefault(epochs, []).append(_Result(trial, cost, value))
-        self._past |= {(trial, rung) for rung in self.rungs if rung < epochs}
+        self._promoted |= {(trial, rung) for rung in self.rungs if rung < epochs}
 
-    def leave(self, trial: int) -> None:
-        """A trial is trained no further; its results stay those that others are compared with."""
-        self._past |= {(trial, rung) for rung in self.rungs}
+    def retire(self, trial: int) -> None:
+        """Never promote a trial again; others are still compared with its results."""
+        self._promoted |= {(trial, rung) for rung in self.rungs}
 
-    def promoted(self) -> tuple[int, int] | None:
-        """The next trial that is to be trained on, and up to which rung; None while nothing deserves it."""
+    def promote_next(self) -> tuple[int, int] | None:
+        """Promote the best trial that ranks high enough; return it and its next rung, or None where none does."""
         for rung, following, results in self._from_the_top():
             for best in self._best(results, following / rung):
-                if (best.trial, rung) not in self._past:
-                    self._past.add((best.trial, rung))
-                    return best.trial, following
+                if (best.trial, rung) not in self._promoted:
+                    return best.trial, self.promote(best.trial, rung)
         return None
 
     def promote(self, trial: int, rung: int) -> int:
-        """Train a trial on from this rung, whether it deserves it or not; returns the next one."""
-        self._past.add((trial, rung))
+        """Promote a trial from this rung, however it ranks; return the next rung."""
+        self._promoted.add((trial, rung))
         return min(following for following in self.rungs if following > rung)
 
-    def foremost(self) -> tuple[int, int] | None:
-        """The best of the highest rung, whether it deserves it or not; None where nothing waits."""
-        for rung, following, results in self._from_the_top():
-            waiting = [result for result in results if (result.trial, rung) not in self._past]
-            if waiting:
-                best = max(waiting, key=lambda result: result.value)
-                self._past.add((best.trial, rung))
-                return best.trial, following
+    def promote_best_stopped(self) -> tuple[int, int] | None:
+        """Promote the best stopped trial of the highest rung, however it ranks; None where none has stopped."""
+        for rung, _, results in self._from_the_top():
+            stopped = [result for result in results if (result.trial, rung) not in self._promoted]
+            if stopped:
+                best = max(stopped, key=lambda result: result.value)
+                return best.trial, self.promote(best.trial, rung)
         return None
 
-    def hopeful(self) -> set[tuple[int, int]]:
-        """Trials that may be promoted yet, by a wide margin, and the rung that each has reached."""
-        hopes: set[tuple[int, int]] = set()
+    def promotable(self) -> set[tuple[int, int]]:
+        """Return the stopped trials that may still be promoted, by a wide margin, each with its rung."""
+        found: set[tuple[int, int]] = set()
         for rung, following, results in self._from_the_top():
-            near = self._best(results, max(following / rung / _HOPE, 1.0))
+            near = self._best(results, max(following / rung / _MARGIN, 1.0))
             few = results if len(results) < _BINS * following / rung else []
-            hopes |= {(result.trial, rung) for result in [*near, *few]}
-        return hopes - self._past
+            found |= {(result.trial, rung) for result in [*near, *few]}
+        return found - self._promoted
 
     def _from_the_top(self) -> Iterator[tuple[int, int, list[_Result]]]:
-        """Rung, the next one, and what has reached it."""
+        """Yield every rung but the last, the one after it, and the results at it; the highest first."""
         for rung, following in reversed(list(zip(self.rungs, self.rungs[1:], strict=False))):
             yield rung, following, self._results.get(rung, [])
 
     def _best(self, results: Sequence[_Result], factor: float) -> list[_Result]:
-        """The best 1 / factor of each bin, best first."""
+        """Return the best 1 / factor of each bin, best first."""
         bins = int(np.clip(len(results) / (2 * factor), 1, _BINS)) if self.by_cost else 1
         by_cost = sorted(results, key=lambda result: result.cost)
         parts = [by_cost[len(by_cost) * k // bins : len(by_cost) * (k + 1) // bins] for k in range(bins)]

@@ -1,4 +1,4 @@
-"""Zero-cost scores of architectures that a sampler thinks of, measured as a worker would (samplers/known_cost.py)."""
+"""Zero-cost scores of architectures that a sampler considers, measured as a worker would."""
 
 from collections.abc import Mapping
 
@@ -14,22 +14,22 @@ from mlpnas.training.recipe import Recipe
 
 
 class Scorer:
-    """Measures a run's scores on the CPU, 0.1 to 1 s for each architecture; the same one is measured once."""
+    """Measures the scores of a run on the CPU, 0.1 to 1 s for each architecture, and each architecture once."""
 
     def __init__(self, space: SearchSpace, manifest: Manifest) -> None:
         self.space, self.manifest, self.names = space, manifest, manifest.decided.scores
         self._known: dict[bytes, Mapping[str, float]] = {}
 
     def __call__(self, codes: Codes) -> dict[str, NDArray[np.float64]]:
-        """(n,) of each score, for codes (n, questions); nan where one cannot be measured.
+        """Return (n,) values of each score for codes (n, questions); NaN where a score cannot be measured.
 
         Raises:
             DataError: the data set is gone.
         """
-        rows = [self._measured(row) for row in codes]
+        rows = [self._measure(row) for row in codes]
         return {name: np.array([row.get(name, np.nan) for row in rows], float) for name in self.names}
 
-    def _measured(self, codes: Codes) -> Mapping[str, float]:
+    def _measure(self, codes: Codes) -> Mapping[str, float]:
         key = codes.tobytes()
         if key not in self._known:
             data, recipe = (
@@ -41,6 +41,6 @@ class Scorer:
                 self._known[key] = measure(
                     self.names, Candidate(spec, recipe=recipe, data=data, seed=self.manifest.asked.seed)
                 )
-            except Exception:  # a worker will say what is wrong with it, if it is ever tried
+            except Exception:  # its worker will report the error if it is ever tried
                 self._known[key] = {}
         return self._known[key]
