@@ -78,7 +78,8 @@ def cost_table(spec: ArchSpec) -> list[Row]:
                 rows.append(Row(f"downsample {number}", output, piece_cost(piece)))
             rows.append(Row(f"stage {number}", output, stage_cost(stage, grid)))
     with within("head"):
-        rows.append(Row("head", (spec.classes,), piece_cost(pieces.head)))
+        levels = [piece_cost(stage.level) for stage in pieces.stages if stage.level]
+        rows.append(Row("head", (spec.classes,), sum(levels, piece_cost(pieces.head))))
     return rows
 
 
@@ -117,7 +118,7 @@ def _block_cost(block: Block) -> Cost:
 def _piece_cost(piece: Piece) -> Cost | MlpnasError:
     try:
         with torch.device("meta"):
-            module, x = piece.build(), torch.empty(_BATCH, *piece.shape)
+            module, x = piece.build(), torch.empty(_BATCH, *piece.shape, dtype=piece.dtype)
     except MlpnasError as error:
         return error
     own = {_storage(tensor) for tensor in (*module.parameters(), *module.buffers())}

@@ -24,7 +24,7 @@ Side = Annotated[int, Number(most=8192)]  # in pixels
 
 
 class Grid(NamedTuple):
-    """The tokens of a layer: a plane of height x width, and `extra` tokens beside it (class, distillation)."""
+    """The tokens of a layer: a plane of height x width, and `extra` tokens before it (class, distillation)."""
 
     height: int
     width: int
@@ -32,11 +32,12 @@ class Grid(NamedTuple):
 
     @property
     def tokens(self) -> int:
+        """Number of tokens, the extra ones included."""
         return self.height * self.width + self.extra
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The token axes: (height, width), or (tokens,) once extra tokens break the plane."""
+        """Sizes of the token axes: (height, width), or (tokens,) where there are extra tokens."""
         return (self.tokens,) if self.extra else (self.height, self.width)
 
 
@@ -50,11 +51,12 @@ LAYER_NORM, NO_NORM = Layer("layer"), Layer("none")
 
 @dataclass(frozen=True)
 class Stem:
-    """Patch embedding: a convolution of stride `patch`, a norm, an activation.
+    """What makes tokens from the input: by default patch embedding, a convolution of stride `patch`, norm, activation.
 
     Attributes:
-        kernel: of the convolution; None: `patch`. A larger one overlaps, over a rim of zeros that keeps the grid at
-            input / patch.
+        patch: side of the input over the side of the first stage's grid.
+        kernel: of the convolution; None: `patch`. A larger one overlaps; zero padding keeps the grid at input / patch.
+        kind: a file of mlpnas/stems/.
     """
 
     patch: Side = 16
@@ -62,6 +64,7 @@ class Stem:
     kernel: Annotated[int | None, Number(most=8192, none=True)] = None
     bias: bool = True
     activation: Activation = "none"
+    kind: Layer = Layer("patches")
 
 
 @dataclass(frozen=True)
@@ -89,15 +92,17 @@ class Stage:
 
 @dataclass(frozen=True)
 class ArchSpec:
-    """A backbone with its classifier.
+    """A backbone with its head.
 
     Attributes:
         input_size: pixels, one number for a square or (height, width).
         channels: of the image.
-        norm: before pooling. pooled_norm: behind it.
+        classes: outputs of the head.
+        norm: before pooling. pooled_norm: after it.
         pool: avg over all tokens; cls: a class token beside the grid; distilled: a class and a distillation token with
             a classifier each, whose logits are averaged (DeiT).
         position_embedding: a learned table added to the tokens after the stem.
+        head: a file of mlpnas/heads/.
     """
 
     stages: tuple[Stage, ...]
@@ -109,14 +114,20 @@ class ArchSpec:
     pool: Pool = "avg"
     position_embedding: bool = False
     pooled_norm: Layer = NO_NORM
+    head: Layer = Layer("classifier")
 
     @property
     def image(self) -> tuple[int, int]:
-        """(height, width) of the input in pixels."""
+        """Height and width of the input in pixels."""
         return (self.input_size, self.input_size) if isinstance(self.input_size, int) else self.input_size
 
+    @property
+    def stride(self) -> int:
+        """Pixels per token side of the last stage: the sides of the input must be multiples of it."""
+        return self.stem.patch * 2 ** sum(stage.downsample.name != "none" for stage in self.stages[1:])
+
     def grids(self) -> tuple[Grid, ...]:
-        """The token grid of every stage.
+        """Return the token grid of every stage.
 
         Raises:
             ShapeError: the patch does not divide the image, or an odd grid would have to be merged.
@@ -135,24 +146,25 @@ class ArchSpec:
         return tuple(grids)
 
     def at(self, input_size: int | tuple[int, int]) -> "ArchSpec":
-        """The same architecture for another input size."""
+        """Return the same architecture for another input size."""
         return replace(self, input_size=input_size)
 
     @property
     def key(self) -> str:
-        """12 hex digits that name the architecture: equal specs, equal keys."""
+        """Twelve hex digits that name the architecture: equal specs have equal keys."""
         return sha256(self.dumps().encode()).hexdigest()[:12]
 
     def to_json(self) -> dict[str, Any]:
+        """Return JSON data; what equals its default is left out."""
         return _to_json(self)
 
     def dumps(self) -> str:
-        """Canonical JSON text: sorted keys, no spaces, defaults left out."""
+        """Return canonical JSON text: sorted keys, no spaces, defaults left out."""
         return json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, data: Any) -> "ArchSpec":
-        """Raises SpecError, naming the place, where `data` is no architecture."""
+        """Read what `to_json` returns; raises SpecError, naming the place, where `data` is no architecture."""
         spec: ArchSpec = read_fields(cls, data, "spec")
         if not spec.stages:
             raise SpecError("spec.stages: needs at least one stage")
@@ -160,7 +172,7 @@ class ArchSpec:
 
     @classmethod
     def loads(cls, text: str) -> "ArchSpec":
-        """Raises SpecError where `text` is not the JSON of an architecture."""
+        """Read what `dumps` returns; raises SpecError where `text` is not the JSON of an architecture."""
         try:
             data = parse_json(text)
         except TextError as error:
@@ -183,7 +195,7 @@ def read_size(text: str) -> int | tuple[int, int]:
 
 
 def halved(grid: Grid, number: int) -> Grid:
-    """The grid behind the downsampling before stage `number` (from 1).
+    """Return the grid after the downsampling before stage `number` (from 1).
 
     Raises:
         ShapeError: the grid is odd, or has tokens beside the plane.

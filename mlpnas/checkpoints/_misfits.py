@@ -7,7 +7,7 @@ from math import isqrt
 from torch import Tensor
 
 from mlpnas.checkpoints._tensors import show
-from mlpnas.plugins import find
+from mlpnas.nets.plan import has_fixed_grid
 from mlpnas.spec import ArchSpec
 
 _SHOWN = 3
@@ -31,7 +31,7 @@ def why(misfits: State, own: State, spec: ArchSpec) -> str:
 
 def _other_grid(misfits: State, own: State, spec: ArchSpec) -> str:
     """Return the message for token weights of another grid than the spec's; "" if they are not."""
-    if not all(_is_locked(name, spec) for name in misfits):
+    if not all(_has_fixed_grid(name, spec) for name in misfits):
         return ""
     name, tensor = next(iter(misfits.items()))
     grid = spec.grids()[int(name.split(".")[1])]
@@ -46,9 +46,9 @@ def _other_grid(misfits: State, own: State, spec: ArchSpec) -> str:
     )
 
 
-def _is_locked(name: str, spec: ArchSpec) -> bool:
+def _has_fixed_grid(name: str, spec: ArchSpec) -> bool:
     mixing = _MIXER.match(name)
-    return mixing is not None and getattr(find("mixers", spec.stages[int(mixing[1])].mixer.name), "locked", False)
+    return mixing is not None and has_fixed_grid(spec.stages[int(mixing[1])].mixer.name)
 
 
 def _differs_in_first(tensor: Tensor, own: Tensor) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from mlpnas.commands._models import Model
 from mlpnas.costs import Cost, cost_table
 from mlpnas.named import word
-from mlpnas.nets.plan import locked, resolution
+from mlpnas.nets.plan import has_fixed_grid, resolution
 from mlpnas.plugins import find
 from mlpnas.report.wording import options
 from mlpnas.spec import NO_NORM, ArchSpec, Grid, Layer, Stage
@@ -102,7 +102,7 @@ def describe_fit(spec: ArchSpec) -> str:
             return f"weights fit all {sizes}"
         case "interpolated":
             return f"weights fit all {sizes}, once the position table is resampled"
-    fixed = [f"stage {n} ({s.mixer.name})" for n, s in enumerate(spec.stages, 1) if locked(s.mixer.name)]
+    fixed = [f"stage {n} ({s.mixer.name})" for n, s in enumerate(spec.stages, 1) if has_fixed_grid(s.mixer.name)]
     return f"weights fit {'x'.join(map(str, spec.image))} alone: {', '.join(fixed)}"
 
 

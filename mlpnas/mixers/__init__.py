@@ -11,7 +11,7 @@ own initialisation of what is inside that module (linears: truncated normal 0.02
 
 Optional class attributes:
 
-    locked = True                       the weights belong to one grid, so the input size cannot change
+    fixed_grid = True                   the weights belong to one grid, so the input size cannot change
     plane = True                        needs height x width: no extra tokens
     alternating = "shifted"             the option that is True in every second block of a stage, unless it is given
     convolutional = True                linears of its stages start as the convolutions that they are as released do

@@ -1,5 +1,8 @@
 """How mixers cut a plane into windows."""
 
+import torch.nn.functional as F
+from torch import Tensor
+
 from mlpnas.errors import ShapeError
 from mlpnas.spec import Grid
 
@@ -7,14 +10,14 @@ Sides = tuple[int, int]  # along height and width
 
 
 def cut(mixer: str, grid: Grid, window: int, shifted: bool) -> tuple[Sides, Sides]:
-    """The sides of a window, and how far shifted windows move: half a window.
+    """Return the sides of a window, and how far shifted windows move: half a window.
 
     Where one window covers a side of the grid, it is as long as that side and does not move along it.
 
     Raises:
-        ShapeError: `window` does not divide the grid, or tokens beside the plane.
+        ShapeError: `window` does not divide the grid, or there are tokens beside the plane.
     """
-    _check(mixer, grid, window)
+    check(mixer, "window", grid, window, least=2)
     sides = (min(window, grid.height), min(window, grid.width))
     shift = (_shift(grid.height, window), _shift(grid.width, window)) if shifted else (0, 0)
     return sides, shift
@@ -24,16 +27,23 @@ def _shift(side: int, window: int) -> int:
     return window // 2 if side > window else 0
 
 
-def _check(mixer: str, grid: Grid, window: int) -> None:
+def check(mixer: str, option: str, grid: Grid, window: int, least: int = 1) -> None:
+    """Raise ShapeError where `window` does not divide the grid, naming those from `least`, or for extra tokens."""
     if grid.extra:
-        raise ShapeError(f"{mixer} cuts a plane into windows and pool: cls adds a token; use pool: avg")
+        raise ShapeError(f"{mixer} cuts a plane into {option}s and pool: cls adds a token; use pool: avg")
     if not _divides(window, grid):
-        fitting = [str(size) for size in range(2, max(grid) + 1) if _divides(size, grid)]
+        fitting = [str(size) for size in range(least, max(grid) + 1) if _divides(size, grid)]
         raise ShapeError(
-            f"{mixer}: window {window} does not divide the grid {grid.height}x{grid.width}; "
-            f"windows that fit: {', '.join(fitting)}"
+            f"{mixer}: {option} {window} does not divide the grid {grid.height}x{grid.width}; "
+            f"{option}s that fit: {', '.join(fitting)}"
         )
 
 
 def _divides(window: int, grid: Grid) -> bool:
     return window > 0 and all(side <= window or side % window == 0 for side in (grid.height, grid.width))
+
+
+def padded(x: Tensor, window: Sides) -> Tensor:
+    """Return (B, H, W, C) with zeros below and to the right, so that windows divide it, as in Swin for detection."""
+    below, right = (-side % size for side, size in zip(x.shape[1:3], window, strict=True))
+    return F.pad(x, (0, 0, 0, right, 0, below)) if below or right else x

@@ -17,7 +17,7 @@ class Gmlp(nn.Module):
         ShapeError: an odd number of hidden channels, or none.
     """
 
-    locked = True
+    fixed_grid = True
 
     def __init__(self, dim: int, grid: Grid, *, ratio: float = 6) -> None:
         super().__init__()

@@ -20,7 +20,7 @@ class Permute(nn.Module):
     """
 
     plane = True
-    locked = True  # their shapes fit other grids, but each weight means a row or column and a place in its segment
+    fixed_grid = True  # their shapes fit other grids, but each weight means a row or column and a place in its segment
 
     def __init__(self, dim: int, grid: Grid) -> None:
         super().__init__()

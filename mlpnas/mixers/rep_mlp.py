@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mlpnas.errors import ShapeError
+from mlpnas.mixers._windows import check, padded
 from mlpnas.spec import Grid
 
 KERNELS = (1, 3)  # of the convolutions beside the matrices, in training
@@ -18,12 +19,13 @@ class RepMlp(nn.Module):
     """Matrices over the tokens of a partition, in training with small convolutions beside them; a gate per channel.
 
     There are `share_sets` matrices, and kernels of each size: channel c takes number c modulo `share_sets`. A
-    convolution sees zeros beyond its partition. On a side that one partition covers, the partition is that side.
+    convolution sees zeros beyond its partition. On a side of `grid` that one partition covers, the partition is that
+    side. Planes of other sides than the grid's get zeros below and to the right, up to the next multiple.
     In eval mode matrices, convolutions and batch norms are one linear map; `deployed` has it as matrices with biases
     alone ("locality injection"). x: (B, H, W, C) -> (B, H, W, C).
 
     Raises:
-        ShapeError: `partition` does not divide the grid, `share_sets` not `dim`, or tokens beside the plane.
+        ShapeError: `partition` does not divide the grid, `share_sets` not `dim`, or there are tokens beside the plane.
     """
 
     plane = True
@@ -43,17 +45,18 @@ class RepMlp(nn.Module):
         self.local = nn.ModuleList(() if deployed else (_Local(kernel, share_sets) for kernel in KERNELS))
 
     def forward(self, x: Tensor) -> Tensor:
-        partitions = _cut(x, self.partition)
+        plane = padded(x, self.partition)
+        partitions = _cut(plane, self.partition)
         mixed = self.linear(partitions)
         if self.norm is not None:
             mixed = self.norm(mixed)
         for branch in self.local:
             mixed = mixed + branch(partitions)
-        return _join(mixed, x.shape) * self.gate(x)
+        return _join(mixed, plane.shape)[:, : x.shape[1], : x.shape[2]] * self.gate(x)
 
     @torch.no_grad()
     def deployed(self) -> "RepMlp":
-        """A module that computes the same as this one in eval mode; itself where it is deployed already."""
+        """Return a module that computes the same as this one in eval mode; itself where it is deployed already."""
         if self.norm is None:
             return self
         weight, bias = self.norm.fold(self.linear.weight)
@@ -74,7 +77,7 @@ class RepMlp(nn.Module):
 
 
 class _Gate(nn.Module):
-    """(B, H, W, C) -> a factor per channel, (B, 1, 1, C); the "global perceptron"."""
+    """A factor per channel, (B, H, W, C) -> (B, 1, 1, C); the "global perceptron"."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -83,7 +86,7 @@ class _Gate(nn.Module):
         self.excite = nn.Linear(hidden, dim)
 
     def init_weights(self) -> None:
-        """PyTorch's default, as released."""
+        """Initialise with PyTorch's default, as the released code does."""
         self.squeeze.reset_parameters()
         self.excite.reset_parameters()
 
@@ -125,7 +128,7 @@ class _SharedNorm(nn.BatchNorm2d):
         return super().forward(sets.movedim(-1, 1)).movedim(1, -1).reshape(x.shape)
 
     def fold(self, matrices: Tensor) -> tuple[Tensor, Tensor]:
-        """(sets, tokens, tokens) in front of this norm in eval mode -> the same with it, and a bias per set."""
+        """Fold this norm in eval mode into (sets, tokens, tokens) before it; return them and a bias per set."""
         assert self.running_mean is not None
         assert self.running_var is not None
         scale = self.weight / (self.running_var + self.eps).sqrt()
@@ -147,38 +150,27 @@ class _Local(nn.Module):
         return self.norm(convolved.movedim(1, -1))
 
     def matrices(self, height: int, width: int) -> Tensor:
-        """The convolution as (sets, tokens, tokens): column t is its answer to token t alone."""
+        """Return the convolution as (sets, tokens, tokens): column t is its answer to token t alone."""
         one_hot = torch.eye(height * width).to(self.conv.weight).view(-1, 1, height, width)
         return F.conv2d(one_hot, self.conv.weight, padding=self.conv.padding).flatten(2).permute(1, 2, 0)
 
 
 def _cut(x: Tensor, partition: tuple[int, int]) -> Tensor:
-    """(B, H, W, C) -> (B * partitions, height, width, C)."""
+    """Cut (B, H, W, C) into (B * partitions, height, width, C)."""
     cells = x.unflatten(2, (-1, partition[1])).unflatten(1, (-1, partition[0]))
     return cells.transpose(2, 3).flatten(0, 2)
 
 
 def _join(partitions: Tensor, shape: torch.Size) -> Tensor:
-    """The reverse of `_cut`; `shape` is (B, H, W, C)."""
+    """Reverse `_cut`; `shape` is (B, H, W, C)."""
     rows, columns = shape[1] // partitions.shape[1], shape[2] // partitions.shape[2]
     return partitions.unflatten(0, (-1, rows, columns)).transpose(2, 3).reshape(shape)
 
 
 def _check(dim: int, grid: Grid, partition: int, share_sets: int) -> None:
-    if grid.extra:
-        raise ShapeError("rep_mlp cuts a plane into partitions and pool: cls adds a token; use pool: avg")
-    if not _divides(partition, grid):
-        fitting = (str(size) for size in range(1, max(grid) + 1) if _divides(size, grid))
-        raise ShapeError(
-            f"rep_mlp: partition {partition} does not divide the grid {grid.height}x{grid.width}; "
-            f"partitions that fit: {', '.join(fitting)}"
-        )
+    check("rep_mlp", "partition", grid, partition)
     if share_sets < 1 or dim % share_sets:
         fitting = (str(sets) for sets in range(1, dim + 1) if dim % sets == 0)
         raise ShapeError(
             f"rep_mlp: share_sets {share_sets} does not divide width {dim}; numbers that do: {', '.join(fitting)}"
         )
-
-
-def _divides(partition: int, grid: Grid) -> bool:
-    return partition > 0 and all(side <= partition or side % partition == 0 for side in (grid.height, grid.width))

@@ -17,7 +17,7 @@ class TokenGlu(nn.Module):
         ShapeError: an odd number of hidden units, or none.
     """
 
-    locked = True
+    fixed_grid = True
 
     def __init__(self, dim: int, grid: Grid, *, ratio: float = 1.0) -> None:
         super().__init__()

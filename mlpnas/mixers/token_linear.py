@@ -9,7 +9,7 @@ from mlpnas.spec import Grid
 class TokenLinear(nn.Module):
     """One linear map over the tokens, shared by all channels. x: (B, *tokens, C) -> the same shape."""
 
-    locked = True
+    fixed_grid = True
 
     def __init__(self, dim: int, grid: Grid) -> None:
         super().__init__()

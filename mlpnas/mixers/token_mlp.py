@@ -17,7 +17,7 @@ class TokenMlp(nn.Module):
         ShapeError: no hidden unit is left.
     """
 
-    locked = True
+    fixed_grid = True
 
     def __init__(self, dim: int, grid: Grid, *, ratio: float = 0.5) -> None:
         super().__init__()

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mlpnas.mixers._windows import cut
+from mlpnas.mixers._windows import cut, padded
 from mlpnas.mixers.attention import count_heads
 from mlpnas.spec import Grid
 
@@ -12,12 +12,14 @@ from mlpnas.spec import Grid
 class WindowMlp(nn.Module):
     """One matrix per head over the tokens of a window, shared by the head's channels and by all windows.
 
-    `shifted` moves the windows by half their size: the plane gets a rim of zeros, so that there is one more window
-    along each side, and loses it afterwards. On a side that one window covers, the window is that side and there is no
-    shift. x: (B, H, W, C) -> (B, H, W, C).
+    `shifted` moves the windows by half their size: the plane gets a padding of zeros, so that there is one more window
+    along each side, and loses it afterwards. On a side of `grid` that one window covers, the window is that side and
+    there is no shift. Planes of other sides than the grid's get zeros below and to the right, up to the next multiple
+    of the window. x: (B, H, W, C) -> (B, H, W, C).
 
     Raises:
-        ShapeError: `head_dim` does not divide `dim`, `window` does not divide the grid, or tokens beside the plane.
+        ShapeError: `head_dim` does not divide `dim`, `window` does not divide the grid, or there are tokens beside the
+            plane.
     """
 
     plane = True
@@ -35,19 +37,17 @@ class WindowMlp(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """As released."""
+        """Initialise as the released code does."""
         nn.init.trunc_normal_(self.weight, std=0.02)
         nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        if not any(self.shift):
-            return self._mix(x)
-        (top, bottom), (left, right) = map(_rims, self.window, self.shift)
-        mixed = self._mix(F.pad(x, (0, 0, left, right, top, bottom)))
-        return mixed[:, top : top + x.shape[1], left : left + x.shape[2]]
+        (top, bottom), (left, right) = map(_margins, self.window, self.shift)
+        cells = padded(F.pad(x, (0, 0, left, right, top, bottom)) if any(self.shift) else x, self.window)
+        return self._mix(cells)[:, top : top + x.shape[1], left : left + x.shape[2]].contiguous()
 
     def _mix(self, x: Tensor) -> Tensor:
-        """One product per head, over all windows: 1.0 to 1.6 times faster in training than a grouped convolution."""
+        """Take one product per head and all windows: 1.0 to 1.6 times faster in training than a grouped convolution."""
         height, width = self.window
         cells = x.unflatten(3, (self.heads, -1)).unflatten(2, (-1, width)).unflatten(1, (-1, height))
         by_head = cells.permute(5, 2, 4, 0, 1, 3, 6)  # (heads, height, width, B, rows, columns, C / heads)
@@ -58,6 +58,6 @@ class WindowMlp(nn.Module):
         return f"window={self.window}, heads={self.heads}, shift={self.shift}"
 
 
-def _rims(size: int, shift: int) -> tuple[int, int]:
-    """Zeros before and behind one side of the plane."""
+def _margins(size: int, shift: int) -> tuple[int, int]:
+    """Return the number of zeros before and after one side of the plane."""
     return (size - shift, shift) if shift else (0, 0)

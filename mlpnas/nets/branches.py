@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from mlpnas.nets.channel_mlps import channel_mlp
 from mlpnas.nets.norms import norm
-from mlpnas.nets.options import mixer
+from mlpnas.nets.options import from_catalogue
 from mlpnas.spec import Grid, Layer
 
 
@@ -50,10 +50,12 @@ class DropPath(nn.Module):
 
 
 def token_mixing(layer: Layer, norm_layer: Layer, dim: int, grid: Grid, layer_scale: float | None) -> Residual:
-    return Residual(norm(norm_layer, dim), mixer(layer, dim, grid), _scale(dim, layer_scale))
+    """Return the branch around the token mixer `layer`."""
+    return Residual(norm(norm_layer, dim), from_catalogue("mixers", layer, dim, grid), _scale(dim, layer_scale))
 
 
 def channel_mixing(layer: Layer, ratio: float, norm_layer: Layer, dim: int, layer_scale: float | None) -> Residual:
+    """Return the branch around the channel MLP `layer`."""
     return Residual(norm(norm_layer, dim), channel_mlp(layer, dim, ratio), _scale(dim, layer_scale))
 
 

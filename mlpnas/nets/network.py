@@ -1,19 +1,20 @@
 """ArchSpec -> nn.Module."""
 
 from collections import OrderedDict
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from mlpnas.errors import ShapeError
 from mlpnas.nets.branches import DropPath
-from mlpnas.nets.plan import Block, StagePlan, plan, within
+from mlpnas.nets.plan import Block, StagePlan, plan, resolution, within
 from mlpnas.plugins import find
 from mlpnas.spec import ArchSpec
 
 
 def build(spec: ArchSpec, drop_path: float = 0.0) -> "Network":
-    """The network of `spec`, freshly initialised.
+    """Return the network of `spec`, freshly initialised.
 
     Args:
         drop_path: rate of stochastic depth in the last block; it ramps up linearly from 0 in the first.
@@ -26,6 +27,7 @@ def build(spec: ArchSpec, drop_path: float = 0.0) -> "Network":
     _initialise(network.stem)
     for stage, module in zip(spec.stages, network.stages, strict=True):
         _initialise(module, as_convolutions=getattr(find("mixers", stage.mixer.name), "convolutional", False))
+    _initialise(network.levels)
     _initialise(network.head)
     return network
 
@@ -33,13 +35,17 @@ def build(spec: ArchSpec, drop_path: float = 0.0) -> "Network":
 class Network(nn.Module):
     """Stem, stages of residual blocks, head. The state between them is (batch, height, width, channels).
 
+    Inputs may have another height and width than the spec's, as long as no weights belong to one grid (see
+    `plan.resolution`) and `spec.stride` divides them.
+
     Attributes:
         spec: what it was built from.
+        levels: what the head computes on each stage; empty for a head that reads the last one alone.
     """
 
     def __init__(self, spec: ArchSpec) -> None:
         super().__init__()
-        self.spec = spec
+        self.spec, self._is_free = spec, resolution(spec) == "free"
         pieces = plan(spec)
         with within("stem"):
             self.stem = pieces.stem.build()
@@ -48,39 +54,48 @@ class Network(nn.Module):
             with within(f"stage {number}"):
                 self.stages.append(_stage(stage))
         with within("head"):
+            self.levels = nn.ModuleList(stage.level.build() for stage in pieces.stages if stage.level)
             self.head = pieces.head.build()
 
-    def forward(self, images: Tensor) -> Tensor:
-        """(B, channels, height, width) -> logits (B, classes).
+    def forward(self, inputs: Tensor) -> Any:
+        """Map (B, channels, height, width) to what the head returns: logits (B, classes) of a classifier.
 
         Raises:
-            ShapeError: images of another size or number of channels than the spec's.
+            ShapeError: the inputs have a size or a number of channels that does not fit.
         """
-        x = self._stem(images)
+        if len(self.levels):
+            head: Any = self.head
+            return head.join(self.levels, self.forward_features(inputs))
+        x = self._stem(inputs)
         for stage in self.stages:
             x = stage(x)
         return self.head(x)
 
-    def forward_features(self, images: Tensor) -> list[Tensor]:
-        """(B, channels, height, width) -> the output of every stage, (B, H, W, C), without the class token.
+    def forward_features(self, inputs: Tensor) -> list[Tensor]:
+        """Map (B, channels, height, width) to the output of every stage, (B, H, W, C), without extra tokens.
 
         Raises:
-            ShapeError: images of another size or number of channels than the spec's.
+            ShapeError: the inputs have a size or a number of channels that does not fit.
         """
-        x, maps = self._stem(images), []
-        for stage, grid in zip(self.stages, self.spec.grids(), strict=True):
+        x, maps = self._stem(inputs), []
+        for stage, grid in zip(self.stages, self.spec.at((inputs.shape[2], inputs.shape[3])).grids(), strict=True):
             x = stage(x)
             maps.append(x[:, grid.extra :].unflatten(1, (grid.height, grid.width)) if grid.extra else x)
         return maps
 
-    def _stem(self, images: Tensor) -> Tensor:
-        wanted = (self.spec.channels, *self.spec.image)
-        if images.shape[1:] != wanted:
+    def _stem(self, inputs: Tensor) -> Tensor:
+        wanted, got = (self.spec.channels, *self.spec.image), inputs.shape[1:]
+        if got != wanted and not (self._is_free and len(got) == 3 and got[0] == wanted[0]):
             raise ShapeError(
                 f"the network takes images of {_size(wanted)} (channels x height x width), "
-                f"got {_size(images.shape[1:])}; resize the images or build spec.at(size)"
+                f"got {_size(got)}; resize the images or build spec.at(size)"
             )
-        return self.stem(images)
+        if got[1] % self.spec.stride or got[2] % self.spec.stride:
+            raise ShapeError(
+                f"the network takes images whose sides are multiples of {self.spec.stride}, got {_size(got)} "
+                "(channels x height x width); resize or pad the images"
+            )
+        return self.stem(inputs)
 
 
 def _size(shape: tuple[int, ...]) -> str:
@@ -114,5 +129,5 @@ def _initialise(module: nn.Module, as_convolutions: bool = False) -> None:
             nn.init.zeros_(module.bias)
     for child in module.children():
         _initialise(child, as_convolutions)
-    if own := getattr(module, "init_weights", None):
-        own()
+    if init_weights := getattr(module, "init_weights", None):
+        init_weights()

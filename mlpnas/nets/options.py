@@ -9,28 +9,29 @@ from mlpnas.errors import SpecError, UnknownName
 from mlpnas.kinds import Number, of_option, refusal
 from mlpnas.plain_text import quoted
 from mlpnas.plugins import find, options
-from mlpnas.spec import Grid, Layer
+from mlpnas.spec import Layer
 
 
-def create(kind: str, catalogue: Mapping[str, Callable[..., nn.Module]], layer: Layer, *shape: Any) -> nn.Module:
-    """The module called `layer.name` in a catalogue, made from its positional `shape` and the layer's options.
+def create(kind: str, table: Mapping[str, Callable[..., nn.Module]], layer: Layer, *shape: Any) -> nn.Module:
+    """Return the module called `layer.name` in a table, made from its positional `shape` and the layer's options.
 
     Raises:
-        UnknownName: not in the catalogue.
+        UnknownName: it is not in the table.
         SpecError: an option that it does not have, or of another type.
         ShapeError: the shape does not fit.
     """
-    if layer.name not in catalogue:
-        raise UnknownName(kind, layer.name, list(catalogue))
-    return _call(catalogue[layer.name], layer, shape)
+    if layer.name not in table:
+        raise UnknownName(kind, layer.name, list(table))
+    return instantiate(table[layer.name], layer, *shape)
 
 
-def mixer(layer: Layer, dim: int, grid: Grid) -> nn.Module:
-    """The token mixer called `layer.name`; raises as `create` does."""
-    return _call(find("mixers", layer.name), layer, (dim, grid))
+def from_catalogue(catalogue: str, layer: Layer, *shape: Any) -> nn.Module:
+    """Return the module called `layer.name` in a folder of plug-ins: mixers, stems, heads; raises as `create` does."""
+    return instantiate(find(catalogue, layer.name), layer, *shape)
 
 
-def _call(factory: Callable[..., nn.Module], layer: Layer, shape: tuple[Any, ...]) -> nn.Module:
+def instantiate(factory: Callable[..., nn.Module], layer: Layer, *shape: Any) -> nn.Module:
+    """Return what `factory` makes from `shape` and the options of `layer`, which are checked; raises as `create`."""
     known = options(factory, skip=len(shape))
     for name, value in layer.options:
         if name not in known:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from mlpnas.costs import Cost, piece_cost, stage_cost
 from mlpnas.errors import ShapeError
-from mlpnas.nets.plan import downsample_piece, head_piece, stem_piece
+from mlpnas.nets.plan import downsample_piece, head_piece, level_piece, stem_piece
 from mlpnas.spec import ArchSpec, Grid, Stage, Stem, halved
 
 _STAGE_FIELDS = {"width_factor", *(field.name for field in fields(Stage))}
@@ -56,6 +56,7 @@ class Assembly:
             "pool": head.get("pool"),
             "pooled_norm": head.get("pooled_norm"),
             "position_embedding": self.network.get("position_embedding"),
+            "head": head.get("kind"),
         }
         known = {name: value for name, value in given.items() if value is not None}
         return ArchSpec(tuple(stages), Stem(**stem), norm=head.get("norm", stages[-1].norm), **known)
@@ -76,6 +77,8 @@ class Assembly:
             grid = halved(state.grid, number + 1) if stage.downsample.name != "none" else state.grid
             cost = piece_cost(downsample_piece(state.width, stage, state.grid))
         cost += stage_cost(stage, grid)
+        if level := level_piece(spec, number, stage, grid):
+            cost += piece_cost(level)
         if number == self.count - 1:
             cost += piece_cost(head_piece(spec, grid))
         return cost, State(stage.width, grid)

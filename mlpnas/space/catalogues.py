@@ -13,7 +13,7 @@ from mlpnas.nets.norms import NORMS
 from mlpnas.plugins import find, names, options
 
 # positional arguments before the options: Mixer(dim, grid), Norm(dim), Downsample(source, target, norm), ...
-_SHAPE = {"mixers": 2, "norms": 1, "downsamples": 3, "channel_mlps": 2}
+_SHAPE = {"mixers": 2, "norms": 1, "downsamples": 3, "channel_mlps": 2, "stems": 7, "heads": 5}
 _TABLES: Mapping[str, Mapping[str, Any]] = {"norms": NORMS, "downsamples": DOWNSAMPLES, "channel_mlps": CHANNEL_MLPS}
 
 

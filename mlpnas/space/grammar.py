@@ -16,7 +16,7 @@ from mlpnas.spec import ArchSpec, Stage, Stem
 class Plugin:
     """A field that names a layer of one catalogue, with or without options."""
 
-    catalogue: str  # mixers, norms, downsamples or channel_mlps
+    catalogue: str  # mixers, norms, downsamples, channel_mlps, stems or heads
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ STAGE: Mapping[str, Field] = {
 
 NETWORK: Mapping[str, Field] = {
     "input": Group({"size": kind_of(ArchSpec, "input_size"), **_fields(ArchSpec, "channels", "classes")}),
-    "stem": Group(_fields(Stem, *(field.name for field in fields(Stem)))),
-    "head": Group(_fields(ArchSpec, "norm", "pool", "pooled_norm")),
+    "stem": Group({**_fields(Stem, *(f.name for f in fields(Stem) if f.name != "kind")), "kind": Plugin("stems")}),
+    "head": Group({**_fields(ArchSpec, "norm", "pool", "pooled_norm"), "kind": Plugin("heads")}),
     **_fields(ArchSpec, "position_embedding"),
 }
 
@@ -68,6 +68,7 @@ MEANING: Mapping[str, str] = {
     "stem": "patch embedding",
     "patch": "pixels per token side",
     "head": "final norm and pooling",
+    "kind": "of the stem or the head: patches, classifier, or a plug-in's name",
     "kernel": "of the stem's convolution, at least `patch`; null: `patch`",
     "bias": "of the stem's convolution",
     "activation": "after the stem's norm: none, relu or gelu",

@@ -8,7 +8,7 @@ from mlpnas.documents import Item
 from mlpnas.errors import Problem, did_you_mean
 from mlpnas.kinds import Kind, Number, Size, refusal
 from mlpnas.named import Scalar
-from mlpnas.nets.plan import locked
+from mlpnas.nets.plan import has_fixed_grid
 from mlpnas.plain_text import quoted
 from mlpnas.space.catalogues import option_defaults, option_kinds, plugin_names
 from mlpnas.space.grammar import Field, Group, Plugin
@@ -199,7 +199,7 @@ class Reader:
                 f"no {catalogue.removesuffix('s')} is called {quoted(name)}{did_you_mean(name, known)}; "
                 f"known: {', '.join(known)}",
             )
-        if self.free and catalogue == "mixers" and locked(name):
+        if self.free and catalogue == "mixers" and has_fixed_grid(name):
             self.report(item, path, _grid_refusal(name, known))
         kinds = option_kinds(catalogue, name)
         nodes: dict[str, Node] = {}
@@ -214,7 +214,7 @@ class Reader:
 
 
 def _grid_refusal(mixer: str, known: tuple[str, ...]) -> str:
-    free = ", ".join(name for name in known if not locked(name))
+    free = ", ".join(name for name in known if not has_fixed_grid(name))
     return (
         f"the weights of {mixer} belong to one grid, and resolution: free wants networks for any input size; "
         f"take one of {free}, or leave resolution out"

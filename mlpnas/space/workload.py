@@ -7,8 +7,10 @@ stage before may give; every different layer is measured once.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mlpnas.nets.plan import has_levels
 from mlpnas.plain_text import shortened
 from mlpnas.space.tree import Choose, Fields, Fixed, LayerNode, Node, Option, count
+from mlpnas.spec import Layer
 
 MOST = 100_000  # combinations; loading a space takes less than 5 seconds on 2 CPU cores
 LAYER = 40  # combinations listed in the time that one layer takes to measure
@@ -18,7 +20,8 @@ _GRID = {"input.size", "stem.patch", "head.pool"}
 _TOKEN_MIXING = {"mixer", "norm", "layer_scale"} | _WIDTH | _GRID
 _CHANNEL_MIXING = {"channel_mlp", "mlp_ratio", "norm", "layer_scale"} | _WIDTH | _GRID
 _DOWNSAMPLE = {"downsample", "norm"} | _WIDTH | _GRID
-_HEAD = {"input.classes", "head.norm", "head.pooled_norm", "norm"} | _WIDTH | _GRID
+_HEAD = {"input.classes", "head.norm", "head.pooled_norm", "head.kind", "norm"} | _WIDTH | _GRID
+_LEVEL = {"input.classes", "head.kind", "norm"} | _WIDTH | _GRID
 
 
 def excess(network: Fields, stages: Sequence[Fields]) -> str:
@@ -56,12 +59,20 @@ def _layers(network: Fields, stages: Sequence[Fields]) -> int:
     states = list(_states(stages))
     stem = {"input", "stem", "position_embedding"} | _WIDTH | _GRID
     found = _forms(network, stem) * _forms(stages[0], stem) + _forms(network, _HEAD) * _forms(stages[-1], _HEAD)
+    per_stage = [_TOKEN_MIXING, _CHANNEL_MIXING, *([_LEVEL] if _may_have_levels(network) else [])]
     for number, (stage, (_, grids)) in enumerate(zip(stages, states, strict=True)):
-        for wanted in (_TOKEN_MIXING, _CHANNEL_MIXING):
+        for wanted in per_stage:
             found += _forms(network, wanted) * _forms(stage, wanted) * grids
         if number:
             found += _forms(network, _DOWNSAMPLE) * _forms(stage, _DOWNSAMPLE) * grids * states[number - 1][0]
     return found
+
+
+def _may_have_levels(network: Fields) -> bool:
+    """Return whether a head that the network may get computes something on every stage."""
+    head = network.nodes.get("head")
+    kinds = _values(head, "kind") if isinstance(head, Fields) else ()
+    return any(has_levels(Layer(str(kind))) for kind in kinds)
 
 
 def _forms(level: Fields, wanted: set[str], group: str = "") -> int:

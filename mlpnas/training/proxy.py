@@ -54,8 +54,7 @@ def _resized(spec: ArchSpec, input_size: int | None) -> ArchSpec:
 
 def _sizes(spec: ArchSpec, longer: int) -> Iterator[int | tuple[int, int]]:
     """Inputs in the proportion of the declared one, whose longer side is `longer` or a little more."""
-    step = spec.stem.patch * 2 ** sum(stage.downsample.name != "none" for stage in spec.stages[1:])
-    height, width = spec.image
+    step, (height, width) = spec.stride, spec.image
     for side in range(ceil(longer / step) * step, longer + max(_LARGEST_GAP, step), step):
         sides = [max(round(side * own / max(height, width) / step), 1) * step for own in (height, width)]
         yield side if height == width else (sides[0], sides[1])

@@ -15,7 +15,7 @@ from mlpnas.spec import ArchSpec, Grid, Layer, Stage, Stem
 
 PLANE, TOKENS = Grid(14, 14), Grid(14, 14, extra=1)
 WIDTHS = (32, 56)  # some mixers need channels that the sides of the grid divide
-LOCKED_BY_MEANING = {"permute"}  # a segment is dim / side channels: equal shapes, other rows and columns
+FIXED_BY_MEANING = {"permute"}  # a segment is dim / side channels: equal shapes, other rows and columns
 MIXERS = names("mixers")
 FREE = [name for name in MIXERS if not getattr(find("mixers", name), "plane", False)]
 CASES = [(name, PLANE) for name in MIXERS] + [(name, TOKENS) for name in FREE]
@@ -154,12 +154,12 @@ def test_planes_reject_extra_tokens(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MIXERS)
-def test_locked_says_whether_weights_know_the_grid(name: str) -> None:
+def test_fixed_grid_is_said_where_weights_know_the_grid(name: str) -> None:
     def shapes(grid: Grid) -> list[torch.Size]:
         return [parameter.shape for parameter in make(name, grid).parameters()]
 
-    known = shapes(PLANE) != shapes(Grid(28, 28)) or name in LOCKED_BY_MEANING
-    assert getattr(find("mixers", name), "locked", False) == known
+    known = shapes(PLANE) != shapes(Grid(28, 28)) or name in FIXED_BY_MEANING
+    assert getattr(find("mixers", name), "fixed_grid", False) == known
 
 
 @pytest.mark.parametrize("name", MIXERS)

@@ -96,7 +96,7 @@ def test_all_mistakes_come_at_once() -> None:
     assert len(caught.value.problems) == 4  # the width is missing, too
 
 
-def test_a_free_resolution_refuses_every_locked_mixer() -> None:
+def test_a_free_resolution_refuses_mixers_of_a_fixed_grid() -> None:
     text = GOOD.replace("version: 1", "version: 1\nresolution: free").replace("width: 16", "widht: 16")
     with pytest.raises(SpaceError) as caught:
         SearchSpace(text)
