@@ -113,7 +113,7 @@ def test_python_and_command_line_follow(options: Any, function: Any, command: st
 
 
 @pytest.mark.parametrize("name", OTHER)
-def test_a_fixed_option_that_differs_is_refused_by_its_name_and_both_values(made: Path, name: str) -> None:
+def test_a_differing_fixed_option_is_refused_with_both_values(made: Path, name: str) -> None:
     with pytest.raises(RunError) as refused:
         _resumed(made, **{name: OTHER[name]})
     message = str(refused.value)

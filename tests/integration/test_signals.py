@@ -74,7 +74,7 @@ cli.main()
 
 
 @pytest.mark.parametrize("wait", [0.0, 0.4, 0.8])
-def test_ctrl_c_while_a_command_loads_its_packages_is_no_traceback(tmp_path: Path, wait: float) -> None:
+def test_ctrl_c_while_packages_load_is_no_traceback(tmp_path: Path, wait: float) -> None:
     terminal = Terminal(tmp_path, "-c", STARTING)
     terminal.wait_for("up")
     time.sleep(wait)

@@ -162,9 +162,7 @@ def test_a_dangling_link_ends_every_command(tmp_path: Path, mlpnas: Callable[...
         assert "trials/part-000001-000001.parquet is not used: is a link" in err
 
 
-def test_a_part_that_is_listed_and_cannot_be_opened_ends_the_reading(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_listed_part_that_cannot_be_opened_ends_the_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, read = run_of(tmp_path, 0, 1), parts.read
 
     def gone(path: Path, owner: str | None = None) -> pa.Table:

@@ -97,7 +97,7 @@ def test_what_is_kept_is_what_was_evaluated(digits: Dataset, ema_decay: float | 
 
 
 @pytest.mark.parametrize("ema_decay", [None, 0.9])
-def test_a_batch_norm_training_goes_on_from_its_state_as_if_never_stopped(
+def test_a_batch_norm_training_resumes_as_if_never_stopped(
     digits: Dataset, tmp_path: Path, ema_decay: float | None
 ) -> None:
     recipe = replace(SHORT, ema_decay=ema_decay, drop_path=0.2)

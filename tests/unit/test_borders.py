@@ -91,7 +91,7 @@ def test_depths_that_no_computer_holds_are_refused_at_once() -> None:
 
 
 @pytest.mark.parametrize("name", ["name", "cls", "self", "dim", "grid", "options"])
-def test_an_option_may_be_called_anything_and_is_refused_by_the_layer(name: str) -> None:
+def test_a_layer_refuses_unknown_options_of_any_name(name: str) -> None:
     data = {"stages": [STAGES[0] | {"mixer": {"gmlp": {name: 1}}}], "input_size": 16}
     spec = ArchSpec.loads(json.dumps(data))
     assert spec.stages[0].mixer == Layer("gmlp", ((name, 1),)) == Layer.of("gmlp", **{name: 1})

@@ -172,7 +172,7 @@ def test_token_weights_are_not_resized(tmp_path: Path) -> None:
     assert message.endswith("load them into spec.at(16)")
 
 
-def test_transposed_token_weights_are_not_taken_for_another_grids(tmp_path: Path) -> None:
+def test_transposed_token_weights_are_not_seen_as_another_grid(tmp_path: Path) -> None:
     name = "stages.0.blocks.0.token_mixing.body.expand.weight"
     spec = replace(TINY, stages=(Stage(16, 1, Layer.of("token_mlp", ratio=0.25)),))
     state = state_of(spec)

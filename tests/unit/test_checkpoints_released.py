@@ -211,7 +211,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-def test_create_takes_weights_from_the_cache_of_the_hub_without_asking_it(hub: list[str], tmp_path: Path) -> None:
+def test_create_takes_cached_weights_without_asking_the_hub(hub: list[str], tmp_path: Path) -> None:
     theirs = shaken(timm.create_model("vit_tiny_patch16_224", num_classes=1000))
     repository = tmp_path / "models--timm--vit_tiny_patch16_224.augreg_in21k_ft_in1k"
     snapshot = repository / "snapshots" / "0123abc"

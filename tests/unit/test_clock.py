@@ -19,9 +19,7 @@ def wall(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.mark.parametrize("step", [-3600.0, 3600.0])
-def test_a_clock_that_is_set_does_not_change_the_time_that_a_search_has(
-    tmp_path: Path, wall: list[float], step: float
-) -> None:
+def test_setting_the_clock_does_not_change_a_searchs_time_limit(tmp_path: Path, wall: list[float], step: float) -> None:
     driver, _ = new_driver(tmp_path, time=100.0)
     wall[0] += step
     wall[1] += 99

@@ -90,9 +90,7 @@ def samples() -> list[Any]:
 
 
 @pytest.mark.parametrize("name", forms.FORMS)
-def test_a_form_of_data_is_read_with_its_classes_or_refused_in_clear_words(
-    name: str, tmp_path: Path, samples: list[Any]
-) -> None:
+def test_a_form_of_data_is_read_or_refused_in_clear_words(name: str, tmp_path: Path, samples: list[Any]) -> None:
     (tmp_path / "data").mkdir()
     data, text = forms.ask(forms.FORMS[name], tmp_path / "data", samples)
     says = REFUSED.get(name) or SAYS.get(name, "")

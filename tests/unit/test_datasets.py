@@ -35,9 +35,7 @@ def test_names_and_paths_resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("block", [1, 100, 1 << 22])
-def test_mean_and_deviation_do_not_depend_on_the_blocks_they_are_counted_in(
-    block: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_mean_and_deviation_do_not_depend_on_block_size(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = np.random.default_rng(0).integers(0, 200, (50, 3, 5, 4), dtype=np.uint8)
     train = np.arange(49, 9, -1)
     monkeypatch.setattr(datasets, "_STATISTICS_BLOCK", block)

@@ -84,7 +84,7 @@ def test_what_cannot_be_read_is_one_short_sentence(text: str) -> None:
     assert len(str(caught.value)) < 300
 
 
-def test_aliases_that_explode_are_counted_before_they_are_followed() -> None:
+def test_exploding_aliases_are_counted_before_they_are_followed() -> None:
     lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 9)]
     with pytest.raises(TextError, match="aliases unfold to more than 10000 values"):

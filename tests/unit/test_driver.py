@@ -11,7 +11,7 @@ from mlpnas.spec import ArchSpec
 from tests.support.drivers import end, end_all, new_driver
 
 
-def test_every_architecture_is_trained_once_and_then_the_space_is_exhausted(tmp_path: Path) -> None:
+def test_every_architecture_is_trained_once_until_none_is_left(tmp_path: Path) -> None:
     driver, events = new_driver(tmp_path)
     keys = end_all(driver)
     assert len(keys) == len(set(keys)) == 8
@@ -92,7 +92,7 @@ def test_weights_stay_for_the_front_only(tmp_path: Path) -> None:
     assert len(kept) < len(run.done())
 
 
-def test_an_objective_without_a_worst_value_gets_one_from_the_first_trial(tmp_path: Path) -> None:
+def test_the_first_trial_gives_an_objective_its_worst_value(tmp_path: Path) -> None:
     driver, _ = new_driver(
         tmp_path, trials=2, objectives={"top1": "maximize", "loss": "minimize"}, reference={"top1": 0.0}
     )

@@ -55,7 +55,7 @@ def trial(run: Run, number: int = 0) -> Record:
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_trained_weights_leave_where_the_network_was_trained_as_declared(tmp_path: Path, number: int) -> None:
+def test_trained_weights_are_exported_only_as_declared(tmp_path: Path, number: int) -> None:
     run = run_with(tmp_path, DECLARED)
     found = model_of(run, trial(run, number))
     assert (found.spec, found.is_trained, found.origin) == (DECLARED, True, "trained in the search")

@@ -75,7 +75,7 @@ def test_a_process_whose_gpu_context_is_lost_says_so(text: str, is_lost: bool, m
 LOST = {"outcome": asdict(Outcome("failed", error=ILLEGAL, fault=MACHINE, ends_worker=True))}
 
 
-def test_the_pool_replaces_a_worker_that_can_evaluate_nothing_more(tmp_path: Path) -> None:
+def test_the_pool_replaces_an_unusable_worker(tmp_path: Path) -> None:
     workers = Scripted({0: [LOST]})
     killed: list[int] = []
     workers.kill = killed.append  # type: ignore[method-assign, assignment]
@@ -90,7 +90,7 @@ def test_workers_tell_notes(tmp_path: Path) -> None:
     assert {"event": "note", "text": "trial 1: begins anew"} in events
 
 
-def test_tune_uses_no_worker_again_that_can_evaluate_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tune_does_not_reuse_an_unusable_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     ray_tune = pytest.importorskip("mlpnas.engine.backends._ray_tune")
     base = ray_tune.Controller.__mro__[1]
     assert hasattr(base, "_maybe_cache_trial_actor")
@@ -150,7 +150,7 @@ def callers_own(monkeypatch: pytest.MonkeyPatch) -> Any:
     torch.set_num_threads(threads)
 
 
-def test_a_local_search_leaves_its_callers_settings_and_random_numbers(tmp_path: Path, callers_own: None) -> None:
+def test_a_local_search_keeps_its_callers_settings_and_rng(tmp_path: Path, callers_own: None) -> None:
     before, drawn = _settings(), _random_numbers()
     seen: list[tuple[Any, ...]] = []
     recipe = Recipe(epochs=1, samples=100, warmup_epochs=0)
@@ -160,7 +160,7 @@ def test_a_local_search_leaves_its_callers_settings_and_random_numbers(tmp_path:
     assert set(seen) == {before}, "also while it runs"
 
 
-def test_on_a_gpu_deterministic_algorithms_are_asked_for_and_restored(
+def test_deterministic_algorithms_are_set_on_a_gpu_and_restored(
     monkeypatch: pytest.MonkeyPatch, callers_own: None
 ) -> None:
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)

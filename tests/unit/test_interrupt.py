@@ -69,7 +69,7 @@ def test_nohup_keeps_its_meaning() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-def test_an_interrupt_in_a_destructor_comes_again_where_it_can_be_caught(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_interrupt_in_a_destructor_is_raised_again_later(capsys: pytest.CaptureFixture[str]) -> None:
     class Closing:
         def __del__(self) -> None:
             signal.raise_signal(signal.SIGINT)
@@ -107,5 +107,5 @@ with interruptible(last=True):
 """
 
 
-def test_a_command_whose_packages_swallow_it_does_not_end_as_if_nobody_had_asked() -> None:
+def test_a_swallowed_interrupt_still_sets_the_exit_code() -> None:
     assert subprocess.run([sys.executable, "-c", SWALLOWING]).returncode == 130

@@ -34,7 +34,7 @@ def test_a_lease_runs_out(place: Place, age: float, is_free: bool) -> None:
             Lease(place.uri)
 
 
-def test_a_lease_of_a_process_of_this_machine_that_is_gone_holds_nothing(place: Place) -> None:
+def test_a_lease_of_a_dead_process_of_this_machine_is_void(place: Place) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     held(place, f"process {gone.pid} on {socket.gethostname()}", 1.0)

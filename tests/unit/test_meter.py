@@ -23,7 +23,7 @@ from mlpnas.nets import meter
         {"kernel_size": 3, "groups": -1},
     ],
 )
-def test_convolutions_have_the_shape_and_the_layout_of_a_real_one(
+def test_convolutions_have_shape_and_layout_of_a_real_one(
     options: dict[str, Any], shape: tuple[int, ...], is_last: bool
 ) -> None:
     channels = shape[1]

@@ -77,7 +77,7 @@ def test_a_push_that_breaks_off_loses_and_repeats_nothing(
     assert len(place.files()) == 3
 
 
-def test_what_did_not_arrive_is_set_aside_where_another_search_went_on(place: Place) -> None:
+def test_unsent_changes_are_set_aside_if_another_search_went_on(place: Place) -> None:
     mirror = begun(place)
     append(mirror, 2)
     other = Mirror.at(place.uri, "other")
@@ -115,9 +115,7 @@ def listed_only(place: Place, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def test_what_is_listed_and_cannot_be_fetched_is_named_and_the_rest_is_used(
-    place: Place, listed_only: list[str]
-) -> None:
+def test_a_file_that_cannot_be_fetched_is_named_and_left_out(place: Place, listed_only: list[str]) -> None:
     begun(place)
     listed_only.append("trials/part-000001-000001.parquet")
     for _ in range(2):

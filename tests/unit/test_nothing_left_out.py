@@ -57,7 +57,7 @@ def test_a_split_column_of_a_parquet_table_is_read(tmp_path: Path) -> None:
     assert np.array_equal(data.pixels.numpy(), plain.pixels.numpy()[order])
 
 
-def test_a_damaged_row_of_a_divided_table_is_named_by_its_own_number(tmp_path: Path) -> None:
+def test_a_damaged_row_of_a_split_table_is_named_by_its_number(tmp_path: Path) -> None:
     images = [b"" if row == 7 else encoded(row // 4 % 2, seed=row) for row in range(40)]
     said = ["train" if row % 4 else "test" for row in range(40)]
     table = pa.table({"image": images, "label": [row // 4 % 2 for row in range(40)], "split": said})
@@ -83,7 +83,7 @@ def test_tables_below_the_ones_that_are_read_are_said(tmp_path: Path) -> None:
     ],
     ids=["latin-1", "utf-16", "ragged", "spaces"],
 )
-def test_what_is_wrong_with_labels_csv_is_said_for_its_folder_too(text: bytes, says: str, tmp_path: Path) -> None:
+def test_problems_of_labels_csv_are_reported_for_its_folder_too(text: bytes, says: str, tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_bytes(text)
     for number in range(2):
         image(number).save(tmp_path / f"{number}.png")

@@ -79,7 +79,7 @@ def test_findings_about_candidates_do_not_end_it(tmp_path: Path, errors: list[st
     assert driver.next_job()
 
 
-def test_a_trial_that_ends_well_between_two_crashes_starts_the_count_anew(tmp_path: Path) -> None:
+def test_a_success_between_two_crashes_restarts_the_count(tmp_path: Path) -> None:
     driver, _ = new_driver(tmp_path)
     for number in range(4):
         if number == 2:
@@ -101,9 +101,7 @@ def test_a_repeating_crash_is_one_error_with_everything_kept(tmp_path: Path, mon
 
 
 @pytest.mark.parametrize("refused", [1, 2, 5])
-def test_a_full_disk_is_waited_for_and_nothing_is_lost_or_written_twice(
-    tmp_path: Path, full_disk: list[int], refused: int
-) -> None:
+def test_on_a_full_disk_a_search_waits_and_loses_nothing(tmp_path: Path, full_disk: list[int], refused: int) -> None:
     driver, events = new_driver(tmp_path, trials=2)
     first, second = _next(driver), _next(driver)
     full_disk[0] = refused
@@ -146,9 +144,7 @@ def test_ctrl_c_while_the_disk_is_full_says_what_is_not_kept(
     assert [record.trial for record in Run(tmp_path).records] == [0]
 
 
-def test_another_error_of_the_disk_ends_the_search_with_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_disk_error_ends_the_search_with_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     driver, _ = new_driver(tmp_path)
     job = _next(driver)
 
@@ -187,7 +183,7 @@ def test_a_worker_hangs_that_is_past_the_limit_and_its_grace(clock: list[float])
     assert not detector.find_hung()
 
 
-def test_without_a_limit_a_worker_hangs_that_is_silent_far_longer_than_any_trial_took(clock: list[float]) -> None:
+def test_a_worker_silent_far_longer_than_any_trial_hangs(clock: list[float]) -> None:
     detector = HangDetector(None)
     detector.begin(0)
     clock[0] += 1e6

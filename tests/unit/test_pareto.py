@@ -115,5 +115,5 @@ def test_a_reference_made_from_one_value_leaves_a_volume(way: str, first: float,
     assert pareto.hypervolume(np.array([[first, macs]]), [way, "minimize"], corner) > 0
 
 
-def test_a_positive_cost_without_a_worst_value_counts_in_units_of_twice_the_first() -> None:
+def test_a_cost_without_a_worst_value_has_twice_the_first() -> None:
     assert pareto.worse(0.003, "minimize") == 0.006

@@ -58,9 +58,7 @@ def test_a_report_prints_commands_for_a_shell(tmp_path: Path) -> None:
     assert shlex.split(repeated.command)[-1] == NAME
 
 
-def test_a_report_that_cannot_be_written_names_its_command_for_a_shell(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unwritable_report_names_its_shell_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = fake_runs.quick(tmp_path / NAME, trials=3)
     (run.path / "report.html").mkdir()
     monkeypatch.setattr(report, "page", lambda run: "")

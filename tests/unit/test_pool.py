@@ -117,14 +117,14 @@ def test_many_that_are_lost_while_they_start_are_replaced(tmp_path: Path) -> Non
     assert workers.started == 9
 
 
-def test_a_trainings_epochs_are_told_as_they_come_and_again_after_a_death(tmp_path: Path) -> None:
+def test_epochs_are_reported_live_and_again_after_a_death(tmp_path: Path) -> None:
     rows = [{"row": asdict(epoch_row(0, epoch))} for epoch in (1, 2, 3)]
     run, events = _search(tmp_path, Scripted({0: [*rows[:2], DEATH, *rows]}))
     assert [event["epoch"] for event in events if event["event"] == "epoch"] == [1, 2, 1, 2, 3]
     assert [row.epoch for row in run.store.curves()[0]] == [1, 2, 3]
 
 
-def test_a_trial_over_its_time_limit_says_so_itself_and_keeps_its_worker(tmp_path: Path) -> None:
+def test_a_trial_over_its_time_limit_keeps_its_worker(tmp_path: Path) -> None:
     late = {"outcome": asdict(Outcome("failed", error="time limit 60s reached after 1 epoch"))}
     workers = Scripted({0: [late]})
     run, _ = _search(tmp_path, workers, trial_time=60.0)
@@ -132,7 +132,7 @@ def test_a_trial_over_its_time_limit_says_so_itself_and_keeps_its_worker(tmp_pat
     assert workers.started == 2
 
 
-def test_an_interrupt_that_got_lost_on_its_way_ends_the_search_all_the_same(tmp_path: Path) -> None:
+def test_a_lost_interrupt_still_ends_the_search(tmp_path: Path) -> None:
     driver, _ = new_driver(tmp_path, trials=4)
     driver.interrupt = Interrupt()
     workers = Scripted({0: [None], 1: [None]})

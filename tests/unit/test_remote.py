@@ -61,9 +61,7 @@ class _Hdfs:
         self.inner.move(source, target)
 
 
-def test_where_files_are_written_piece_by_piece_they_are_moved_to_their_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_written_in_pieces_are_moved_into_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inner, _ = remote.filesystem(tmp_path.as_uri())
     monkeypatch.setattr(remote, "filesystem", lambda uri: (_Hdfs(inner), str(tmp_path)))
     for content in (b"first", b"second"):
@@ -87,7 +85,7 @@ def test_an_unreachable_place_is_an_error_of_both_kinds() -> None:
         ("file:///proc/no/such/place", "cannot be used"),
     ],
 )
-def test_a_place_that_cannot_be_used_is_one_message_before_anything_starts(place: Place, uri: str, told: str) -> None:
+def test_an_unusable_place_is_one_message_before_the_start(place: Place, uri: str, told: str) -> None:
     with pytest.raises(MlpnasError, match=told):
         search("quick", "500kMACs", trials=1, run=uri, **FAST)
     assert CliRunner().invoke(application(), ["front", uri]).exit_code != 0

@@ -133,7 +133,7 @@ def test_mixers_are_ranked_by_their_median(page: Page) -> None:
     assert boxes[0]["name"].endswith("on the front")
 
 
-def test_curves_of_trainings_that_were_stopped_lie_behind_as_one_line(tmp_path: Path, run: Run) -> None:
+def test_curves_of_stopped_trials_are_one_line_in_the_back(tmp_path: Path, run: Run) -> None:
     on_front = {record.trial for record in run.front()}
     records = [record if record.trial in on_front else replace(record, status="stopped") for record in run.done()]
     lines = read(write(tmp_path, records)).figures["curves"]["data"]

@@ -112,7 +112,7 @@ def test_names_of_published_models_and_picks_share_no_place(tmp_path: Path) -> N
     assert len(set(shifts)) == len(shifts)
 
 
-def test_a_front_so_dense_that_nothing_is_free_still_names_its_best(tmp_path: Path) -> None:
+def test_a_dense_front_without_free_space_still_names_its_best(tmp_path: Path) -> None:
     run = fake_runs.quick(tmp_path / "quick", trials=12)
     canvas = Canvas(WIDE, 40.0, np.random.default_rng(0).random((3000, 2)), np.zeros((0, 4)))
     assert canvas.beside((0.5, 0.5), "best: trial 1") is None

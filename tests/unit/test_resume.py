@@ -57,7 +57,7 @@ def _resume(run: Path, **asked: Any) -> Manifest:
     return resumed(Run(run), SearchOptions(**asked))
 
 
-def test_the_same_data_go_on_and_others_are_refused_with_what_changed(made: Path, images: Path) -> None:
+def test_changed_data_are_refused_with_the_change(made: Path, images: Path) -> None:
     assert _resume(made).asked.trials.number == 1
     shutil.copy(images / "cats" / "00.png", images / "cats" / "more.png")
     with pytest.raises(RunError, match=r"not the data that this run's trials were trained on \(.*images, not"):
@@ -136,7 +136,7 @@ def _on_gpus(made: Path, monkeypatch: pytest.MonkeyPatch, nodes: list[Node], **c
 
 
 @pytest.mark.parametrize("more", [{}, {"backend": "local", "scheduler": ""}, {"address": "head:6379"}])
-def test_a_run_made_on_a_gpu_says_that_there_is_none_before_anything_starts(
+def test_resuming_a_gpu_run_without_a_gpu_is_refused_at_once(
     made: Path, monkeypatch: pytest.MonkeyPatch, more: dict[str, Any]
 ) -> None:
     _on_gpus(made, monkeypatch, [Node(4, 0)], **more)

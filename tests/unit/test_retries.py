@@ -38,7 +38,7 @@ def _fail(driver: Driver, error: str, fault: str = "", status: str = "failed") -
     return job.trial
 
 
-def test_what_the_machine_failed_is_tried_again_first_under_its_number(tmp_path: Path) -> None:
+def test_trials_that_the_machine_failed_are_retried_first(tmp_path: Path) -> None:
     driver, _ = new_driver(tmp_path, trials=4)
     end(driver, _next(driver))
     lost = _fail(driver, "CUDA error: unspecified launch failure", MACHINE)
@@ -68,7 +68,7 @@ def test_findings_about_an_architecture_stay_results(tmp_path: Path, status: str
     assert new_driver(tmp_path)[0].next_job() is None
 
 
-def test_three_like_crashes_are_tried_again_and_again_until_they_are_repaired(tmp_path: Path) -> None:
+def test_three_like_crashes_are_retried_until_repaired(tmp_path: Path) -> None:
     driver, _ = new_driver(tmp_path, trials=4)
     lost = [_fail(driver, f"RuntimeError: no such file ({number})") for number in range(3)]
     assert driver.crash
@@ -83,7 +83,7 @@ def test_three_like_crashes_are_tried_again_and_again_until_they_are_repaired(tm
     assert [record.status for record in Run(tmp_path).records] == ["done"] * 4
 
 
-def test_what_crashes_for_good_does_not_keep_a_search_from_going_on(tmp_path: Path) -> None:
+def test_a_permanent_crash_does_not_stop_a_search(tmp_path: Path) -> None:
     """Three architectures in a row may be at fault themselves; a resume tries them once more, and then others."""
     driver, _ = new_driver(tmp_path, trials=5)
     for number in range(3):
@@ -99,7 +99,7 @@ def test_what_crashes_for_good_does_not_keep_a_search_from_going_on(tmp_path: Pa
     assert [record.status for record in Run(tmp_path).records] == ["failed"] * 3 + ["done"] * 2
 
 
-def test_new_trials_that_crash_too_end_it_and_so_does_a_search_that_has_no_others(tmp_path: Path) -> None:
+def test_more_crashes_or_no_other_trials_end_the_search(tmp_path: Path) -> None:
     for trials in (3, 9):
         folder = tmp_path / str(trials)
         folder.mkdir()
@@ -114,7 +114,7 @@ def test_new_trials_that_crash_too_end_it_and_so_does_a_search_that_has_no_other
         assert len(Run(folder).records) == min(trials, 6)
 
 
-def test_a_trial_that_had_stopped_goes_on_from_there_when_it_is_tried_again(tmp_path: Path) -> None:
+def test_a_retried_trial_goes_on_from_its_training_state(tmp_path: Path) -> None:
     more: dict[str, Any] = {"fidelity": (1, 3), "recipe": {"epochs": 3}, "trials": 3}
     driver, _ = new_driver(tmp_path, **more)
     for _ in range(3):

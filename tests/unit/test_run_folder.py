@@ -73,7 +73,7 @@ def _at_the_second_trial(do: Any) -> Any:
     return listen
 
 
-def test_a_folder_that_is_moved_ends_the_search_and_keeps_every_trial(tmp_path: Path) -> None:
+def test_moving_the_folder_ends_the_search_and_keeps_trials(tmp_path: Path) -> None:
     there = tmp_path / "elsewhere" / "run"
     there.parent.mkdir()
 
@@ -89,7 +89,7 @@ def test_a_folder_that_is_moved_ends_the_search_and_keeps_every_trial(tmp_path: 
     assert len(search(run=there, resume=True, trials="+1").records) == 4
 
 
-def test_a_folder_that_is_deleted_ends_the_search_and_is_not_made_anew(tmp_path: Path) -> None:
+def test_deleting_the_folder_ends_the_search_for_good(tmp_path: Path) -> None:
     def delete() -> None:
         shutil.rmtree(tmp_path / "run")
 
@@ -109,7 +109,7 @@ def test_neither_do_weights_make_it_anew(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_a_folder_that_is_emptied_ends_the_search_and_is_not_filled_anew(tmp_path: Path) -> None:
+def test_emptying_the_folder_ends_the_search_for_good(tmp_path: Path) -> None:
     def empty() -> None:
         shutil.rmtree(tmp_path / "run" / "trials")
         (tmp_path / "run" / "run.json").unlink()
@@ -119,7 +119,7 @@ def test_a_folder_that_is_emptied_ends_the_search_and_is_not_filled_anew(tmp_pat
     assert not (tmp_path / "run" / "trials").exists()
 
 
-def test_a_manifest_that_is_deleted_ends_the_search_and_keeps_every_trial(tmp_path: Path) -> None:
+def test_deleting_the_manifest_ends_the_search_and_keeps_trials(tmp_path: Path) -> None:
     def delete() -> None:
         (tmp_path / "run" / "run.json").unlink()
 
@@ -171,7 +171,7 @@ def test_two_searches_of_the_same_second_have_two_names(tmp_path: Path, monkeypa
     assert [Run(path).manifest.name for path in places] == [path.name for path in places]
 
 
-def test_the_second_of_two_searches_with_one_name_leaves_the_first_alone(
+def test_a_second_search_of_the_same_name_leaves_the_first_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It began to prepare before the first had written anything, and was done after it."""
@@ -207,9 +207,7 @@ def test_a_name_that_no_folder_can_have_is_one_message(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_place_that_cannot_be_written_to_is_told_before_anything_is_prepared(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unwritable_place_is_reported_before_preparation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match="cannot be written"):
         search(run=tmp_path / "file" / "run", **FAST)

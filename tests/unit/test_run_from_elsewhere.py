@@ -55,7 +55,7 @@ def written(folder: Path, *names: str) -> Path:
 
 @pytest.mark.parametrize("name", LEAD_OUT)
 @pytest.mark.parametrize("is_far", [False, True])
-def test_weights_that_a_record_names_elsewhere_are_neither_read_nor_deleted(
+def test_weights_outside_of_the_run_are_not_touched(
     tmp_path: Path, place: Place, mlpnas: Callable[..., tuple[int, str, str]], name: str, is_far: bool
 ) -> None:
     secret = tmp_path / "home" / "x" / "secret"
@@ -168,7 +168,7 @@ def test_no_name_leads_out_of_a_run(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["..", ".", "a\x1b[2J", "x" * 300, ""])
-def test_the_copy_of_a_run_lies_in_the_cache_whatever_it_is_called(
+def test_the_copy_of_a_run_of_any_name_lies_in_the_cache(
     listed: Callable[..., Listing], tmp_path: Path, name: str
 ) -> None:
     listed()
@@ -239,7 +239,7 @@ def test_links_in_a_run_are_not_followed(tmp_path: Path, mlpnas: Callable[..., t
 
 
 @pytest.mark.parametrize("name", run_files.FOLDERS)
-def test_a_search_deletes_nothing_in_a_folder_that_a_link_leads_to(tmp_path: Path, name: str) -> None:
+def test_a_search_deletes_nothing_behind_a_link(tmp_path: Path, name: str) -> None:
     mine = fake_runs.quick(tmp_path / "mine", trials=3).path
     (mine / "weights").mkdir()
     (mine / "checkpoints").mkdir()

@@ -88,7 +88,7 @@ def test_knows_which_questions_are_one_asked_at_several_places() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_what_an_answer_does_at_one_place_it_is_expected_to_do_at_the_others(seed: int) -> None:
+def test_the_effect_of_an_answer_carries_over_to_other_stages(seed: int) -> None:
     """Label 2 is good, and was not seen at the last place."""
     rng = np.random.default_rng(seed)
     codes = np.concatenate([rng.integers(0, 3, (40, 3)), rng.integers(0, 2, (40, 1))], axis=1).astype(np.int16)

@@ -128,7 +128,7 @@ def test_the_winner_of_a_full_training_is_exported_as_trained(four: Path, tmp_pa
     assert {Run(again.path).spec(record).classes for record in again.records} == {4}
 
 
-def test_a_space_that_states_its_classes_says_that_the_winner_is_to_be_trained_again(four: Path) -> None:
+def test_a_space_with_fixed_classes_warns_about_retraining(four: Path) -> None:
     manifest = prepared(four, SPACE.replace("size: 32", "size: 32, classes: 10"))
     (said,) = [note for note in manifest.decided.notes if "the space says" in note]
     assert said.startswith("the space says 10 classes and the data have 4: trials are trained with 4, and the winner")
@@ -140,7 +140,7 @@ def test_top5_of_few_classes_is_refused(four: Path) -> None:
         prepared(four, objectives=("top5", "macs"))
 
 
-def test_what_guessing_gets_is_said_where_one_class_has_most_images(tmp_path: Path) -> None:
+def test_chance_is_reported_if_one_class_has_most_images(tmp_path: Path) -> None:
     write(write(tmp_path, 60, usual=noise(8, 8, 0, 100)), 4, rare=noise(8, 8, 100, 200))
     manifest = prepared(tmp_path)
     (said,) = [note for note in manifest.decided.notes if "always guessing" in note]
@@ -181,7 +181,7 @@ def test_arrows_are_not_mirrored_and_the_run_says_why(tmp_path: Path) -> None:
     assert prepared(folder, recipe=replace(SHORT, flip="yes")).decided.recipe["flip"] == "yes"
 
 
-def test_too_few_arrows_to_tell_are_mirrored_and_the_reason_says_so(tmp_path: Path) -> None:
+def test_too_few_arrows_are_mirrored_and_the_reason_says_so(tmp_path: Path) -> None:
     seen = by_look(load(resolve(str(write(tmp_path, 8, west=triangle(True), east=triangle(False))))))
     assert seen.is_on
     assert seen.reason.endswith("mirrored, which so few images do not tell from chance")

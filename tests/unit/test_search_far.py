@@ -82,7 +82,7 @@ def test_a_search_goes_on_from_the_uri_alone(
         search("quick", "500kMACs", run=place.uri, **FAST)
 
 
-def test_a_place_that_does_not_answer_is_told_once_and_gets_everything_later(place: Place) -> None:
+def test_a_silent_place_is_reported_once_and_catches_up_later(place: Place) -> None:
     def silence() -> None:
         place.answers = False
 

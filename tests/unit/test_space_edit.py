@@ -141,7 +141,7 @@ stages:
 """
 
 
-def test_a_question_answered_with_null_is_asked_and_edits_leave_its_variant() -> None:
+def test_a_null_answer_is_kept_and_edits_keep_its_variant() -> None:
     space, rng = SearchSpace(WITH_NULL), np.random.default_rng(0)
     (asked,) = [number for number, question in enumerate(space.questions) if None in question.labels]
     drawn = space.samples(300, {}, rng).codes

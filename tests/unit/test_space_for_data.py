@@ -85,7 +85,7 @@ def backbones() -> SearchSpace:
     return SearchSpace.load("vit_vs_mixer").for_data(channels=1, classes=4)
 
 
-def test_seeds_are_tried_and_counted_with_the_classes_of_the_data(backbones: SearchSpace) -> None:
+def test_seeds_are_tried_and_costed_with_the_datas_classes(backbones: SearchSpace) -> None:
     seeds, _ = published_seeds(backbones, {}, ())
     assert len(seeds) == len(backbones.seeds)
     for seed, name in zip(seeds, backbones.seeds, strict=True):
@@ -94,7 +94,7 @@ def test_seeds_are_tried_and_counted_with_the_classes_of_the_data(backbones: Sea
         assert seed.costs["params"] == cost(seed.spec).params
 
 
-def test_a_published_model_that_just_misses_the_budget_is_counted_with_the_classes_of_the_data(
+def test_a_seed_near_the_budget_is_costed_with_the_datas_classes(
     backbones: SearchSpace,
 ) -> None:
     macs = cost(replace(published.find("mixer_s16").spec, channels=1, classes=4)).macs

@@ -64,9 +64,7 @@ TOO_LARGE = {
 
 
 @pytest.mark.parametrize("name", TOO_LARGE)
-def test_questions_that_multiply_too_far_are_named_before_anything_is_listed(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_combinations_are_refused_before_any_is_listed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mlpnas.space.space.SpaceTables", None)
     text, says = TOO_LARGE[name]
     with pytest.raises(SpaceError) as caught:
@@ -125,7 +123,7 @@ def test_a_mistake_of_any_length_is_quoted_in_short() -> None:
 
 @given(st.data())
 @settings(max_examples=30)
-def test_sums_on_a_raster_are_the_same_however_many_are_held_at_once(data: st.DataObject) -> None:
+def test_sums_on_a_raster_do_not_depend_on_the_block_size(data: st.DataObject) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
 
     def some() -> Histogram:
@@ -141,7 +139,7 @@ def test_sums_on_a_raster_are_the_same_however_many_are_held_at_once(data: st.Da
     assert at_once.cumulative[-1] == sum(one.cumulative[-1] * other.cumulative[-1] for one, other in pairs)
 
 
-def test_a_window_too_narrow_for_the_raster_is_drawn_from_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_window_narrower_than_the_raster_is_sampled_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(histogram, "_LARGEST", 64)
     monkeypatch.setattr("mlpnas.space.space._TRIES", 300)
     space = SearchSpace.load("quick")

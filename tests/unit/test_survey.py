@@ -115,7 +115,7 @@ def test_a_class_of_bad_images_alone_is_left_out(tmp_path: Path) -> None:
     assert data.labels[data.test].tolist() == [0, 0, 1, 1]
 
 
-def test_a_file_that_changes_between_looking_and_decoding_is_named(
+def test_a_file_that_changes_between_scan_and_decoding_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ref = resolve(str(write_folder(tmp_path / "pets")))

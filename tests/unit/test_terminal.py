@@ -124,7 +124,7 @@ def test_cells_are_not_broken_up_on_a_narrow_terminal(tmp_path: Path) -> None:
     assert re.search(r"trial: \d+\s+top-1: [\d.]+ %\s+MACs: ", terminal.shown)
 
 
-def test_text_is_written_out_where_a_terminal_lacks_its_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_characters_that_a_terminal_lacks_are_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", file)
     fit_streams()

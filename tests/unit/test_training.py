@@ -87,7 +87,7 @@ def test_interrupted_consumption_changes_nothing(digits: Dataset) -> None:
     assert rows == expected
 
 
-def test_a_training_that_goes_on_from_its_checkpoint_is_the_uninterrupted_one(digits: Dataset, tmp_path: Path) -> None:
+def test_a_resumed_training_equals_the_uninterrupted_one(digits: Dataset, tmp_path: Path) -> None:
     recipe = replace(SHORT, epochs=4, drop_path=0.2, crop_padding=1, ema_decay=0.9)
     whole = _network(drop_path=0.2)
     expected = _train(whole, digits, recipe)

@@ -57,7 +57,7 @@ def _refused(content: bytes | None, file: Path) -> str:
     return str(told.value)
 
 
-def test_states_of_this_version_and_of_those_before_are_gone_on_from(good: bytes, tmp_path: Path) -> None:
+def test_states_of_this_and_earlier_versions_are_resumed(good: bytes, tmp_path: Path) -> None:
     for content in (good, _plain(_state())):
         (tmp_path / "state").write_bytes(content)
         training = _training()
@@ -156,7 +156,7 @@ WRONG |= {f"weight {name}": (lambda state, c=change: _every_weight(state, c)) fo
 
 @pytest.mark.parametrize("change", WRONG.values(), ids=WRONG)
 @pytest.mark.parametrize("write", [_plain, checkpoint.dumps], ids=["plain", "digest"])
-def test_a_state_that_is_not_of_this_training_is_not_gone_on_from(
+def test_a_state_of_another_training_is_not_resumed(
     change: Callable[[Any], Any], write: Callable[[Any], bytes], tmp_path: Path
 ) -> None:
     changed = change(_state())
@@ -170,7 +170,7 @@ def test_what_is_no_state_is_not_gone_on_from(content: bytes | None, tmp_path: P
     assert _refused(content, tmp_path / "state")
 
 
-def test_a_trial_with_a_damaged_state_is_the_one_that_begins_anew_and_says_so(good: bytes, tmp_path: Path) -> None:
+def test_a_trial_with_a_damaged_state_restarts_and_says_so(good: bytes, tmp_path: Path) -> None:
     plain = Job(4, SPEC.dumps(), RECIPE.to_json(), resolve("digits").to_json())
     (tmp_path / "state").write_bytes(_plain(WRONG["average NaN"](_state())))
     results = []
