@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from mlpnas import cache
-from mlpnas.engine.run_folder.lock import writing
+from mlpnas.engine.run_folder.lock import hold_lock
 from mlpnas.errors import DataError, RunError
 from mlpnas.files import is_temporary
 from mlpnas.mirror import Mirror
@@ -53,7 +53,7 @@ def reason_to_keep(copies: Path) -> str:
     """Return why the copies of a run should stay: a search is running, or changes were not sent; or ""."""
     for folder in [path for path in sorted(copies.iterdir()) if path.is_dir() and not path.is_symlink()]:
         try:
-            with writing(folder):
+            with hold_lock(folder):
                 pass
         except RunError as error:
             return str(error)

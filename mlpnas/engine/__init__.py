@@ -1,1 +1,1 @@
-"""The search itself: the driver, and one file per way to run its jobs: local, or ray_cluster with pool and ray_tune."""
+"""The search: its driver, and rooms for what it decides first, tries, runs on and keeps."""

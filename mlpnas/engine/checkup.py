@@ -1,4 +1,4 @@
-"""Whether a search would go well here: one finding a line, with a remedy where it would not."""
+"""A check of whether searches will run here: findings, each with a remedy where something is wrong."""
 
 import importlib.util
 import os
@@ -40,12 +40,12 @@ input: {size: 8, channels: 1, classes: 10}
 stem: {patch: 4}
 width: {choose: [8, 16, 24, 32, 40, 48]}
 stages: {count: 1, each: {depth: {choose: [1, 2, 3, 4, 5, 6]}, mixer: token_linear}}
-"""  # read in no time
+"""  # its trials take no time
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at; `state` is ok, warning or problem."""
+    """One thing that was checked; `state` is ok, warning or problem."""
 
     name: str
     state: str
@@ -54,7 +54,7 @@ class Finding:
 
 
 def findings(with_ray: bool = True) -> Iterator[Finding]:
-    """One after the other, as they are found; Ray's comes last and takes the longest."""
+    """Yield the findings as they are found; Ray's comes last and takes the longest."""
     yield from _versions()
     yield from _machine()
     yield from _gpus()
@@ -67,7 +67,7 @@ def findings(with_ray: bool = True) -> Iterator[Finding]:
 def _versions() -> Iterator[Finding]:
     yield _version("python", platform.python_version(), ">=3.11", "install a newer Python")
     yield Finding("mlpnas", "ok", version("mlpnas") if _is_installed("mlpnas") else "runs from its source")
-    wanted = _wanted()
+    wanted = _lowest_versions()
     for name in _NEEDED:
         if _is_installed(name):
             yield _version(name, version(name), wanted.get(name, ""), f"pip install --upgrade {name}")
@@ -82,8 +82,8 @@ def _is_installed(name: str) -> bool:
         return False
 
 
-def _wanted() -> Mapping[str, str]:
-    """Lower bounds by package, as mlpnas declares them: {"torch": ">=2.11"}."""
+def _lowest_versions() -> Mapping[str, str]:
+    """Return the lowest version of each package that mlpnas declares: {"torch": ">=2.11"}."""
     declared = requires("mlpnas") if _is_installed("mlpnas") else None
     pattern = re.compile(r"([\w-]+)(?:\[.*?\])?\s*(>=[\d.]+)?")
     found = [pattern.match(line) for line in declared or ()]
@@ -129,7 +129,7 @@ def _gpus() -> Iterator[Finding]:
 
 
 def _nvidia_driver() -> str:
-    """Its version, or "" where there is none."""
+    """Return the version of the NVIDIA driver, or "" where there is none."""
     command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=10)
@@ -171,7 +171,7 @@ def _data() -> Iterator[Finding]:
 
 
 def _ray() -> Finding:
-    """By a search whose trials train nothing: what is left is Ray's start and each trial's way there and back."""
+    """Time Ray by a search whose trials train nothing: its start, and each trial's way there and back."""
     times: dict[str, list[float]] = {"begin": [], "trial": []}
 
     def listen(event: Mapping[str, Any]) -> None:

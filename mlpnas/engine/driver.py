@@ -69,7 +69,7 @@ class Driver:
 
     @property
     def is_interrupted(self) -> bool:
-        return self.interrupt.asked
+        return self.interrupt.is_requested
 
     @property
     def resume_command(self) -> str:
@@ -180,7 +180,7 @@ class Driver:
         """Keep the outcome on disk first, and tell it afterwards."""
         running = self.running.pop(trial)
         self._hang_detector.end(trial, outcome.seconds)
-        self._keep(running.finished(outcome), running.curve)
+        self._keep(running.record_after(outcome), running.curve)
 
     def _keep(self, record: Record, curve: list[EpochRow]) -> None:
         try:

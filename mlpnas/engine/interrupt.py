@@ -1,4 +1,4 @@
-"""Ctrl-C, a polite kill and a lost terminal: remembered, for other libraries can swallow an exception on its way."""
+"""Ctrl-C, SIGTERM and a lost terminal. They are remembered, because libraries can swallow an exception on its way."""
 
 import atexit
 import os
@@ -19,23 +19,24 @@ _NEVER = float("-inf")
 
 
 class Interrupt:
-    """Whether someone asked the process to end.
+    """A request that the process end.
 
     Attributes:
-        code: the exit code, where nothing is left to do but to leave the interpreter.
+        is_requested: whether someone asked to end.
+        code: the exit code, once nothing is left to do except to leave the interpreter.
     """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.is_requested = False
         self.code: int | None = None
         self._raised = _NEVER
         self._terminals = [file for file in (0, 1, 2) if _is_terminal(file)]
 
     def ask(self, number: int, frame: FrameType | None) -> None:
-        """Raise KeyboardInterrupt, but not while an earlier one is ending things: a signal handler."""
-        self.asked = True
+        """Handle a signal: raise KeyboardInterrupt, unless an earlier one is ending things."""
+        self.is_requested = True
         for file in [file for file in self._terminals if not _is_terminal(file)]:
-            os.dup2(os.open(os.devnull, os.O_RDWR), file)  # a lost terminal takes no words, and breaks nothing off
+            os.dup2(os.open(os.devnull, os.O_RDWR), file)  # writing to a lost terminal would raise
         if monotonic() - self._raised > _QUICK:
             if self.code is not None:
                 os._exit(self.code)
@@ -43,7 +44,7 @@ class Interrupt:
             raise KeyboardInterrupt
 
     def raise_again(self, unraisable: Any) -> None:
-        """Raise a KeyboardInterrupt again, soon, that came where nobody can catch it: a hook for such exceptions."""
+        """Handle an exception that nobody can catch: raise a KeyboardInterrupt among them again, soon."""
         if not isinstance(unraisable.exc_value, KeyboardInterrupt):
             sys.__unraisablehook__(unraisable)
         elif self.code is None:
@@ -55,12 +56,12 @@ class Interrupt:
 
 @contextmanager
 def interruptible(last: bool = False) -> Iterator[Interrupt]:
-    """SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt at once, and again at the end where the first one got lost.
+    """Let SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt at once, and again at the end if the first one got lost.
 
-    Inside another one, it is that one. A SIGHUP that is ignored, as under nohup, stays so.
+    A nested use shares the outer Interrupt. A SIGHUP that is ignored, as under nohup, stays ignored.
 
     Args:
-        last: the process ends afterwards; once asked to, it is not disturbed in that.
+        last: the process ends afterwards; further signals do not disturb that.
     """
     outer = getattr(signal.getsignal(signal.SIGINT), "__self__", None)
     if isinstance(outer, Interrupt) and outer.code is None:
@@ -70,15 +71,15 @@ def interruptible(last: bool = False) -> Iterator[Interrupt]:
         interrupt = Interrupt()
         with _handled(interrupt, last):
             yield interrupt
-    if interrupt.asked:
+    if interrupt.is_requested:
         raise KeyboardInterrupt
 
 
 @contextmanager
-def keeping_handlers() -> Iterator[None]:
-    """Handlers that a library sets meanwhile, of its own or of the system, are replaced by those of before.
+def keep_handlers() -> Iterator[None]:
+    """Restore the signal handlers that a library replaces in the block.
 
-    Processes that it starts meanwhile ignore SIGHUP: a lost terminal shall not take them away.
+    Processes that it starts in the block ignore SIGHUP, so that a lost terminal does not end them.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -97,7 +98,7 @@ def _handled(interrupt: Interrupt, last: bool) -> Iterator[None]:
         yield
         return
     if last:
-        atexit.register(_leave, interrupt)  # before all that is registered later, so it comes last
+        atexit.register(_leave, interrupt)  # registered before all others, it runs last
     before, hook = {number: signal.getsignal(number) for number in _SIGNALS}, sys.unraisablehook
     for number, handler in before.items():
         if number != signal.SIGHUP or handler != signal.SIG_IGN:
@@ -106,24 +107,24 @@ def _handled(interrupt: Interrupt, last: bool) -> Iterator[None]:
     try:
         yield
     finally:
-        if last and interrupt.asked:
-            interrupt.code = getattr(sys.exception(), "code", None) or EXIT_CODE  # never as if nobody had asked
+        if last and interrupt.is_requested:
+            interrupt.code = getattr(sys.exception(), "code", None) or EXIT_CODE  # never 0
         else:
             sys.unraisablehook = hook
             _set(before)
 
 
 def _set(handlers: Mapping[signal.Signals, Any]) -> None:
-    """Set handlers again; one that was not set by Python is not known."""
+    """Set handlers again, except those that Python did not set and does not know."""
     for number, handler in handlers.items():
         if handler is not None:
             signal.signal(number, handler)
 
 
 def _leave(interrupt: Interrupt) -> None:
-    """End the process as the last exit handler: in what follows a signal would kill it, whatever its handler.
+    """End the process as the last exit handler, because after it a signal would kill the process, whatever its handler.
 
-    A KeyboardInterrupt that went through an exec would make the interpreter kill itself, though it was caught.
+    A KeyboardInterrupt that went through an exec would make the interpreter kill itself, even if it was caught.
     """
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""What a backend is given: a source of jobs, and what they run on. A search is one such source (driver.py)."""
+"""The two things that a backend is given: a source of jobs, like a search (driver.py), and their placement."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ class Jobs(Protocol):
 
 @dataclass(frozen=True)
 class Placement:
-    """What jobs run on.
+    """The workers and machines that jobs run on.
 
     Attributes:
         workers: jobs at once; 0: as many as the machines hold.

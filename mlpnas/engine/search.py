@@ -16,8 +16,8 @@ from mlpnas.engine.planning.placement import placement_of
 from mlpnas.engine.planning.prepare import prepare
 from mlpnas.engine.planning.resume import resumed
 from mlpnas.engine.run_folder.folder import HeldFolder, check_is_new, make_new, new_folder
-from mlpnas.engine.run_folder.lock import writing
-from mlpnas.engine.run_folder.publish import where_it_is_kept
+from mlpnas.engine.run_folder.lock import hold_lock
+from mlpnas.engine.run_folder.publish import mirrored
 from mlpnas.errors import RunError
 from mlpnas.files import clear_leftovers, write_text
 from mlpnas.manifest import Manifest
@@ -34,7 +34,7 @@ from mlpnas.training.repeatable import own_random_numbers
 
 @takes(SearchOptions)
 @interruptible()
-@where_it_is_kept
+@mirrored
 def search(options: SearchOptions) -> Run:
     """Search `space` for the best architectures within `budget`; return the run, which is on disk as it goes.
 
@@ -73,7 +73,7 @@ def _begin(folder: Path, manifest: Manifest, space: SearchSpace, options: Search
     with backend.ready():
         with _begun_by_writing(folder):
             folder = make_new(folder, is_named=options.run is not None)
-        with writing(folder):
+        with hold_lock(folder):
             check_is_new(folder, manifest.space_text)  # again: another search may have begun here since
             return _run(folder, replace(manifest, name=folder.name), space, backend, options.listener)
 
@@ -82,7 +82,7 @@ def _go_on(options: SearchOptions) -> Run:
     if options.run is None:
         raise RunError("--resume needs --run: the run to go on with; `mlpnas runs` lists them")
     folder = Run(options.run).path
-    with writing(folder):
+    with hold_lock(folder):
         existing = Run(folder)
         manifest = resumed(existing, options)
         space = manifest.search_space(f"{existing.place}/space.yaml")

@@ -42,7 +42,7 @@ class RunningTrial:
         if row.epoch > self.record.epochs:
             self.curve.append(row)
 
-    def finished(self, outcome: Outcome) -> Record:
+    def record_after(self, outcome: Outcome) -> Record:
         """Return the record of the trial after the job."""
         before = self.record
         return replace(

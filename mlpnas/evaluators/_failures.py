@@ -1,4 +1,4 @@
-"""What an exception in a trial says: its status, whose fault it is, and whether the process is of use afterwards."""
+"""The outcome of a trial that has raised an exception: its status, whose fault it is, whether the process is lost."""
 
 from errno import EDQUOT, EIO, EMFILE, ENFILE, ENOSPC, EROFS
 from os import strerror
@@ -43,28 +43,28 @@ _FRAMES = 3  # of a traceback, in what is told of a crash
 
 
 def outcome_of(error: Exception) -> Outcome:
-    """How a trial ends that has raised `error`."""
+    """Return the outcome of a trial that has raised `error`."""
     text = str(error).lower()
     if isinstance(error, Diverged):
-        return Outcome("diverged", error=_told(error))
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _tells(text, _OUT_OF_MEMORY)):
-        return Outcome("out_of_memory", error=_told(error))
+        return Outcome("diverged", error=_error_text(error))
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _contains(text, _OUT_OF_MEMORY)):
+        return Outcome("out_of_memory", error=_error_text(error))
     is_cuda = isinstance(error, (RuntimeError, AssertionError))
-    is_machine = isinstance(error, (OSError, ImportError)) or (is_cuda and _tells(text, _OF_THE_MACHINE))
+    is_machine = isinstance(error, (OSError, ImportError)) or (is_cuda and _contains(text, _OF_THE_MACHINE))
     return Outcome(
         "failed",
-        error=_told(error),
+        error=_error_text(error),
         fault=MACHINE if is_machine else "",
-        ends_worker=is_cuda and torch.cuda.is_initialized() and _tells(text, _LOST_CONTEXT),
+        ends_worker=is_cuda and torch.cuda.is_initialized() and _contains(text, _LOST_CONTEXT),
     )
 
 
-def _tells(text: str, signs: tuple[str, ...]) -> bool:
+def _contains(text: str, signs: tuple[str, ...]) -> bool:
     return any(sign in text for sign in signs)
 
 
-def _told(error: Exception) -> str:
-    """The error in a line: with the last places of its traceback, if it is none of our own."""
+def _error_text(error: Exception) -> str:
+    """Return the error as one line, with the last places of its traceback if it is not one of mlpnas."""
     if isinstance(error, (MlpnasError, Diverged)):
         return str(error)[:_LONGEST_ERROR]
     text = f"{type(error).__name__}: {' '.join(str(error).split())}"[:_LONGEST_ERROR]

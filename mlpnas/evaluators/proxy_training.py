@@ -1,4 +1,4 @@
-"""Judges a candidate by training its proxy for a short while."""
+"""Evaluation by a short training of a proxy: the architecture at the input size and width that the recipe says."""
 
 import gc
 from collections.abc import Generator, Iterator, Mapping
@@ -28,21 +28,21 @@ from mlpnas.training.recipe import Recipe
 from mlpnas.training.repeatable import repeatable
 from mlpnas.training.speed import device_name
 
-_FOR_EVERY_CANDIDATE = (DataError, MissingPackage, RecipeError)
-_LOOKS_FOR_ROOM = 3.0  # seconds between two, where the disk is full
+_FATAL = (DataError, MissingPackage, RecipeError)
+_LOOKS_FOR_ROOM = 3.0  # seconds between two looks for room on a full disk
 
 
 class ProxyTraining:
-    """See job.Evaluator."""
+    """Trains the proxy that the recipe makes of an architecture, and measures it; see evaluators.Evaluator."""
 
     def prepare(self, job: Job) -> None:
         load(DataRef.from_json(job.data))
 
     def run(self, job: Job) -> Generator[Step, None, None]:
-        """Epochs, then the outcome; where memory runs out, once more with half the micro-batch.
+        """Train and measure; where memory runs out, try once more with half the micro-batch.
 
         Raises:
-            DataError, MissingPackage, RecipeError: what no other candidate would survive either.
+            DataError, MissingPackage, RecipeError: no other job would survive this either.
         """
         recipe, data = Recipe.from_json(job.recipe), load(DataRef.from_json(job.data))
         start, epochs = monotonic(), 0
@@ -64,32 +64,32 @@ class ProxyTraining:
 
 
 def _attempt(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: float) -> Iterator[Step]:
-    """One training; what goes wrong in it is an outcome."""
+    """Train once; turn what goes wrong into an outcome."""
     epochs = 0
     try:
-        for step in _judged(job, recipe, data, micro_batch, start):
+        for step in _train_and_measure(job, recipe, data, micro_batch, start):
             epochs = step.epoch if isinstance(step, EpochRow) else epochs
             yield step
         return
-    except _FOR_EVERY_CANDIDATE:
+    except _FATAL:
         raise
     except TimeIsUp:
         count = f"{epochs} epoch" + "s" * (epochs != 1)
         outcome = Outcome("failed", error=f"{TIME_LIMIT} {job.time_limit:g}s reached after {count}")
-    except Exception as error:  # whatever a candidate does wrong is a finding about it
+    except Exception as error:  # whatever an architecture does wrong is a finding about it
         outcome = outcome_of(error)
     yield outcome  # not inside `except`: the error holds on to the network's memory
 
 
-def _judged(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: float) -> Iterator[Step]:
+def _train_and_measure(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: float) -> Iterator[Step]:
     candidate = Candidate(ArchSpec.loads(job.spec), job.device, recipe=recipe, data=data, seed=job.seed)
     asked = dict.fromkeys([*job.objectives, *job.limits])
     early = [name for name in asked if not find("objectives", name).needs_training]
     values = measure(early, candidate)
-    if reason := _over(values, job.limits):
+    if reason := _limit_violations(values, job.limits):
         yield Outcome("over_budget", values, error=reason)
         return
-    if len(early) == len(asked):  # nothing that training could tell
+    if len(early) == len(asked):  # training would add nothing
         yield Outcome("done", values)
         return
     proxy = recipe.network(candidate.spec, data)
@@ -104,19 +104,19 @@ def _judged(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: fl
         yield row
     late = dict.fromkeys(["top1", "loss", *(name for name in asked if name not in early)])
     values |= measure(late, replace(candidate, row=row))
-    if reason := _over(values, job.limits):
+    if reason := _limit_violations(values, job.limits):
         yield Outcome("over_budget", values, error=reason)
         return
     if training.epoch < recipe.epochs:
-        yield from _kept(job.checkpoint, checkpoint.dumps(training.state()))
+        yield from _write_or_wait(job.checkpoint, checkpoint.dumps(training.state()))
         yield Outcome("stopped", values)
         return
-    kept = (yield from _kept(job.weights, _weights(training.network, proxy, recipe))) if job.weights else ""
-    yield Outcome("done", values, weights=kept)
+    written = (yield from _write_or_wait(job.weights, _weights(training.network, proxy, recipe))) if job.weights else ""
+    yield Outcome("done", values, weights=written)
 
 
 def _training(job: Job, proxy: ArchSpec, recipe: Recipe, data: Dataset, micro_batch: int, start: float) -> Training:
-    """A new one; the same job has the same initial weights."""
+    """Return a new training; the same job has the same initial weights."""
     torch.manual_seed(job.seed)
     return Training(
         build(proxy, recipe.drop_path).to(job.device),
@@ -131,8 +131,8 @@ def _training(job: Job, proxy: ArchSpec, recipe: Recipe, data: Dataset, micro_ba
     )
 
 
-def _over(values: Mapping[str, float], limits: Mapping[str, float]) -> str:
-    """Which measured values are above their limit, or ""."""
+def _limit_violations(values: Mapping[str, float], limits: Mapping[str, float]) -> str:
+    """Return a text that names the measured values above their limit, or ""."""
     above = [(name, values[name], most) for name, most in limits.items() if values.get(name, 0) > most]
     formats = {name: describe(name).format.write for name in limits}
     return "; ".join(f"{name} {formats[name](value)} is above {formats[name](most)}" for name, value, most in above)
@@ -143,10 +143,13 @@ def _weights(network: nn.Module, proxy: ArchSpec, recipe: Recipe) -> bytes:
     return save(tensors, {"spec": proxy.dumps(), "recipe": recipe.dumps()})
 
 
-def _kept(target: str, content: bytes) -> Generator[Waiting, None, str]:
-    """Returns `target`, or "" where it is elsewhere and does not answer: a result is worth more than its weights."""
+def _write_or_wait(target: str, content: bytes) -> Generator[Waiting, None, str]:
+    """Write a file, and wait while the disk is full; return `target`, or "" where a remote place does not answer.
+
+    A result is worth more than its weights.
+    """
     if not is_remote(target) and not (run := Path(target).parents[1]).is_dir():
-        raise FileNotFoundError(ENOENT, "the run folder is gone", str(run))  # which must not be made anew
+        raise FileNotFoundError(ENOENT, "the run folder is gone", str(run))  # it must not be made again
     try:
         for reason in retry_writing(target, content):
             yield Waiting(reason)

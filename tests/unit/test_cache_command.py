@@ -12,7 +12,7 @@ import pytest
 import mlpnas
 from mlpnas import cache
 from mlpnas.cli import main
-from mlpnas.engine.run_folder.lock import writing
+from mlpnas.engine.run_folder.lock import hold_lock
 from mlpnas.errors import DataError
 from mlpnas.mirror import Mirror
 from tests.support import fake_runs
@@ -119,7 +119,7 @@ def test_a_copy_with_unsent_changes_is_kept_unless_forced(copy: Path, cli: Cli) 
 
 
 def test_a_copy_that_was_set_aside_or_is_searched_in_is_kept(copy: Path, cli: Cli) -> None:
-    with writing(copy):
+    with hold_lock(copy):
         assert "is searching here" in cli("clear", "runs")
     copy.rename(copy.with_name("quick-17"))
     assert "was never sent" in cli("clear", "runs")

@@ -49,7 +49,7 @@ def test_free_disk(free: int, state: str, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_problem_is_exit_code_1_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkup, "_wanted", lambda: {"torch": ">=99.1"})
+    monkeypatch.setattr(checkup, "_lowest_versions", lambda: {"torch": ">=99.1"})
     result = _doctor()
     assert result.exit_code == 1
     assert "PROBLEM torch" in result.stdout

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from mlpnas.engine.interrupt import interruptible, keeping_handlers
+from mlpnas.engine.interrupt import interruptible, keep_handlers
 
 ENDINGS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -25,7 +25,7 @@ def handlers() -> Iterator[None]:
 def test_each_of_them_ends_a_search(number: signal.Signals) -> None:
     with pytest.raises(KeyboardInterrupt), interruptible() as interrupt:
         signal.raise_signal(number)
-    assert interrupt.asked
+    assert interrupt.is_requested
 
 
 def test_more_of_them_leave_the_ending_alone() -> None:
@@ -63,7 +63,7 @@ def test_nohup_keeps_its_meaning() -> None:
     try:
         with interruptible() as interrupt:
             signal.raise_signal(signal.SIGHUP)
-            assert not interrupt.asked
+            assert not interrupt.is_requested
             assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
@@ -86,7 +86,7 @@ def test_an_interrupt_in_a_destructor_is_raised_again_later(capsys: pytest.Captu
 
 def test_handlers_that_a_library_sets_are_replaced_by_ours() -> None:
     def search() -> None:
-        with keeping_handlers():
+        with keep_handlers():
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
         signal.raise_signal(signal.SIGTERM)

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from mlpnas.engine.run_folder.lock import writing
+from mlpnas.engine.run_folder.lock import hold_lock
 from mlpnas.errors import RunError
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from mlpnas.engine.run_folder.lock import writing
-with writing(Path(sys.argv[1])):
+from mlpnas.engine.run_folder.lock import hold_lock
+with hold_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(100)
 """
@@ -33,9 +33,9 @@ def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_second_writer_is_refused_until_the_first_has_ended(tmp_path: Path) -> None:
-    with writing(tmp_path), pytest.raises(RunError, match="is searching here"), writing(tmp_path):
+    with hold_lock(tmp_path), pytest.raises(RunError, match="is searching here"), hold_lock(tmp_path):
         pass
-    with writing(tmp_path):
+    with hold_lock(tmp_path):
         pass
 
 
@@ -44,18 +44,18 @@ def test_the_holder_is_named_and_a_kill_releases_the_lock(tmp_path: Path) -> Non
     assert holder.stdout
     assert holder.stdout.readline() == "held\n"
     name = f"process {holder.pid} on {socket.gethostname()}"
-    with pytest.raises(RunError, match=f"{name} is searching"), writing(tmp_path):
+    with pytest.raises(RunError, match=f"{name} is searching"), hold_lock(tmp_path):
         pass
     holder.send_signal(signal.SIGKILL)
     holder.communicate()
-    with writing(tmp_path):
+    with hold_lock(tmp_path):
         pass
 
 
 def test_without_locks_the_name_alone_keeps_others_out(tmp_path: Path, no_locks: None) -> None:
-    with writing(tmp_path), pytest.raises(RunError, match=r"knows no locks.*delete .*\.lock"), writing(tmp_path):
+    with hold_lock(tmp_path), pytest.raises(RunError, match=r"knows no locks.*delete .*\.lock"), hold_lock(tmp_path):
         pass
-    with writing(tmp_path):
+    with hold_lock(tmp_path):
         pass
 
 
@@ -63,10 +63,10 @@ def test_without_locks_a_process_that_is_gone_holds_nothing(tmp_path: Path, no_l
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     (tmp_path / ".lock").write_text(f"process {gone.pid} on {socket.gethostname()}")
-    with writing(tmp_path):
+    with hold_lock(tmp_path):
         pass
     (tmp_path / ".lock").write_text(f"process {gone.pid} on elsewhere")
-    with pytest.raises(RunError, match="on elsewhere"), writing(tmp_path):
+    with pytest.raises(RunError, match="on elsewhere"), hold_lock(tmp_path):
         pass
 
 
@@ -75,7 +75,7 @@ def test_another_error_is_not_taken_for_a_lack_of_locks(tmp_path: Path, monkeypa
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.raises(RunError, match=r"cannot be locked \(Input/output"), writing(tmp_path):
+    with pytest.raises(RunError, match=r"cannot be locked \(Input/output"), hold_lock(tmp_path):
         pass
 
 
@@ -95,7 +95,7 @@ def test_what_is_no_lock_file_is_neither_followed_nor_emptied(tmp_path: Path, ki
             lock.mkdir()
         case "fifo":
             os.mkfifo(lock)
-    with pytest.raises(RunError, match=r"\.lock: cannot be opened .* delete what is there"), writing(lock.parent):
+    with pytest.raises(RunError, match=r"\.lock: cannot be opened .* delete what is there"), hold_lock(lock.parent):
         pass
     assert secret.read_text() == "mine"
     assert not (tmp_path / "nothing").exists()
@@ -104,6 +104,6 @@ def test_what_is_no_lock_file_is_neither_followed_nor_emptied(tmp_path: Path, ki
 @pytest.mark.parametrize("content", [b"\xff\xfe" * 1000, b"process 99999999999999999999 on here"])
 def test_a_lock_file_with_other_text_keeps_nobody_out(tmp_path: Path, content: bytes) -> None:
     (tmp_path / ".lock").write_bytes(content)
-    with writing(tmp_path):
+    with hold_lock(tmp_path):
         assert (tmp_path / ".lock").read_text().startswith(f"process {os.getpid()}")
     assert (tmp_path / ".lock").read_text() == ""

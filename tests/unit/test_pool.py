@@ -140,7 +140,7 @@ def test_a_lost_interrupt_still_ends_the_search(tmp_path: Path) -> None:
 
     def swallow(worker: int, job: Job) -> None:
         begin(worker, job)
-        driver.interrupt.asked = True
+        driver.interrupt.is_requested = True
 
     workers.begin = swallow  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):

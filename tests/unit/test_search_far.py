@@ -48,7 +48,7 @@ def _killed() -> None:
 def killed_search(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
     """One of three trials that dies after two, and leaves its lease."""
     with monkeypatch.context() as patch:
-        patch.setattr(publish.Publisher, "insist", lambda publisher: None)
+        patch.setattr(publish.Publisher, "flush", lambda publisher: None)
         patch.setattr(Lease, "end", lambda lease: lease._ended.set())
         with pytest.raises(Killed):
             search("quick", "500kMACs", trials=3, run=place.uri, listener=Events(2, _killed), **FAST)

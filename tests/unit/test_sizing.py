@@ -96,7 +96,7 @@ def _prepared(monkeypatch: pytest.MonkeyPatch, nodes: Sequence[Node], **asked: A
 def test_a_gpu_is_shared_and_the_run_says_why(monkeypatch: pytest.MonkeyPatch, measured: list[float]) -> None:
     manifest = _prepared(monkeypatch, [Node(16, 2)])
     assert (manifest.decided.device, manifest.decided.gpus_per_trial, manifest.decided.workers) == ("cuda", 0.25, 8)
-    assert manifest.decided.notes[-1] == "4 trials share a GPU: the heaviest candidate needs 17 GiB of 80 GiB"
+    assert manifest.decided.notes[-1] == "4 trials share a GPU: the heaviest architecture needs 17 GiB of 80 GiB"
     assert manifest.found.machine["gpu"] == "a cuda"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Protocol
 
 from mlpnas.engine.jobs import Jobs, pass_on
-from mlpnas.engine.scheduling.crashes import DEATHS, killed
+from mlpnas.engine.scheduling.crashes import DEATHS, outcome_of_killed
 from mlpnas.errors import RunError
 from mlpnas.job import Job, Outcome, step_from_json
 
@@ -114,7 +114,7 @@ class Pool:
             return
         self._deaths[job.trial] += 1
         if job.trial in self._hung or self._deaths[job.trial] == DEATHS:
-            self.jobs.finish(job.trial, killed(self._hung.get(job.trial), reason))
+            self.jobs.finish(job.trial, outcome_of_killed(self._hung.get(job.trial), reason))
         else:
             self._requeued.append(job)
             self.jobs.requeue(job.trial, reason)

@@ -22,7 +22,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noq
 
 from mlpnas.engine.backends._address import check_reachable  # noqa: E402
 from mlpnas.engine.backends._evaluation import Evaluation  # noqa: E402
-from mlpnas.engine.interrupt import keeping_handlers  # noqa: E402
+from mlpnas.engine.interrupt import keep_handlers  # noqa: E402
 from mlpnas.engine.planning.devices import Node  # noqa: E402
 from mlpnas.errors import MlpnasError, RunError  # noqa: E402
 from mlpnas.job import Job  # noqa: E402
@@ -74,14 +74,14 @@ def _on(node: str, function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 @contextmanager
-def cluster(address: str) -> Iterator[Cluster]:
+def find_cluster(address: str) -> Iterator[Cluster]:
     """Yield the cluster at `address`; raises RunError where none answers."""
-    with connected(address):
+    with connect(address):
         yield Cluster()
 
 
 @contextmanager
-def connected(address: str, workers: int = 0) -> Iterator[None]:
+def connect(address: str, workers: int = 0) -> Iterator[None]:
     """Connect to the cluster at `address`, or start one with a core for each worker.
 
     Where Ray runs in this process already, it is used as it is, and left running.
@@ -101,7 +101,7 @@ def connected(address: str, workers: int = 0) -> Iterator[None]:
     common = {"runtime_env": {"env_vars": _ONE_THREAD}, "logging_level": logging.ERROR, "log_to_driver": False}
     own = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": _STORE_BYTES}
     try:
-        with keeping_handlers():
+        with keep_handlers():
             ray.init(address=address, **common) if address else ray.init(address="local", **own, **common)
     except (ConnectionError, ValueError) as error:
         hint = "it may want RAY_AUTH_MODE=token in the environment" if address != "auto" else "start one with ray start"

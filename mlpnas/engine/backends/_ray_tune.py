@@ -21,7 +21,7 @@ from ray.tune.search import Searcher
 
 from mlpnas.engine.backends._evaluation import Evaluation
 from mlpnas.engine.jobs import Jobs, pass_on
-from mlpnas.engine.scheduling.crashes import DEATHS, killed
+from mlpnas.engine.scheduling.crashes import DEATHS, outcome_of_killed
 from mlpnas.errors import RunError
 from mlpnas.job import Job, Outcome, step_from_json
 
@@ -132,7 +132,7 @@ class JobsCallback(_Unpickled, tune.Callback):
         self._finish(trial, Outcome(**trial.last_result["outcome"]))
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Trial, **info: Any) -> None:
-        self._finish(trial, killed(self._killed.get(_number(trial)), _reason(trial)))
+        self._finish(trial, outcome_of_killed(self._killed.get(_number(trial)), _reason(trial)))
 
     def _finish(self, trial: Trial, outcome: Outcome) -> None:
         self._live.pop(_number(trial), None)

@@ -33,20 +33,20 @@ class Ray:
     def devices(address: str) -> Iterator[Devices]:
         """Return a cluster where there is an address, or where Ray runs in this process already; else this machine."""
         if address or "ray" in sys.modules:
-            from mlpnas.engine.backends._ray_cluster import cluster, is_running
+            from mlpnas.engine.backends._ray_cluster import find_cluster, is_running
 
             if address or is_running():
-                with cluster(address) as devices:
+                with find_cluster(address) as devices:
                     yield devices
                 return
         yield ThisMachine()
 
     @contextmanager
     def ready(self) -> Iterator[None]:
-        from mlpnas.engine.backends._ray_cluster import Cluster, connected
+        from mlpnas.engine.backends._ray_cluster import Cluster, connect
 
         placement = self.placement
-        with connected(placement.address, placement.workers):
+        with connect(placement.address, placement.workers):
             held = max(1, slots(Cluster().nodes, placement.gpus_per_job))
             self.workers = min(placement.workers or held, held)
             yield

@@ -94,14 +94,15 @@ def _sharers(
     needs = memory.needed(memory.heaviest(networks, recipe.batch_size), recipe, data, request.device)
     there = memory.whole(request.device)
     count = memory.sharers(needs, there, request.sharers)
-    return count, [_explained(count, needs, there, recipe.batch_size)]
+    return count, [_explain(count, needs, there, recipe.batch_size)]
 
 
-def _explained(count: int, needs: float, there: float, batch: int) -> str:
+def _explain(count: int, needs: float, there: float, batch: int) -> str:
     if needs == inf:
         return (
-            f"a GPU for each trial: the heaviest candidate does not fit {show(there, 'bytes')} in batches of {batch}; "
-            "trials that do not are tried with half of it, and then fail: take a smaller batch_size or input_size"
+            f"a GPU for each trial: the heaviest architecture does not fit {show(there, 'bytes')} in batches of "
+            f"{batch}; trials that do not are tried with half of it, and then fail: take a smaller batch_size or "
+            "input_size"
         )
-    who = f"{count} trials share a GPU" if count > 1 else "a GPU for each trial"
-    return f"{who}: the heaviest candidate needs {show(needs, 'bytes')} of {show(there, 'bytes')}"
+    sharing = f"{count} trials share a GPU" if count > 1 else "a GPU for each trial"
+    return f"{sharing}: the heaviest architecture needs {show(needs, 'bytes')} of {show(there, 'bytes')}"

@@ -1,1 +1,1 @@
-"""Keeping a run folder: who may write to it, what is written, what is sent elsewhere."""
+"""The run folder of a search: who may write to it, what is written, what is sent elsewhere."""

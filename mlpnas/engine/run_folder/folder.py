@@ -1,4 +1,4 @@
-"""The folder of a run that is searched: a new one is claimed by one search alone, and must stay where it is."""
+"""The folder of a running search: one search alone claims a new one, and it must stay where it is."""
 
 import os
 from datetime import datetime
@@ -16,7 +16,7 @@ class FolderGone(RunError):
     """The run folder was moved or deleted while it was searched.
 
     Attributes:
-        now: where it is now, if that is known.
+        now: where it is now, or None where that is unknown.
     """
 
     def __init__(self, path: Path, now: Path | None) -> None:
@@ -47,7 +47,7 @@ class ManifestGone(RunError):
 
 
 class HeldFolder:
-    """Knows a run folder again, wherever it is moved."""
+    """A run folder that is recognised wherever it is moved."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
@@ -56,7 +56,7 @@ class HeldFolder:
         finalize(self, os.close, self._file)
 
     def check(self) -> None:
-        """Raises FolderGone where another folder, or none, is at its path, ManifestGone where that has no manifest."""
+        """Raise FolderGone where another folder, or none, is at its path, ManifestGone where it holds no manifest."""
         try:
             is_there = os.path.samestat(os.stat(self.path), self._status)
         except (FileNotFoundError, NotADirectoryError):
@@ -72,15 +72,15 @@ class HeldFolder:
         try:
             now = Path(f"/proc/self/fd/{self._file}").readlink()
             return now if os.path.samestat(os.stat(now), self._status) else None
-        except OSError:  # it was deleted, or this system does not tell
+        except OSError:  # it was deleted, or this system has no /proc
             return None
 
 
 def new_folder(run: str | Path | None, space: str) -> Path:
-    """Where a new run is to be; nothing is made yet.
+    """Return the folder of a new run; nothing is made yet.
 
     Raises:
-        RunError: something else is there.
+        RunError: something else is there, or nothing can be written there.
     """
     folder = locate(run) if run is not None else runs_folder() / f"{space}-{datetime.now():%Y%m%d-%H%M%S}"
     if run is not None:
@@ -92,10 +92,10 @@ def new_folder(run: str | Path | None, space: str) -> Path:
 
 
 def check_is_new(folder: Path, space_text: str | None = None) -> None:
-    """Raises RunError where a folder holds anything but what a search leaves that was killed before it began.
+    """Raise RunError where a folder holds more than a search leaves that was killed before it began.
 
     Args:
-        space_text: of the space that is to be searched; None: not known yet.
+        space_text: the text of the space that is to be searched; None: not known yet.
     """
     if (folder / MANIFEST).exists():
         raise RunError(f"{place_of(folder)}: holds a run already; go on with it by --resume, or take another --run")
@@ -109,7 +109,7 @@ def check_is_new(folder: Path, space_text: str | None = None) -> None:
 
 
 def make_new(folder: Path, is_named: bool) -> Path:
-    """Make the folder; one whose name was not given gets another name where a search that has just begun took it."""
+    """Make the folder; a name that the user did not give gets a number where another search has just taken it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     if is_named:
         folder.mkdir(exist_ok=True)

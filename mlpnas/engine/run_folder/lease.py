@@ -1,7 +1,8 @@
-"""One writer per run that is kept elsewhere: a lease that is renewed while its holder lives, and then runs out.
+"""One writer per remote run: a lease that its holder renews while it lives, and that then runs out.
 
-The stores know no locks and no "write if there is none", so a taker writes its name, waits for a moment and looks
-whether it still stands; of two that come at once, one stays. The machines' clocks must agree to some seconds.
+Object stores know no locks and no "write if there is none", so a process that takes a lease writes its name, waits for
+a moment and reads whether it is still there; of two that come at once, one stays. The clocks of the machines must agree
+to some seconds.
 """
 
 import json
@@ -20,18 +21,18 @@ from mlpnas.errors import RunError
 LASTS = 180.0  # seconds after its last renewal
 _EVERY = 30.0  # seconds between two renewals
 _SURE = 60.0  # seconds after a renewal in which it is surely still ours
-_PAUSE = 1.0  # seconds until a taker looks whether its name still stands
+_PAUSE = 1.0  # seconds until a process that takes a lease reads whether its name is still there
 _FILE = ".lease.json"
 
 
 class Lease:
-    """Raises RunError, naming the holder, where the run is another's."""
+    """A lease on a remote run. Taking it raises RunError, which names the holder, where another process has it."""
 
     def __init__(self, uri: str) -> None:
         self.uri, self._file = uri, remote.join(uri, _FILE)
         self._token = token_hex(8)
         self._turn, self._ended = Lock(), Event()
-        self.holder = ""  # who has taken it over
+        self.holder = ""  # the process that has taken it over
         try:
             self._take()
         except OSError as error:
@@ -52,10 +53,10 @@ class Lease:
             raise RunError(f"{self.uri}: {_name(held)} has begun to search here at the same time; take another --run")
 
     def check(self) -> None:
-        """To be called before anything is written there.
+        """Check, before anything is written there, that the lease is still held.
 
         Raises:
-            RunError: another search has taken the run over. OSError: whether it has cannot be told now.
+            RunError: another search has taken the run over. OSError: the store does not answer.
         """
         if not self.holder and monotonic() - self._renewed > _SURE:
             self._renew()
@@ -66,7 +67,7 @@ class Lease:
             )
 
     def end(self) -> None:
-        """Let others have it."""
+        """Give the lease back."""
         self._ended.set()
         self._thread.join(timeout=_PAUSE)
         with suppress(OSError):
@@ -75,7 +76,7 @@ class Lease:
 
     def _keep_renewing(self) -> None:
         while not self._ended.wait(_EVERY):
-            with suppress(OSError):  # `check` tells of it
+            with suppress(OSError):  # `check` raises it again
                 self._renew()
 
     def _renew(self) -> None:
@@ -87,7 +88,7 @@ class Lease:
                 self._write()
 
     def _read(self) -> Mapping[str, Any] | None:
-        """What stands there, None for nothing that a lease could be."""
+        """Return the lease that is there, or None where there is no valid one."""
         try:
             held = json.loads(remote.read_bytes(self._file))
             renewed = float(held["renewed"])
@@ -109,13 +110,13 @@ def _name(held: Mapping[str, Any] | None) -> str:
 
 
 def _is_valid(held: Mapping[str, Any]) -> bool:
-    """Whether its holder may still live: of this machine it is known, of others by the time."""
+    """Return whether its holder may still live: known for this machine, judged by the time for others."""
     return not is_gone(held["holder"]) and time() - held["renewed"] < LASTS
 
 
 @contextmanager
-def leased(uri: str) -> Iterator[Lease]:
-    """Hold the run at `uri`."""
+def hold_lease(uri: str) -> Iterator[Lease]:
+    """Hold the lease on the run at `uri`."""
     lease = Lease(uri)
     try:
         yield lease

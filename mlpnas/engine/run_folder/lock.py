@@ -19,15 +19,15 @@ _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Hold the run's lock; the system lets go of it when the process ends, however it ends.
+def hold_lock(folder: Path) -> Iterator[None]:
+    """Hold the run's lock; the system releases it when the process ends, however it ends.
 
-    A file system without locks has the holder's name in the file alone, which goes when the search ends.
+    On a file system without locks, the holder's name in the file is all there is; it is removed at the end.
 
     Raises:
-        RunError: another process writes to this run, and is named, or there can be no lock file.
+        RunError: another process, which is named, writes to this run, or there can be no lock file.
     """
-    with _opened(folder) as file:
+    with _open(folder) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -36,15 +36,15 @@ def writing(folder: Path) -> Iterator[None]:
             if error.errno not in _NO_LOCKS:
                 raise RunError(f"{folder}: cannot be locked ({error.strerror}); no trial was begun") from error
             _check_name(folder, file)
-        _sign(folder, file)
+        _write_name(folder, file)
         try:
             yield
         finally:
-            with suppress(OSError):  # a name that stays is that of a process that is gone
+            with suppress(OSError):  # a name that stays is that of an ended process
                 file.truncate(0)
 
 
-def _sign(folder: Path, file: TextIO) -> None:
+def _write_name(folder: Path, file: TextIO) -> None:
     try:
         file.seek(0)
         file.truncate(0)
@@ -54,8 +54,8 @@ def _sign(folder: Path, file: TextIO) -> None:
         raise RunError(f"{folder}: cannot be written ({error.strerror}); no trial was begun") from error
 
 
-def _opened(folder: Path) -> TextIO:
-    """The lock file, made if missing; no link is followed, nor a hard one, for what it leads to would be emptied."""
+def _open(folder: Path) -> TextIO:
+    """Open the lock file, made if missing; a link is refused, a hard one too, because its target would be emptied."""
     path = folder / ".lock"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def _holder(file: TextIO) -> str:
 
 
 def _check_name(folder: Path, file: TextIO) -> None:
-    """Raises RunError unless nobody stands in the file, or a process of this machine that is gone."""
+    """Raise RunError where the file names a holder, unless that is an ended process of this machine."""
     if os.fstat(file.fileno()).st_size and not is_gone(name := _holder(file)):
         raise RunError(
             f"{folder}: {name} is searching here, or was killed (this file system knows no locks); if it is "
@@ -86,12 +86,12 @@ def _check_name(folder: Path, file: TextIO) -> None:
 
 
 def own_name() -> str:
-    """What a holder is called, in a lock and in a lease."""
+    """Return the name of this process as a holder, in a lock and in a lease."""
     return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 def is_gone(holder: str) -> bool:
-    """Whether a holder surely lives no more, which is known of this machine's alone."""
+    """Return whether a holder has surely ended, which is known of this machine's processes alone."""
     named = _NAME.fullmatch(holder)
     return named is not None and named[2] == socket.gethostname() and not _is_alive(int(named[1]))
 

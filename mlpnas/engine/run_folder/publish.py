@@ -1,4 +1,4 @@
-"""A search whose run is kept elsewhere: it works on a copy here, and what it keeps is sent there as it goes."""
+"""A search whose run is remote: it works on a local copy, and sends what it keeps as it goes."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -8,8 +8,8 @@ from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from mlpnas.engine.events import Listener
-from mlpnas.engine.run_folder.lease import Lease, leased
-from mlpnas.engine.run_folder.lock import writing
+from mlpnas.engine.run_folder.lease import Lease, hold_lease
+from mlpnas.engine.run_folder.lock import hold_lock
 from mlpnas.errors import RunError
 from mlpnas.mirror import Mirror
 from mlpnas.options import merge
@@ -22,10 +22,10 @@ R = TypeVar("R")
 
 _SENT_AT = ("begin", "trial")
 _PAUSE = 30.0  # seconds until a place that does not answer is tried again
-_AT_THE_END = (0.0, 5.0, 15.0)  # seconds before each try; one may take 20
+_AT_THE_END = (0.0, 5.0, 15.0)  # seconds before each last try; one may take 20
 
 
-def where_it_is_kept(search: Callable[[SearchOptions], R]) -> Callable[[SearchOptions], R]:
+def mirrored(search: Callable[[SearchOptions], R]) -> Callable[[SearchOptions], R]:
     """Let the run of a search be a URI too; the search is then given the copy here as its folder."""
 
     @wraps(search)
@@ -44,8 +44,8 @@ def where_it_is_kept(search: Callable[[SearchOptions], R]) -> Callable[[SearchOp
 @contextmanager
 def _working_copy(uri: str, tell: Listener) -> Iterator["Publisher"]:
     mirror = Mirror.at(uri, "search")
-    with leased(mirror.uri) as lease:
-        with writing(mirror.folder):
+    with hold_lease(mirror.uri) as lease:
+        with hold_lock(mirror.folder):
             aside = mirror.reconcile()
         if aside:
             text = (
@@ -57,20 +57,23 @@ def _working_copy(uri: str, tell: Listener) -> Iterator["Publisher"]:
         try:
             yield publisher
         finally:
-            publisher.insist()
+            publisher.flush()
 
 
 def _check_is_run_or_empty(mirror: Mirror) -> None:
-    """Nothing else may stand there, for weights that no trial names are deleted; a crash may have left the space."""
+    """Raise RunError where anything but a run is there: weights that no trial names would be deleted.
+
+    A crash may have left the file of the space alone.
+    """
     foreign = [name for name, _ in mirror.files() if not name.startswith(".") and name != "space.yaml"]
     if foreign and not (mirror.folder / "run.json").is_file():
         raise RunError(f"{mirror.uri}: is not empty and no run (it holds {foreign[0]}); take another --run")
 
 
 class Publisher:
-    """A listener that sends what was kept before it tells of it.
+    """A listener that sends what was kept before it passes an event on.
 
-    Where the run's place does not answer, it says so once, and the search goes on here meanwhile.
+    Where the remote place does not answer, it says so once, and the search goes on here meanwhile.
     """
 
     def __init__(self, mirror: Mirror, lease: Lease, tell: Listener) -> None:
@@ -79,7 +82,7 @@ class Publisher:
         self._next = 0.0
 
     def __call__(self, event: Mapping[str, Any]) -> None:
-        """Raises RunError where another search has taken the run over."""
+        """Send, then pass the event on; raises RunError where another search has taken the run over."""
         if event["event"] in _SENT_AT and monotonic() >= self._next:
             self._send()
         self._tell(event)
@@ -97,20 +100,20 @@ class Publisher:
             self._is_away = False
 
     def _push(self) -> None:
-        """Nothing, where the copy was deleted during the search: what is kept there must not follow it."""
+        """Send what has changed, unless the local copy was deleted: the remote files must not be deleted with it."""
         if not self._has_copy():
             return
         self._lease.check()
         self.mirror.push()
 
-    def insist(self) -> None:
-        """Send what is left, with some patience.
+    def flush(self) -> None:
+        """Send what is left, and try several times.
 
         Raises:
-            RunError: it cannot be sent; says how to do so later.
+            RunError: it cannot be sent; the message says how to send it later.
         """
         if self._lease.holder or not self._has_copy():
-            return  # it is another's now, or there is nothing to send
+            return  # another search has the run now, or there is nothing to send
         for pause in _AT_THE_END:
             if not self.mirror.changes():
                 return

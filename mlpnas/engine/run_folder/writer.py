@@ -1,4 +1,4 @@
-"""What a search writes into its run folder: a full disk is waited for, any other error ends it in one message."""
+"""Writing into a run folder: a search waits while the disk is full, and any other error ends it in one message."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -15,19 +15,19 @@ from mlpnas.remote import reason
 from mlpnas.run import Run
 from mlpnas.store import Store
 
-_LOOKS_FOR_ROOM = 3.0  # seconds between two, where the disk is full
+_LOOKS_FOR_ROOM = 3.0  # seconds between two looks for room on a full disk
 
 
 class Lost(KeyboardInterrupt):
-    """Someone asked to end while something waited for room on the disk, which is not kept now."""
+    """Someone asked to end while a trial waited for room on the disk; that trial is not kept."""
 
 
 class Writer:
-    """The only one that writes to a run, but for the workers' weights.
+    """The only writer of a run, except for the weights that workers write.
 
     Args:
-        note: told what people should know.
-        interrupt: once asked, nothing is waited for.
+        note: is called with what people should know.
+        interrupt: once someone asks to end, it waits no longer.
     """
 
     def __init__(self, run: Run, folder: HeldFolder, note: Callable[[str], None], interrupt: Interrupt) -> None:
@@ -50,7 +50,7 @@ class Writer:
             raise
 
     def check(self) -> None:
-        """Check that the run is where it was; a manifest that is gone is written again, where there are trials to it.
+        """Check that the run is where it was; write a missing manifest again if there are trials.
 
         Raises:
             FolderGone, ManifestGone: the run folder was moved or deleted, or what is in it.
@@ -66,7 +66,7 @@ class Writer:
             raise
 
     def write(self, write: Callable[[], object]) -> None:
-        """Write something; where the disk is full, everything waits for room.
+        """Write something, and wait while the disk is full.
 
         Raises:
             FolderGone, ManifestGone: see check. RunError: it cannot be written to. Lost: see there.
@@ -78,7 +78,7 @@ class Writer:
                 if not waits:
                     self.note(f"paused: {why}; the search goes on by itself once there is room")
                 waits = True
-                if self.interrupt.asked:
+                if self.interrupt.is_requested:
                     raise KeyboardInterrupt
                 time.sleep(_LOOKS_FOR_ROOM)
         except KeyboardInterrupt:

@@ -75,7 +75,7 @@ def stops_before_crashes(history: Iterable[Record]) -> list[Record]:
     return [record for record in results if record.trial in trials]
 
 
-def killed(hung: str | None, reason: str) -> Outcome:
+def outcome_of_killed(hung: str | None, reason: str) -> Outcome:
     """Return the outcome of a trial that hung, which is a finding about it, or that has lost too many workers."""
     if hung:
         return Outcome("failed", error=hung)

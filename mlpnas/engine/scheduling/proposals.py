@@ -1,4 +1,4 @@
-"""What is tried next: published models first, then what the sampler proposes, then whatever is left."""
+"""The proposals of a search: published models first, then the sampler's, then whatever is left."""
 
 from collections.abc import Container, Iterable
 from contextlib import suppress
@@ -21,13 +21,13 @@ _LOOKS = 500  # uniform draws to find something new
 
 
 class Proposals:
-    """Numbered proposals; numbers that a crash cut off come first.
+    """Numbers what is proposed; numbers of trials that a crash cut off come first.
 
     Args:
         history: every record of the run; the sampler is told all of it.
 
     Attributes:
-        notes: for people.
+        notes: for people, about published models.
     """
 
     def __init__(self, manifest: Manifest, space: SearchSpace, history: Iterable[Record]) -> None:
@@ -50,14 +50,14 @@ class Proposals:
         self._repeats = 0
 
     def _in_space(self, record: Record) -> Record:
-        """Without its answers where they are no answers here, as for a published model outside the space."""
+        """Return the record, without its answers where the space has no such answers, as for some published models."""
         labels = self._labels
         is_inside = all(name in labels and value in labels[name] for name, value in record.answers.items())
         return record if is_inside else replace(record, answers={})
 
     def next(self, taken: Container[str]) -> tuple[int, Proposal, str] | None:
-        """Number, proposal and origin; maybe something of `taken` (keys). None: nothing new is left."""
-        proposed = self._proposed(taken)
+        """Return number, proposal and origin, or None where nothing new is left; it may repeat one of `taken`."""
+        proposed = self._propose(taken)
         if proposed is None:
             return None
         proposal, origin = proposed
@@ -65,7 +65,7 @@ class Proposals:
         number, self._next = self._next, next(self._numbers)
         return number, proposal, origin
 
-    def _proposed(self, taken: Container[str]) -> tuple[Proposal, str] | None:
+    def _propose(self, taken: Container[str]) -> tuple[Proposal, str] | None:
         if self._seeds:
             return Proposal(self._seeds.pop(0)), "published"
         if self._repeats < _REPEATS:

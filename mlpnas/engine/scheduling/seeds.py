@@ -1,4 +1,4 @@
-"""Published models as the first trials of a search, and what to say of those that just miss the budget."""
+"""Published models as the first trials of a search, and notes about those that just miss the budget."""
 
 from collections.abc import Container
 
@@ -12,9 +12,9 @@ _JUST_ABOVE = 1.05
 
 
 def published_seeds(space: SearchSpace, window: Window, known: Container[str]) -> tuple[list[Sample], list[str]]:
-    """The space's seeds that keep the upper limits and were not tried yet, and notes for people.
+    """Return the space's seeds that keep the upper limits and were not tried yet, and notes for people.
 
-    All are taken, and counted, with the channels and classes of the space.
+    They are built, and their costs counted, with the channels and classes of the space.
     """
     limits = {name: (0.0, high) for name, (_, high) in window.items()}
     seeds, notes = [], []
@@ -34,7 +34,7 @@ def _sample(space: SearchSpace, name: str) -> Sample:
 
 
 def _near_misses(space: SearchSpace, limits: Window) -> list[str]:
-    """Published models of this space that cost less than 5 % too much."""
+    """Return a note for each published model of this space that costs less than 5 % too much."""
     notes = []
     for name in published.names():
         spec = space.with_head(published.find(name).spec)
