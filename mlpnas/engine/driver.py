@@ -52,7 +52,7 @@ class Driver:
         self.running: dict[int, RunningTrial] = {}
         self.started = time.monotonic()
         self.proposals = Proposals(run.manifest, space, run.history)
-        self.rungs = Rungs(run.manifest)
+        self.rungs = Rungs(run.manifest, space.quantities)
         results, crashed = without_crashes(run.history)
         for record in results:
             self._update_known(record)

@@ -4,14 +4,14 @@ import json
 import time
 from dataclasses import dataclass, field, replace
 
-from mlpnas.engine.planning.worker_objectives import need_training, worker_objectives
+from mlpnas.engine.planning.objectives import need_training, wanted_objectives
 from mlpnas.engine.run_folder import weights
 from mlpnas.job import Job, Outcome
 from mlpnas.manifest import Manifest
+from mlpnas.objectives import describe
 from mlpnas.record import EpochRow, Record
 from mlpnas.run import Run
 from mlpnas.samplers import Proposal
-from mlpnas.space.tables import QUANTITIES
 
 
 @dataclass
@@ -86,14 +86,17 @@ def repeated_record(record: Record, known: Record) -> Record:
 
 def untried_record(record: Record) -> Record:
     """Return the record of a trial without the results of its training."""
-    costs = {name: value for name, value in record.values.items() if name in QUANTITIES}
-    return replace(record, status="stopped", values=costs, epochs=0, seconds=0.0, error="", fault="", weights="")
+    known = {name: value for name, value in record.values.items() if not describe(name).needs_training}
+    return replace(record, status="stopped", values=known, epochs=0, seconds=0.0, error="", fault="", weights="")
 
 
 def job_of(run: Run, record: Record, until: int) -> Job:
-    """Return the job that trains a trial from where it has stopped up to epoch `until`."""
+    """Return the job that trains a trial from where it has stopped up to epoch `until`.
+
+    Objectives that the record holds already (the costs, and the latency of a trial that goes on) are not asked for.
+    """
     manifest = run.manifest
-    asked = [name for name in worker_objectives(manifest) if not record.epochs or need_training([name])]
+    asked = [name for name in wanted_objectives(manifest) if need_training([name]) or name not in record.values]
     left = None if manifest.asked.trial_time is None else max(manifest.asked.trial_time - record.seconds, 1.0)
     return Job(
         trial=record.trial,

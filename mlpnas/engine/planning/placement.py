@@ -8,12 +8,11 @@ from math import inf
 from mlpnas.engine.backends import Backend
 from mlpnas.engine.jobs import Placement
 from mlpnas.engine.planning.devices import Devices, Node, slots
-from mlpnas.engine.planning.worker_objectives import need_training, worker_objectives
+from mlpnas.engine.planning.objectives import need_training, wanted_objectives
 from mlpnas.errors import RunError
 from mlpnas.manifest import Manifest
 from mlpnas.plugins import find, names
 from mlpnas.search_options import SearchOptions
-from mlpnas.space.tables import QUANTITIES
 from mlpnas.training import memory
 
 
@@ -74,9 +73,8 @@ def initial_share(options: SearchOptions, device: str) -> float:
 
 def most_sharers(options: SearchOptions, nodes: Sequence[Node], asked: Sequence[str]) -> int:
     """Return how many trials may share a GPU; one, if the share is given, nothing is trained or time is measured."""
-    found = [find("objectives", name) for name in asked if name not in QUANTITIES]
     is_alone = not _backend(options).is_parallel or options.gpus_per_trial is not None
-    if is_alone or not need_training(asked) or any(one.unit == "s" for one in found):
+    if is_alone or not need_training(asked) or any(find("objectives", name).unit == "s" for name in asked):
         return 1
     cores = max((node.cores // node.gpus for node in nodes if node.gpus), default=1)
     return max(1, min(memory.MOST_ON_A_GPU, cores))
@@ -113,5 +111,5 @@ def placement_of(manifest: Manifest) -> Placement:
     """Return what the trials of a run are placed on; a run of an earlier version names no scheduler."""
     scheduler = manifest.decided.scheduler
     if not scheduler:
-        scheduler = "tune" if need_training(worker_objectives(manifest)) else "pool"
+        scheduler = "tune" if need_training(wanted_objectives(manifest)) else "pool"
     return Placement(manifest.decided.workers, manifest.decided.gpus_per_trial, manifest.asked.address, scheduler)

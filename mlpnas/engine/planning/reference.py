@@ -7,14 +7,14 @@ from mlpnas.pareto import worse
 from mlpnas.plugins import find
 from mlpnas.record import Record
 from mlpnas.space.space import SearchSpace
-from mlpnas.space.tables import QUANTITIES
+from mlpnas.space.tables import SUMMED
 
 
 def known_before(objectives: Mapping[str, str], limits: Mapping[str, float], space: SearchSpace) -> dict[str, float]:
     """Return the worst value of each objective that has one before anything is trained."""
     corner = {}
     for name in objectives:
-        bound = limits.get(name, space.tables.range(name)[1] if name in QUANTITIES[:3] else None)
+        bound = limits.get(name, space.range(name)[1] if name in SUMMED else None)
         if (value := find("objectives", name)().reference(bound)) is not None:
             corner[name] = float(value)
     return corner

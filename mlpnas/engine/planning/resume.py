@@ -6,7 +6,7 @@ from typing import Any
 
 from mlpnas import datasets
 from mlpnas.engine.planning import placement, same_data
-from mlpnas.engine.planning.worker_objectives import worker_objectives
+from mlpnas.engine.planning.objectives import wanted_objectives
 from mlpnas.errors import RunError
 from mlpnas.manifest import Manifest
 from mlpnas.options import FIXED, check_fixed, declared, given, merge
@@ -109,4 +109,4 @@ def _scheduler(run: Run, manifest: Manifest, wanted: SearchOptions, is_other: bo
         return manifest.decided.scheduler
     taken = sorted(record.seconds for record in run.history if record.seconds)
     median = taken[len(taken) // 2] if taken else 0.0
-    return placement.choose_scheduler(wanted, worker_objectives(manifest), median)[0]
+    return placement.choose_scheduler(wanted, wanted_objectives(manifest), median)[0]

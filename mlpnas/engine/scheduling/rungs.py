@@ -1,17 +1,16 @@
 """The rungs of `--fidelity`: which trials are promoted, and how far each is trained."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from itertools import pairwise
 
-from mlpnas.engine.planning.worker_objectives import need_training
+from mlpnas.engine.planning.objectives import need_training
 from mlpnas.engine.scheduling.halving import Halving
 from mlpnas.errors import RunError
 from mlpnas.manifest import Manifest
 from mlpnas.plain_text import shortened
 from mlpnas.plugins import find
 from mlpnas.record import Record
-from mlpnas.space.tables import QUANTITIES
 
 _RUNGS = re.compile(r"epochs=[0-9]{1,6}(?: *, *[0-9]{1,6}){1,30}")
 
@@ -21,14 +20,17 @@ class Rungs:
 
     It is told every record; telling a new one all records of a run again rebuilds it.
 
+    Args:
+        quantities: the costs that the space knows before training.
+
     Attributes:
         first: epochs of a new trial.
     """
 
-    def __init__(self, manifest: Manifest) -> None:
+    def __init__(self, manifest: Manifest, quantities: Container[str]) -> None:
         rungs = manifest.decided.fidelity or (int(manifest.decided.recipe["epochs"]),)
-        costs = [name for name in manifest.decided.objectives if name in QUANTITIES]
-        limited = [name for name in manifest.decided.limits if name in QUANTITIES]
+        costs = [name for name in manifest.decided.objectives if name in quantities]
+        limited = [name for name in manifest.decided.limits if name in quantities]
         trained = [name for name in manifest.decided.objectives if find("objectives", name).needs_training]
         self.first = rungs[0]
         self._cost = [*costs, *limited, "macs"][0]

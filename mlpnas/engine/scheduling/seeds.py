@@ -5,7 +5,7 @@ from collections.abc import Container
 from mlpnas import published
 from mlpnas.costs import cost
 from mlpnas.space.space import SearchSpace
-from mlpnas.space.tables import QUANTITIES, Sample, Window, is_inside
+from mlpnas.space.tables import Sample, Window, is_inside
 from mlpnas.units import show
 
 _JUST_ABOVE = 1.05
@@ -29,8 +29,9 @@ def published_seeds(space: SearchSpace, window: Window, known: Container[str]) -
 
 def _sample(space: SearchSpace, name: str) -> Sample:
     spec = space.with_head(published.find(name).spec)
-    costs = cost(spec)
-    return Sample(space.find(spec) or {}, spec, {quantity: float(getattr(costs, quantity)) for quantity in QUANTITIES})
+    total = cost(spec)
+    costs = {quantity: float(getattr(total, quantity)) for quantity in space.quantities}
+    return Sample(space.find(spec) or {}, spec, costs)
 
 
 def _near_misses(space: SearchSpace, limits: Window) -> list[str]:
