@@ -14,8 +14,7 @@ from itertools import count
 import numpy as np
 from synthetic import Synthetic
 
-from mlpnas.plugins import find
-from mlpnas.samplers import Proposal
+from mlpnas.samplers import Proposal, RunStudy, make_sampler
 from mlpnas.space.space import SearchSpace
 
 BUDGETS = {"asmlp": "4.5GFLOPs", "quick": None}
@@ -26,7 +25,7 @@ def measure(name: str, budget: str | None, sampler: str, records: int, asks: int
     """CPU seconds of each ask in a row; other work on the machine lengthens these least."""
     space = SearchSpace.load(name)
     window = space.window(budget, fill=0.5)
-    asked, judge = find("samplers", sampler)(space, window, OBJECTIVES, seed), Synthetic(space, seed)
+    asked, judge = RunStudy(make_sampler(sampler, space, window, OBJECTIVES, seed)), Synthetic(space, seed)
     rng, trials, seen = np.random.default_rng(seed), count(), set()
     while len(seen) < records:
         sample = space.sample(rng, window)

@@ -16,8 +16,8 @@ from synthetic import Synthetic
 
 from mlpnas.costs import cost
 from mlpnas.errors import BudgetError
-from mlpnas.plugins import find, names
-from mlpnas.samplers import Proposal
+from mlpnas.plugins import names
+from mlpnas.samplers import Proposal, RunStudy, make_sampler
 from mlpnas.space.space import SearchSpace
 from mlpnas.space.tables import Window, is_inside
 
@@ -34,7 +34,7 @@ def count(space: SearchSpace, window: Window, budget: str, name: str, proposals:
     limits, rng = {name: (0.0, bound) for name, bound in space.limits(budget).items()}, np.random.default_rng(0)
     found = dict.fromkeys(("inside", "near", "distinct", "counted", "wrong"), 0)
     for seed in range(-(-proposals // search)):
-        sampler, judge = find("samplers", name)(space, window, OBJECTIVES, seed), Synthetic(space, seed)
+        sampler, judge = RunStudy(make_sampler(name, space, window, OBJECTIVES, seed)), Synthetic(space, seed)
         keys = set()
         for trial in range(min(search, proposals - seed * search)):
             proposal = sampler.ask(trial)

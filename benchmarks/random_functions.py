@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from synthetic import finished
 
 from mlpnas.pareto import hypervolume
-from mlpnas.plugins import find, names
+from mlpnas.plugins import names
+from mlpnas.samplers import RunStudy, make_sampler
 from mlpnas.space.space import SearchSpace
 from mlpnas.space.tables import Window
 from mlpnas.space.tree import Answers, Choose
@@ -60,7 +61,7 @@ def _worth(question: Choose, rng: np.random.Generator) -> dict[object, float]:
 
 def search(space: SearchSpace, window: Window, task: str, name: str, evals: int, seed: int) -> NDArray[np.float64]:
     """(evals, 2): true value and macs of what was proposed, one after the other."""
-    sampler, truth = find("samplers", name)(space, window, TASKS[task], seed), RandomFunction(space, seed)
+    sampler, truth = RunStudy(make_sampler(name, space, window, TASKS[task], seed)), RandomFunction(space, seed)
     rng, points = np.random.default_rng([seed, 8]), []
     for trial in range(evals):
         proposal = sampler.ask(trial)

@@ -41,9 +41,8 @@ from table import Rows, Table, TableSample
 from mlpnas.engine.scheduling.halving import Halving
 from mlpnas.errors import MlpnasError
 from mlpnas.pareto import hypervolume
-from mlpnas.plugins import find
 from mlpnas.record import Record
-from mlpnas.samplers import Proposal, Sampler
+from mlpnas.samplers import Proposal, RunStudy, make_sampler
 from mlpnas.space.tables import Window
 
 CONTROL = "optuna_tpe_constraints"
@@ -97,7 +96,8 @@ class Replay:
     def search(self, name: str, evals: int, workers: int) -> None:
         table, rng = self.table, np.random.default_rng([self.seed, evals])
         objectives = {table.value: "maximize"} | ({} if self.window else {table.cost: "minimize"})
-        sampler = (PlainTpe if name == CONTROL else find("samplers", name))(table, self.window, objectives, self.seed)
+        given = table, self.window, objectives, self.seed
+        sampler = PlainTpe(*given) if name == CONTROL else RunStudy(make_sampler(name, *given))
         rungs = EPOCHS if table.low is not None else EPOCHS[-1:]
         halving = Halving(rungs, by_cost=not self.window)
         running: list[tuple[float, int, int]] = []
@@ -121,7 +121,7 @@ class Replay:
             if epochs == rungs[-1]:
                 self.found.append(sample.row)
 
-    def _new(self, sampler: Sampler, epochs: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
+    def _new(self, sampler: PlainTpe | RunStudy, epochs: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
         """Trials of rows that were not proposed before, and the epochs they begin with; a repeat is told at once."""
         started: set[int] = set()
         repeats = 0

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mlpnas.pareto import on_front
 from mlpnas.record import Record
-from mlpnas.samplers import Domain
+from mlpnas.samplers._domain import Domain
 from mlpnas.space.codes import Candidates, Codes, decode, encode
 from mlpnas.space.tables import Sample, Window
 from mlpnas.space.tree import Answers

@@ -5,17 +5,14 @@ non-dominated rank, then by crowding distance (Deb et al., IEEE TEC 6(2), 2002).
 the crossing of two.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
 from mlpnas.pareto import on_front
-from mlpnas.record import Record
-from mlpnas.samplers import Domain, Proposal
-from mlpnas.samplers._archive import Archive, Floats
+from mlpnas.samplers._archive import Floats
+from mlpnas.samplers._base import ArchitectureSampler, Asked
 from mlpnas.space.codes import Codes
-from mlpnas.space.tables import Sample, Window
+from mlpnas.space.tables import Sample
 
 _STARTS = 10
 _POPULATION = 50
@@ -23,19 +20,12 @@ _TOURNAMENT = 10
 _CROSSED = 0.5  # share of the children that have two parents
 
 
-class Evolution:
-    def __init__(self, domain: Domain, window: Window, objectives: Mapping[str, str], seed: int) -> None:
-        self.domain, self.window, self.seed = domain, window, seed
-        self.archive = Archive(domain, window, objectives)
+class Evolution(ArchitectureSampler):
+    """Begins with uniform samples, then proposes children of the population."""
 
-    def ask(self, trial: int) -> Proposal:
-        rng = np.random.default_rng([self.seed, trial])
-        sample = self._child(rng) if self.archive.proposed >= _STARTS else self.archive.unseen(rng)
-        self.archive.propose(trial, sample)
-        return Proposal(sample)
-
-    def tell(self, record: Record) -> None:
-        self.archive.tell(record)
+    def propose(self, asked: Asked) -> Sample:
+        is_beginning = self.archive.proposed < _STARTS
+        return self.archive.unseen(asked.rng) if is_beginning else self._child(asked.rng)
 
     def _child(self, rng: np.random.Generator) -> Sample:
         scores = self.archive.scores()

@@ -4,15 +4,19 @@ from collections.abc import Mapping
 
 from optuna.samplers import BaseSampler, NSGAIISampler
 
-from mlpnas.samplers import Domain
-from mlpnas.samplers._optuna import STARTUP, OptunaStudy
+from mlpnas.samplers._domain import Domain
+from mlpnas.samplers._inside_budget import STARTS, InsideBudget
 from mlpnas.space.tables import Window
 
 
-class Nsga2(OptunaStudy):
+class Nsga2(InsideBudget):
+    """NSGA-II with a population of 20."""
+
+    is_foreign = False
+
     def __init__(self, domain: Domain, window: Window, objectives: Mapping[str, str], seed: int) -> None:
-        super().__init__(domain, window, objectives, seed, _sampler)
+        super().__init__(domain, window, objectives, seed, _make, starts=STARTS, is_renewed=True)
 
 
-def _sampler(seed: int) -> BaseSampler:
-    return NSGAIISampler(population_size=2 * STARTUP, seed=seed)
+def _make(seed: int) -> BaseSampler:
+    return NSGAIISampler(population_size=2 * STARTS, seed=seed)

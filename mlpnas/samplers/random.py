@@ -5,14 +5,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from mlpnas.errors import BudgetError
-from mlpnas.record import Record
-from mlpnas.samplers import Domain, Proposal
-from mlpnas.space.tables import Window
+from mlpnas.samplers._base import ArchitectureSampler, Asked
+from mlpnas.samplers._domain import Domain
+from mlpnas.space.tables import Sample, Window
 
 _BANDS = 10
 
 
-class Random:
+class Random(ArchitectureSampler):
     """Uniform, or spread over cost.
 
     Args:
@@ -23,24 +23,22 @@ class Random:
     def __init__(
         self, domain: Domain, window: Window, objectives: Mapping[str, str], seed: int, *, stratify: bool = False
     ) -> None:
-        self.domain, self.window, self.seed, self.stratify = domain, window, seed, stratify
+        super().__init__(domain, window, objectives, seed)
+        self.stratify = stratify
         self.cost = next(name for name in domain.quantities if name in {*objectives, *window, domain.quantities[-1]})
         self._empty: set[int] = set()
 
-    def ask(self, trial: int) -> Proposal:
-        rng, number = np.random.default_rng([self.seed, trial]), trial % _BANDS
-        if self.stratify and number not in self._empty:
+    def propose(self, asked: Asked) -> Sample:
+        band = asked.number % _BANDS
+        if self.stratify and band not in self._empty:
             try:
-                return Proposal(self.domain.sample(rng, self._band(number)))
+                return self.domain.sample(asked.rng, self._band(band))
             except BudgetError:
-                self._empty.add(number)
-        return Proposal(self.domain.sample(rng, self.window))
+                self._empty.add(band)
+        return self.domain.sample(asked.rng, self.window)
 
     def _band(self, number: int) -> Window:
         (low, high), (least, most) = self.domain.range(self.cost), self.window.get(self.cost, (0.0, np.inf))
         edges = np.geomspace(max(low, least, 1.0), min(high, most), _BANDS + 1)
-        edges[0], edges[-1] = max(low, least), min(high, most)  # not off by a rounding
+        edges[0], edges[-1] = max(low, least), min(high, most)  # exactly, in spite of rounding
         return {**self.window, self.cost: (edges[number], edges[number + 1])}
-
-    def tell(self, record: Record) -> None:
-        pass

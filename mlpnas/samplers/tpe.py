@@ -9,17 +9,22 @@ from collections.abc import Mapping
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, TPESampler
 
-from mlpnas.samplers import Domain
-from mlpnas.samplers._optuna import OptunaStudy
+from mlpnas.samplers._domain import Domain
+from mlpnas.samplers._inside_budget import STARTS, InsideBudget, trials_shown
 from mlpnas.space.tables import Window
 
 
-class Tpe(OptunaStudy):
+class Tpe(InsideBudget):
+    """The multivariate, grouped estimator."""
+
+    is_foreign = False
+
     def __init__(self, domain: Domain, window: Window, objectives: Mapping[str, str], seed: int) -> None:
-        super().__init__(domain, window, objectives, seed, _sampler)
+        super().__init__(domain, window, objectives, seed, _make, starts=STARTS, is_renewed=True)
+        self.shown = trials_shown(TPESampler, objectives)
 
 
-def _sampler(seed: int) -> BaseSampler:
+def _make(seed: int) -> BaseSampler:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # `group`
         return TPESampler(n_startup_trials=1, multivariate=True, group=True, seed=seed)

@@ -9,6 +9,7 @@ import pytest
 from mlpnas.engine.scheduling.scorer import Scorer
 from mlpnas.engine.search import search
 from mlpnas.record import Record
+from mlpnas.samplers import RunStudy
 from mlpnas.samplers.known_cost import KnownCost
 from mlpnas.space.codes import Codes, encode
 from mlpnas.space.space import SearchSpace
@@ -61,20 +62,20 @@ def space() -> SearchSpace:
 
 
 def _search(world: World, sampler: KnownCost, trials: range, past: Sequence[Record] = ()) -> list[Record]:
-    records = list(past)
-    for record in past:
-        sampler.tell(record)
+    records, study = list(past), RunStudy(sampler, past)
     for trial in trials:
-        sample = sampler.ask(trial).sample
+        sample = study.ask(trial).sample
         codes = sampler.archive.encode(sample.answers)
         values = {**sample.costs, **world.scores(codes), "top1": world.top1(codes)}
         records.append(Record(trial, sample.spec.key, "", sample.answers, "done", values=values, epochs=1))
-        sampler.tell(records[-1])
+        study.tell(records[-1])
     return records
 
 
 def _sampler(space: SearchSpace, scorer: World | None, seed: int) -> KnownCost:
-    return KnownCost(space, space.window("400kMACs"), {"top1": "maximize"}, seed, scorer)
+    sampler = KnownCost(space, space.window("400kMACs"), {"top1": "maximize"}, seed)
+    sampler.scorer = scorer
+    return sampler
 
 
 def _late(records: Sequence[Record]) -> float:

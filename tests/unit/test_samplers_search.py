@@ -7,7 +7,7 @@ import pytest
 
 from mlpnas.plugins import find
 from mlpnas.record import Record
-from mlpnas.samplers import Sampler
+from mlpnas.samplers import RunStudy, make_sampler
 from mlpnas.samplers._archive import Archive
 from mlpnas.samplers.evolution import ranked
 from mlpnas.samplers.known_cost.model import Model
@@ -15,11 +15,9 @@ from mlpnas.samplers.known_cost.model import Model
 BETTER = ["known_cost", "evolution", "local", "tpe", "nsga2"]
 
 
-def _search(
-    table, name: str, trials: int, objectives: Mapping[str, str], judge=None, **options: object
-) -> list[Record]:  # type: ignore[no-untyped-def]
+def _search(table, name: str, trials: int, objectives: Mapping[str, str], judge=None) -> list[Record]:  # type: ignore[no-untyped-def]
     window = {"macs": (0.0, 8e6)}
-    sampler: Sampler = find("samplers", name)(table, window, objectives, 0, **options)
+    sampler = RunStudy(make_sampler(name, table, window, objectives, 0))
     records = []
     for trial in range(trials):
         sample = sampler.ask(trial).sample
@@ -123,7 +121,7 @@ def test_results_far_behind_the_best_are_not_told_apart(table, far: float, apart
 
 
 def test_a_candidate_that_one_view_believes_in_is_proposed(table, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    sampler = find("samplers", "known_cost")(table, {}, {"top1": "maximize"}, 0)
+    sampler = make_sampler("known_cost", table, {}, {"top1": "maximize"}, 0)
     few, much, nothing = (np.array(gain) for gain in ([2e-6, 1e-6, 1e-6, 0], [90.0, 90.0, 90.0, 730.0], np.zeros(4)))
     monkeypatch.setattr(sampler, "_gain", lambda view, wish, candidates: view)
     votes = lambda *gains: sampler._votes(gains, None, None).tolist()  # noqa: E731
@@ -132,7 +130,7 @@ def test_a_candidate_that_one_view_believes_in_is_proposed(table, monkeypatch) -
 
 
 def test_running_trials_are_not_proposed_again(table) -> None:  # type: ignore[no-untyped-def]
-    sampler = find("samplers", "known_cost")(table, {}, {"top1": "maximize", "macs": "minimize"}, 0)
+    sampler = RunStudy(make_sampler("known_cost", table, {}, {"top1": "maximize", "macs": "minimize"}, 0))
     records = []
     for trial in range(12):
         sample = sampler.ask(trial).sample
@@ -147,7 +145,7 @@ def test_a_small_window_is_searched_through(table) -> None:  # type: ignore[no-u
     window = {"macs": (0.0, float(np.sort(table.costs)[29]))}
     count = int((table.costs <= window["macs"][1]).sum())
     for name in BETTER:
-        sampler = find("samplers", name)(table, window, {"top1": "maximize"}, 0)
+        sampler = RunStudy(make_sampler(name, table, window, {"top1": "maximize"}, 0))
         rows = set()
         for trial in range(count + 10):
             sample = sampler.ask(trial).sample
@@ -158,7 +156,7 @@ def test_a_small_window_is_searched_through(table) -> None:  # type: ignore[no-u
 
 
 def test_stratified_draws_are_spread_over_cost(table) -> None:  # type: ignore[no-untyped-def]
-    records = _search(table, "random", 200, {"top1": "maximize", "macs": "minimize"}, stratify=True)
+    records = _search(table, "random:stratify=true", 200, {"top1": "maximize", "macs": "minimize"})
     plain = _search(table, "random", 200, {"top1": "maximize", "macs": "minimize"})
     edges = np.geomspace(table.costs.min(), 8e6, 6)
     counts = [np.histogram([r.values["macs"] for r in rows], edges)[0] for rows in (records, plain)]

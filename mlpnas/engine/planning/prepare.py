@@ -18,7 +18,7 @@ from mlpnas.errors import RunError
 from mlpnas.manifest import Decided, Found, Manifest
 from mlpnas.objectives import scores
 from mlpnas.plugins import find
-from mlpnas.samplers import choose_sampler
+from mlpnas.samplers import make_sampler
 from mlpnas.search_options import SearchOptions, describe_call
 from mlpnas.space.space import SearchSpace
 from mlpnas.space.tables import SUMMED, Window
@@ -32,9 +32,9 @@ _LOOKED_AT = 16  # architectures that the proxy is chosen by
 def prepare(options: SearchOptions, folder: Path) -> Manifest:
     """Return the manifest of a new run; raises MlpnasError for the first thing that cannot be done as asked."""
     options.space.limits(options.budget)
-    choose_sampler(options.sampler)
     placement.check(options)
     objectives = directions(options.objectives)
+    make_sampler(options.sampler, options.space, {}, objectives, options.seed)  # raises where it cannot be used
     fidelity = rungs.parse(options.fidelity, objectives)
     recipe = _recipe(options)
     ref, about = find_data(options)

@@ -11,9 +11,8 @@ from mlpnas.engine.scheduling.scorer import Scorer
 from mlpnas.engine.scheduling.seeds import published_seeds
 from mlpnas.errors import BudgetError
 from mlpnas.manifest import Manifest
-from mlpnas.plugins import options
 from mlpnas.record import Record
-from mlpnas.samplers import Proposal, Sampler, choose_sampler
+from mlpnas.samplers import Proposal, RunStudy, make_sampler
 from mlpnas.space.space import SearchSpace
 
 _REPEATS = 20  # repeats in a row before the sampler is passed over
@@ -33,20 +32,22 @@ class Proposals:
     def __init__(self, manifest: Manifest, space: SearchSpace, history: Iterable[Record]) -> None:
         self.space, self.seed = space, manifest.asked.seed
         self.window = space.window(manifest.asked.budget, manifest.asked.fill)
-        kind, more = choose_sampler(manifest.asked.sampler)
-        if manifest.decided.scores and "scorer" in options(kind, skip=4):
-            more["scorer"] = Scorer(space, manifest)
-        self.sampler: Sampler = kind(space, self.window, manifest.decided.objectives, manifest.asked.seed, **more)
         self._labels = {question.path: question.labels for question in space.questions}
-        taken: set[int] = set()
-        keys: set[str] = set()
-        for record in history:
-            self.sampler.tell(self._in_space(record))
-            taken.add(record.trial)
-            keys.add(record.key)
+        sampler = make_sampler(
+            manifest.asked.sampler,
+            space,
+            self.window,
+            manifest.decided.objectives,
+            manifest.asked.seed,
+            Scorer(space, manifest) if manifest.decided.scores else None,
+        )
+        records = [self._in_space(record) for record in history]
+        self.study = RunStudy(sampler, records)
+        taken = {record.trial for record in records}
         self._numbers = (number for number in count() if number not in taken)
         self._next = next(self._numbers)
-        self._seeds, self.notes = published_seeds(space, self.window, keys)
+        self._seeds, notes = published_seeds(space, self.window, {record.key for record in records})
+        self.notes = [*self.study.notes, *notes]
         self._repeats = 0
 
     def _in_space(self, record: Record) -> Record:
@@ -63,13 +64,14 @@ class Proposals:
         proposal, origin = proposed
         self._repeats = self._repeats + 1 if proposal.sample.spec.key in taken else 0
         number, self._next = self._next, next(self._numbers)
+        self.study.begin(number, proposal.sample.answers)
         return number, proposal, origin
 
     def _propose(self, taken: Container[str]) -> tuple[Proposal, str] | None:
         if self._seeds:
             return Proposal(self._seeds.pop(0)), "published"
         if self._repeats < _REPEATS:
-            return self.sampler.ask(self._next), "sampled"
+            return self.study.ask(self._next), "sampled"
         rng = np.random.default_rng([self.seed, self._next])
         for _ in range(_LOOKS):
             with suppress(BudgetError):
@@ -79,4 +81,4 @@ class Proposals:
         return None
 
     def tell(self, record: Record) -> None:
-        self.sampler.tell(self._in_space(record))
+        self.study.tell(self._in_space(record))

@@ -19,13 +19,13 @@ a moment to measure, so only the few are measured from which most is expected wi
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
-from mlpnas.record import Record
-from mlpnas.samplers import Domain, Proposal
-from mlpnas.samplers._archive import SIGN, Archive, Floats, front
+from mlpnas.samplers._archive import SIGN, Floats, front
+from mlpnas.samplers._base import ArchitectureSampler, Asked
+from mlpnas.samplers._domain import Domain
 from mlpnas.samplers.known_cost.improvement import Staircase, expected_hypervolume_improvement, heavy_tailed_improvement
 from mlpnas.samplers.known_cost.model import Model, Rows, settled
 from mlpnas.samplers.local import step
@@ -45,17 +45,6 @@ _OF_A_FRONT, _OF_THE_BEST = (0.75, 1.0), (0.75, 0.5)  # quantiles of the distanc
 View = Sequence[Model]  # one for each uncertain objective
 
 
-class Scorer(Protocol):
-    """Measures scores of architectures that were not tried yet; `names` are theirs in the records' values."""
-
-    @property
-    def names(self) -> Sequence[str]: ...
-
-    def __call__(self, codes: Codes) -> Mapping[str, Floats]:
-        """(n,) of each name, for codes (n, questions); nan where one cannot be measured."""
-        ...
-
-
 class _Wish(NamedTuple):
     """How objectives are weighed for one proposal, and what was paid by these weights.
 
@@ -67,23 +56,11 @@ class _Wish(NamedTuple):
     paid: Floats
 
 
-class KnownCost:
-    """See Sampler.
+class KnownCost(ArchitectureSampler):
+    """See ArchitectureSampler."""
 
-    Args:
-        scorer: whoever measures the scores that stand in the records; None: none do.
-    """
-
-    def __init__(
-        self,
-        domain: Domain,
-        window: Window,
-        objectives: Mapping[str, str],
-        seed: int,
-        scorer: Scorer | None = None,
-    ) -> None:
-        self.domain, self.window, self.seed = domain, window, seed
-        self.archive = Archive(domain, window, objectives)
+    def __init__(self, domain: Domain, window: Window, objectives: Mapping[str, str], seed: int) -> None:
+        super().__init__(domain, window, objectives, seed)
         self.starts = int(np.clip(len(domain.questions), _FEWEST, _MOST))
         self.costs = [name for name in objectives if name in domain.quantities]
         limited = [name for name in domain.quantities if name in window]
@@ -91,7 +68,6 @@ class KnownCost:
         self.scale_from = self.starts if self.costs else None  # a front reaches down to what is bad at a higher cost
         self.uncertain = [name for name in objectives if name not in domain.quantities]
         self.views = self._views({})
-        self.scorer = scorer
         self._scored: tuple[int, list[View]] = 0, []
         self._drawn = lru_cache(maxsize=1)(self._draw_anew)
 
@@ -106,23 +82,15 @@ class KnownCost:
             for far in (_OF_A_FRONT if self.costs else _OF_THE_BEST)
         ]
 
-    def ask(self, trial: int) -> Proposal:
-        sample = self._chosen(trial, np.random.default_rng([self.seed, trial]))
-        self.archive.propose(trial, sample)
-        return Proposal(sample)
-
-    def tell(self, record: Record) -> None:
-        self.archive.tell(record)
-
-    def _chosen(self, trial: int, rng: np.random.Generator) -> Sample:
+    def propose(self, asked: Asked) -> Sample:
         if self._is_beginning():
-            return self.archive.unseen(rng)
+            return self.archive.unseen(asked.rng)
         try:
             if self.uncertain:
-                return self._best(trial, rng)
+                return self._best(asked.number, asked.rng)
         except np.linalg.LinAlgError:
             pass  # too little is known, or it cannot be modelled
-        return step(self.archive, rng)
+        return step(self.archive, asked.rng)
 
     def _is_beginning(self) -> bool:
         proposed = self.archive.proposed
