@@ -38,8 +38,9 @@ def make_sampler(
     Raises:
         MlpnasError: no such sampler or option, or the sampler cannot be used for this space.
     """
-    if isinstance(asked, (SamplerObject, BaseSampler)):
-        return _from_object(getattr(asked, "sampler", asked), domain, window, objectives, seed)
+    asked = asked.sampler if isinstance(asked, SamplerObject) else asked
+    if isinstance(asked, BaseSampler):
+        return _from_object(asked, domain, window, objectives, seed)
     named = Named.parse(asked) if isinstance(asked, str) else asked
     if named.name == PYTHON:
         kind = dict(named.options).get("class")
