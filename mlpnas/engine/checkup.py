@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from mlpnas import cache, datasets
-from mlpnas.engine.planning import machine
+from mlpnas.engine import devices
 from mlpnas.engine.search import search
 from mlpnas.errors import MlpnasError
 from mlpnas.run import runs_folder
@@ -101,8 +101,8 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _machine() -> Iterator[Finding]:
-    yield Finding("cores", "ok", f"{machine.cores()} of {os.cpu_count()}: {device_name('cpu')}")
-    yield _enough("memory", machine.memory(), _MEMORY, "", "search with fewer --workers")
+    yield Finding("cores", "ok", f"{devices.cores()} of {os.cpu_count()}: {device_name('cpu')}")
+    yield _enough("memory", devices.memory(), _MEMORY, "", "search with fewer --workers")
 
 
 def _enough(name: str, there: float, bounds: tuple[float, float], place: str, remedy: str) -> Finding:

@@ -4,7 +4,7 @@ import json
 import time
 from dataclasses import dataclass, field, replace
 
-from mlpnas.engine.planning.objectives import need_training, wanted_objectives
+from mlpnas.engine.objectives import need_training, wanted_objectives
 from mlpnas.engine.run_folder import weights
 from mlpnas.job import Job, Outcome
 from mlpnas.manifest import Manifest

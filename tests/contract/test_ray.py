@@ -11,7 +11,7 @@ ray_tune = pytest.importorskip("mlpnas.engine.backends._ray_tune")
 from ray import tune  # noqa: E402
 from ray.tune.execution.tune_controller import TuneController  # noqa: E402
 
-from mlpnas.engine.planning.devices import Node  # noqa: E402
+from mlpnas.engine.devices import Node  # noqa: E402
 from mlpnas.errors import DataError, RunError  # noqa: E402
 from mlpnas.training import memory  # noqa: E402
 

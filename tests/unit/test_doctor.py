@@ -10,9 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from mlpnas.cli import application
-from mlpnas.engine import checkup
+from mlpnas.engine import checkup, devices
 from mlpnas.engine.checkup import Finding, findings
-from mlpnas.engine.planning import machine
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -102,7 +101,7 @@ def test_a_container_may_use_less_than_there_is(
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text + "\n")
-    monkeypatch.setattr(machine, "_GROUPS", tmp_path)
-    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
-    assert machine.cores() == cores
-    assert machine.memory() == (memory or machine.os.sysconf("SC_PAGE_SIZE") * machine.os.sysconf("SC_PHYS_PAGES"))
+    monkeypatch.setattr(devices, "_GROUPS", tmp_path)
+    monkeypatch.setattr(devices.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert devices.cores() == cores
+    assert devices.memory() == (memory or devices.os.sysconf("SC_PAGE_SIZE") * devices.os.sysconf("SC_PHYS_PAGES"))

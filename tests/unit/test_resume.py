@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 import mlpnas
+from mlpnas.engine.devices import Node
 from mlpnas.engine.planning import placement
-from mlpnas.engine.planning.devices import Node
 from mlpnas.engine.planning.resume import resumed
 from mlpnas.errors import DataError, MlpnasError, RunError
 from mlpnas.manifest import Manifest

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from mlpnas.engine.devices import Node, slots
 from mlpnas.engine.planning import placement, sizing
-from mlpnas.engine.planning.devices import Node, slots
 from mlpnas.engine.planning.prepare import prepare
 from mlpnas.errors import RunError
 from mlpnas.manifest import Manifest

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import ClassVar, Protocol
 
+from mlpnas.engine.devices import Devices
 from mlpnas.engine.jobs import Jobs, Placement
-from mlpnas.engine.planning.devices import Devices
 
 
 class Backend(Protocol):

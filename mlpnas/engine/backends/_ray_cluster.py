@@ -22,8 +22,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noq
 
 from mlpnas.engine.backends._address import check_reachable  # noqa: E402
 from mlpnas.engine.backends._evaluation import Evaluation  # noqa: E402
+from mlpnas.engine.devices import Node  # noqa: E402
 from mlpnas.engine.interrupt import keep_handlers  # noqa: E402
-from mlpnas.engine.planning.devices import Node  # noqa: E402
 from mlpnas.errors import MlpnasError, RunError  # noqa: E402
 from mlpnas.job import Job  # noqa: E402
 from mlpnas.training import memory  # noqa: E402

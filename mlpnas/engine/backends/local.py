@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import ClassVar
 
+from mlpnas.engine.devices import Devices, ThisMachine
 from mlpnas.engine.jobs import Jobs, Placement, pass_on
-from mlpnas.engine.planning.devices import Devices, ThisMachine
 from mlpnas.errors import RunError
 from mlpnas.evaluators import evaluator_of
 from mlpnas.job import Outcome

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import ClassVar
 
 from mlpnas.engine.backends._pool import Pool
+from mlpnas.engine.devices import Devices, ThisMachine, slots
 from mlpnas.engine.jobs import Jobs, Placement
-from mlpnas.engine.planning.devices import Devices, ThisMachine, slots
 
 _POOL_BELOW = 10.0  # seconds a job; Ray Tune's way there and back counts for less in longer ones
 

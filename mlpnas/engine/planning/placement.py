@@ -6,9 +6,9 @@ from importlib.util import find_spec
 from math import inf
 
 from mlpnas.engine.backends import Backend
+from mlpnas.engine.devices import Devices, Node, slots
 from mlpnas.engine.jobs import Placement
-from mlpnas.engine.planning.devices import Devices, Node, slots
-from mlpnas.engine.planning.objectives import need_training, wanted_objectives
+from mlpnas.engine.objectives import need_training, wanted_objectives
 from mlpnas.errors import RunError
 from mlpnas.manifest import Manifest
 from mlpnas.plugins import find, names

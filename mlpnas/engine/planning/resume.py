@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from mlpnas import datasets
+from mlpnas.engine.objectives import wanted_objectives
 from mlpnas.engine.planning import placement, same_data
-from mlpnas.engine.planning.objectives import wanted_objectives
 from mlpnas.errors import RunError
 from mlpnas.manifest import Manifest
 from mlpnas.options import FIXED, check_fixed, declared, given, merge

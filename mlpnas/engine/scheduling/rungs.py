@@ -4,7 +4,7 @@ import re
 from collections.abc import Container, Iterable
 from itertools import pairwise
 
-from mlpnas.engine.planning.objectives import need_training
+from mlpnas.engine.objectives import need_training
 from mlpnas.engine.scheduling.halving import Halving
 from mlpnas.errors import RunError
 from mlpnas.manifest import Manifest
