@@ -4,7 +4,7 @@ from collections.abc import Generator
 from typing import Protocol
 
 from mlpnas.job import Job, Step
-from mlpnas.plugins import find
+from mlpnas.plugins import choose
 
 
 class Evaluator(Protocol):
@@ -30,7 +30,8 @@ def evaluator_of(job: Job) -> Evaluator:
     """Return the evaluator that a job names, with its options.
 
     Raises:
-        UnknownName: no evaluator is called so.
+        UnknownName: no evaluator has this name. OptionError: the evaluator has no such option.
     """
-    evaluator: Evaluator = find("evaluators", job.evaluator.name)(**dict(job.evaluator.options))
+    kind, options = choose("evaluators", job.evaluator)
+    evaluator: Evaluator = kind(**options)
     return evaluator

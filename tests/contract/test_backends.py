@@ -3,14 +3,13 @@
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
-from importlib.metadata import EntryPoint
 from importlib.util import find_spec
-from typing import Any
+from typing import ClassVar
 
 import pytest
 
-from mlpnas import plugins
 from mlpnas.datasets import resolve
 from mlpnas.engine.backends import Backend
 from mlpnas.engine.backends.local import Local
@@ -22,6 +21,7 @@ from mlpnas.plugins import find, names
 from mlpnas.search_options import SearchOptions
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 from mlpnas.training.recipe import Recipe
+from tests.support.plugged_in import plugged_in
 from tests.support.scripted_jobs import ScriptedJobs
 
 SPEC = ArchSpec((Stage(16, 1, Layer("token_mlp"), 2),), Stem(2), 8)
@@ -68,39 +68,22 @@ def test_a_backend_is_known_before_its_packages_load() -> None:
     subprocess.run([sys.executable, "-c", f"{code}; {check}"], check=True, timeout=60)
 
 
-@pytest.fixture
-def outside(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Adds a backend as another package would."""
+class Slurm(Local):
+    """A backend as another package would add it."""
 
-    def add(name: str, backend: type) -> None:
-        point = EntryPoint(name, "nowhere:Backend", "mlpnas.backends")
-        monkeypatch.setattr(EntryPoint, "load", lambda self: backend)
-        monkeypatch.setattr(plugins, "_outside", lambda kind: {name: point} if kind == "backends" else {})
-        plugins.names.cache_clear()
-        plugins.find.cache_clear()
-
-    yield add
-    monkeypatch.undo()
-    plugins.names.cache_clear()
-    plugins.find.cache_clear()
+    packages: ClassVar[Mapping[str, str]] = {"no_such_module": "slurm[all]"}
+    is_parallel = True
 
 
-def test_another_package_may_add_a_backend(outside: Any) -> None:
-    class Slurm(Local):
-        is_parallel = True
-
-    outside("slurm", Slurm)
-    assert find("backends", "slurm") is Slurm
+def test_another_package_may_add_a_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Slurm, "packages", {})
     options = SearchOptions(backend="slurm", workers=4)
-    placement.check(options)
-    with placement.machines(options) as machines:
+    with plugged_in("backends", {"slurm": Slurm}), placement.machines(options) as machines:
+        placement.check(options)
         assert placement.trials_at_once(options, machines.nodes, share=0.0) == 4
 
 
-def test_a_backend_without_its_packages_is_refused(outside: Any) -> None:
-    class Slurm(Local):
-        packages = {"no_such_module": "slurm[all]"}  # noqa: RUF012
-
-    outside("slurm", Slurm)
-    with pytest.raises(RunError, match=r"--backend slurm needs the package no_such_module: pip install 'slurm\[all\]'"):
+def test_a_backend_without_its_packages_is_refused() -> None:
+    told = r"--backend slurm needs the package no_such_module: pip install 'slurm\[all\]'"
+    with plugged_in("backends", {"slurm": Slurm}), pytest.raises(RunError, match=told):
         placement.check(SearchOptions(backend="slurm"))
