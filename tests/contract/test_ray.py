@@ -1,4 +1,4 @@
-"""What is counted upon of Ray's insides, so that a release that changes them is noticed here; no Ray is started."""
+"""The insides of Ray that mlpnas relies on, so that a release that changes them fails here; no Ray is started."""
 
 import inspect
 from typing import Any
@@ -16,12 +16,12 @@ from mlpnas.errors import DataError, RunError  # noqa: E402
 from mlpnas.training import memory  # noqa: E402
 
 
-def test_our_loop_is_the_one_that_tune_runs() -> None:
+def test_tune_runs_our_controller() -> None:
     assert issubclass(ray_tune.Controller, TuneController)
     assert inspect.getmodule(tune.run).TuneController is ray_tune.Controller  # type: ignore[union-attr]
 
 
-def test_tunes_loop_still_asks_where_we_answer() -> None:
+def test_tunes_loop_still_calls_what_we_override() -> None:
     asked = inspect.getsource(TuneController._maybe_add_actors)
     assert "self._maybe_reuse_cached_actor(start_trial)" in asked
     assert list(inspect.signature(TuneController._maybe_reuse_cached_actor).parameters) == ["self", "trial"]
@@ -35,15 +35,15 @@ class _Loop(ray_tune.Controller):  # type: ignore[misc, name-defined]
 
 
 @pytest.mark.parametrize(("starting", "taken"), [({"trial": "actor"}, False), ({}, True), (None, True)])
-def test_a_trial_whose_worker_starts_takes_no_other(
+def test_a_trial_whose_worker_starts_takes_no_other_worker(
     starting: dict[str, str] | None, taken: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And where Ray keeps that elsewhere, Tune decides as it does by itself."""
+    """Where Ray keeps that elsewhere, Tune decides by itself."""
     monkeypatch.setattr(TuneController, "_maybe_reuse_cached_actor", lambda self, trial: True)
     assert _Loop(starting)._maybe_reuse_cached_actor("trial") is taken
 
 
-def test_what_a_trial_is_asked_for() -> None:
+def test_tunes_trials_have_the_attributes_that_are_used() -> None:
     trial = tune.experiment.Trial("TuneWorker", stub=True, config={"job": ""})
     assert {"config", "max_failures", "error_file", "last_result", "trial_id"} <= {*vars(trial), *dir(type(trial))}
     assert hasattr(trial.temporary_state, "ray_actor")
@@ -51,7 +51,7 @@ def test_what_a_trial_is_asked_for() -> None:
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Of a node with cores alone and two with GPUs, the second of which has the smaller ones; one has left."""
+    """Return a cluster: a node of cores, two with GPUs, the second with smaller ones, and one that has left."""
     nodes = [("cores", {"CPU": 4.0}), ("large", {"CPU": 8.0, "GPU": 2.0}), ("small", {"CPU": 8.0, "GPU": 1.0})]
     told = [{"NodeID": name, "Alive": True, "Resources": held} for name, held in nodes]
     told.append({"NodeID": "gone", "Alive": False, "Resources": {"GPU": 8.0}})
@@ -72,7 +72,7 @@ def test_the_smallest_gpu_decides(cluster: Any) -> None:
     assert cluster.call(lambda node, more: (node, more), "more") == ("small", "more")
 
 
-def test_without_gpus_it_is_asked_here(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_gpus_the_call_is_made_here(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray_cluster.ray, "nodes", lambda: [])
     assert ray_cluster.Cluster().call(lambda more: more, "here") == "here"
 
@@ -89,7 +89,7 @@ class _Failed(ray_cluster.ray.exceptions.RayError):  # type: ignore[misc, name-d
         (_Failed("a traceback\nOSError: no such device"), "OSError: no such device"),
     ],
 )
-def test_what_goes_wrong_there_is_told_here(
+def test_errors_on_a_node_are_raised_here(
     raised: Exception, told: str, cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any, **__: Any) -> Any:
@@ -100,7 +100,7 @@ def test_what_goes_wrong_there_is_told_here(
         cluster.call(len)
 
 
-def test_our_own_errors_come_as_they_are(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_of_mlpnas_are_raised_unchanged(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = _Failed("a traceback")
     failed.cause = DataError("photos: no such folder")
 

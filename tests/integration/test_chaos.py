@@ -1,4 +1,4 @@
-"""A few repetitions of benchmarks/chaos.py: whatever is done to a search, nothing that it finished is lost."""
+"""A few repetitions of benchmarks/chaos.py: a disturbed search loses nothing that it finished."""
 
 import subprocess
 import sys

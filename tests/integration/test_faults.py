@@ -1,4 +1,4 @@
-"""A few of the writes of a short search fail or are its last (benchmarks/faults.py tries all): nothing is lost."""
+"""Writes of a short search that fail, or are its last; benchmarks/faults.py tries all of them."""
 
 import os
 import subprocess

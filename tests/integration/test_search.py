@@ -64,7 +64,7 @@ def _events(process: subprocess.Popen[str], code: int = 0) -> list[dict[str, Any
 
 
 def _wait_for_trials(folder: Path, count: int) -> None:
-    """Until so many trials are on disk; one can have several records, one for each fidelity."""
+    """Wait until so many trials are on disk; a trial has a record for each rung."""
     for _ in range(1200):
         if list((folder / "run" / "trials").glob("part-*.parquet")) and len(_trained(folder)) >= count:
             return
@@ -99,7 +99,7 @@ def test_a_whole_search(folder: Path, backend: str) -> None:
 
 
 @pytest.mark.slow
-def test_same_seed_same_results(folder: Path) -> None:
+def test_the_same_seed_gives_the_same_results(folder: Path) -> None:
     values = []
     for name in ("one", "other"):
         _events(_new(_filled(folder / name), "local", 3, "--seed", "7"))
@@ -116,7 +116,7 @@ def test_same_seed_same_results(folder: Path) -> None:
         pytest.param("tune", "epochs=1,2,4", marks=pytest.mark.ray),
     ],
 )
-def test_killed_and_resumed(folder: Path, backend: str, fidelity: str) -> None:
+def test_a_killed_search_is_resumed(folder: Path, backend: str, fidelity: str) -> None:
     process = _new(folder, backend, 8, "--fidelity", fidelity)
     _wait_for_trials(folder, 3)
     os.killpg(process.pid, signal.SIGKILL)
@@ -147,7 +147,7 @@ def test_killed_and_resumed(folder: Path, backend: str, fidelity: str) -> None:
         pytest.param("tune", signal.SIGTERM, marks=pytest.mark.ray),
     ],
 )
-def test_interrupted_and_extended(folder: Path, backend: str, number: signal.Signals) -> None:
+def test_an_interrupted_search_is_extended(folder: Path, backend: str, number: signal.Signals) -> None:
     process = _new(folder, backend, 50)
     _wait_for_trials(folder, 2)
     process.send_signal(number)
@@ -163,7 +163,7 @@ def test_interrupted_and_extended(folder: Path, backend: str, number: signal.Sig
 
 
 @pytest.mark.slow
-def test_plain_lines_for_people(folder: Path) -> None:
+def test_people_read_plain_lines(folder: Path) -> None:
     arguments = [argument for argument in SEARCH if argument != "--json"]
     process = _start(
         folder, *arguments, "--recipe", "recipe.json", "--backend", "local", "--trials", "2", "--run", "./run"

@@ -1,4 +1,4 @@
-"""How a search ends that someone ends: Ctrl-C, impatiently; the terminal lost. No traceback, and nothing lost."""
+"""The end of a search by Ctrl-C, once or often, or by a lost terminal: no traceback, and nothing lost."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""A driver without workers: its jobs end as the test says."""
+"""A driver without workers, whose jobs end as a test says."""
 
 from pathlib import Path
 from typing import Any

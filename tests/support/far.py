@@ -1,4 +1,4 @@
-"""A run that is kept elsewhere: a folder that stands for a place far away, and what lies there."""
+"""A remote run: a local folder that stands for a remote place, and the files there."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ FAST = {"data": "digits", "backend": "local", "recipe": Recipe(epochs=1, samples
 
 
 class Place:
-    """A folder that stands for one far away.
+    """A folder that stands for a remote one.
 
     Attributes:
         answers: whether it can be written to.
@@ -45,7 +45,7 @@ def append(mirror: Mirror, *trials: int) -> Store:
 
 
 def begun(place: Place) -> Mirror:
-    """A run with the trials 0 and 1, kept there."""
+    """Return a run with the trials 0 and 1, kept there."""
     mirror = Mirror.at(place.uri, "search")
     mirror.pull()
     manifest("tiny", objectives={"top1": "maximize"}).write(mirror.folder)
@@ -55,6 +55,6 @@ def begun(place: Place) -> Mirror:
 
 
 def held(place: Place, holder: str, age: float) -> None:
-    """Leave another's lease there, renewed so many seconds ago."""
+    """Leave a lease of another process there, renewed so many seconds ago."""
     lease = {"holder": holder, "token": "another", "renewed": lease_module.time() - age}
     remote.write_bytes(f"{place.uri}/.lease.json", json.dumps(lease).encode())

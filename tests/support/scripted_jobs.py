@@ -1,11 +1,11 @@
-"""Jobs that are no search: written down beforehand, with a log of what becomes of each."""
+"""A source of jobs that is no search: a list of jobs, and a log of what becomes of each."""
 
 from mlpnas.job import Job, Outcome, Waiting
 from mlpnas.record import EpochRow
 
 
 class ScriptedJobs:
-    """See engine.jobs.Jobs.
+    """A list of jobs; see engine.jobs.Jobs.
 
     Args:
         hangs: trials that count as hung after their first epoch.

@@ -11,7 +11,7 @@ from tests.support.drivers import end, new_driver
 
 @pytest.fixture
 def wall(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """[what the wall clock says, what the monotonic one does]."""
+    """Return the times of both clocks, to be changed by a test: [wall clock, monotonic clock]."""
     now = [1.7e9, 100.0]
     monkeypatch.setattr(time, "time", lambda: now[0])
     monkeypatch.setattr(time, "monotonic", lambda: now[1])
@@ -30,7 +30,7 @@ def test_setting_the_clock_does_not_change_a_searchs_time_limit(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("step", [-3600.0, 0.0, 3600.0])
-def test_durations_of_trials_do_not_depend_on_it(tmp_path: Path, wall: list[float], step: float) -> None:
+def test_setting_the_clock_does_not_change_durations(tmp_path: Path, wall: list[float], step: float) -> None:
     driver, _ = new_driver(tmp_path)
     job = driver.next_job()
     assert job

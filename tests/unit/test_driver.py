@@ -1,4 +1,4 @@
-"""The driver alone: what it proposes and what it keeps, with outcomes made up on the spot."""
+"""The driver without workers: its proposals and its records, for invented outcomes."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def test_every_architecture_is_trained_once_until_none_is_left(tmp_path: Path) -
     assert events[-1] == {"event": "note", "text": "nothing new is left in the space within the budget"}
 
 
-def test_a_repeat_gets_the_known_result_without_training(tmp_path: Path) -> None:
+def test_a_duplicate_gets_the_known_result_without_training(tmp_path: Path) -> None:
     driver, _ = new_driver(tmp_path)
     end_all(driver)
     records = Run(tmp_path).records
@@ -36,12 +36,12 @@ def test_an_architecture_that_is_running_is_not_started_again(tmp_path: Path) ->
     assert driver.next_job() is None
 
 
-def test_trials_bound_what_is_trained(tmp_path: Path) -> None:
+def test_no_more_than_the_asked_trials_are_trained(tmp_path: Path) -> None:
     driver, _ = new_driver(tmp_path, trials=3)
     assert len(end_all(driver)) == 3
 
 
-def test_time_bounds_what_is_started(tmp_path: Path) -> None:
+def test_no_trial_starts_once_the_time_is_up(tmp_path: Path) -> None:
     driver, _ = new_driver(tmp_path, time=0.0)
     assert driver.next_job() is None
 
@@ -58,7 +58,7 @@ def test_a_failure_is_a_record_and_the_search_goes_on(tmp_path: Path, status: st
     assert [record.trial for record in run.done()] == [run.records[1].trial]
 
 
-def test_what_was_told_is_on_disk_before_it_is_told(tmp_path: Path) -> None:
+def test_a_trial_is_on_disk_before_it_is_told(tmp_path: Path) -> None:
     driver, _ = new_driver(tmp_path, trials=1)
     seen: list[int] = []
     driver.tell = lambda event: seen.append(len(Run(tmp_path).records)) if event["event"] == "trial" else None
@@ -67,13 +67,13 @@ def test_what_was_told_is_on_disk_before_it_is_told(tmp_path: Path) -> None:
     assert Run(tmp_path).epochs().num_rows == 1
 
 
-def test_a_new_driver_goes_on_where_the_old_one_was_killed(tmp_path: Path) -> None:
+def test_a_new_driver_goes_on_where_a_killed_one_ended(tmp_path: Path) -> None:
     driver, _ = new_driver(tmp_path)
     for _ in range(3):
         job = driver.next_job()
         assert job
         end(driver, job)
-    lost = driver.next_job()  # never ends
+    lost = driver.next_job()  # no outcome ever comes
     again, _ = new_driver(tmp_path)
     keys = end_all(again)
     run = Run(tmp_path)
@@ -103,7 +103,7 @@ def test_the_first_trial_gives_an_objective_its_worst_value(tmp_path: Path) -> N
     assert Run(tmp_path).hypervolume() == pytest.approx(0.25)
 
 
-def test_only_what_training_tells_is_asked_of_workers(tmp_path: Path) -> None:
+def test_workers_measure_only_what_is_not_known_before(tmp_path: Path) -> None:
     driver, _ = new_driver(tmp_path, limits={"macs": 1e6, "latency": 0.1})
     job = driver.next_job()
     assert job

@@ -1,3 +1,5 @@
+"""The evaluation by proxy training: what it trains, measures, writes, and which outcomes it gives."""
+
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,7 @@ def _run(job: Job) -> tuple[list[EpochRow], Outcome]:
 
 @pytest.fixture
 def spoil(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Lets a function look at every batch that a network is given; it may raise."""
+    """Return a function that shows every batch of a network to a callback, which may raise."""
 
     def install(look: Any) -> None:
         def spoilt(spec: ArchSpec, drop_path: float = 0.0) -> nn.Module:
@@ -46,7 +48,7 @@ def spoil(monkeypatch: pytest.MonkeyPatch) -> Any:
     return install
 
 
-def test_trains_and_measures() -> None:
+def test_a_job_is_trained_and_measured() -> None:
     rows, outcome = _run(replace(JOB, objectives=("top1", "latency")))
     assert [(row.trial, row.epoch) for row in rows] == [(7, 1), (7, 2)]
     assert (outcome.status, outcome.epochs, outcome.error) == ("done", 2, "")
@@ -57,12 +59,12 @@ def test_trains_and_measures() -> None:
     assert outcome.device
 
 
-def test_same_job_same_result() -> None:
+def test_the_same_job_has_the_same_result() -> None:
     assert _run(JOB)[0] == _run(JOB)[0]
     assert _run(replace(JOB, seed=1))[0] != _run(JOB)[0]
 
 
-def test_weights_are_those_that_were_evaluated(tmp_path: Path) -> None:
+def test_the_evaluated_weights_are_written(tmp_path: Path) -> None:
     file = tmp_path / "weights" / "7.safetensors"
     rows, outcome = _run(replace(JOB, weights=str(file), recipe=replace(RECIPE, ema_decay=0.9).to_json()))
     assert outcome.weights == str(file)
@@ -107,18 +109,18 @@ def test_above_a_measured_limit_nothing_is_trained() -> None:
     assert "is above" in outcome.error
 
 
-def test_above_a_limit_that_training_tells(tmp_path: Path) -> None:
+def test_above_a_limit_of_a_trained_metric_no_weights_stay(tmp_path: Path) -> None:
     rows, outcome = _run(replace(JOB, limits={"loss": 1e-9}, weights=str(tmp_path / "none")))
     assert (len(rows), outcome.status, outcome.weights) == (2, "over_budget", "")
     assert outcome.values["loss"] == rows[-1].values["val_loss"]
     assert not (tmp_path / "none").exists()
 
 
-def test_below_its_limits_a_candidate_is_done() -> None:
+def test_below_its_limits_a_trial_is_done() -> None:
     assert _run(replace(JOB, limits={"latency": 60.0}))[1].status == "done"
 
 
-def test_nan_diverges(spoil: Any) -> None:
+def test_a_loss_that_is_nan_has_diverged(spoil: Any) -> None:
     def look(module: nn.Module, images: Tensor) -> Tensor:
         return images * float("nan") if module.training else images
 
@@ -171,7 +173,7 @@ def test_out_of_memory_in_a_later_epoch_reports_no_epoch_twice(spoil: Any) -> No
 
 
 @pytest.mark.parametrize("error", MEMORY, ids=lambda error: type(error).__name__)
-def test_out_of_memory_twice_is_the_outcome(spoil: Any, error: Exception) -> None:
+def test_being_out_of_memory_twice_is_the_outcome(spoil: Any, error: Exception) -> None:
     sizes = []
 
     def look(module: nn.Module, images: Tensor) -> None:
@@ -184,7 +186,7 @@ def test_out_of_memory_twice_is_the_outcome(spoil: Any, error: Exception) -> Non
     assert outcome.error.startswith(type(error).__name__)
 
 
-def test_a_crash_is_told_with_its_place(spoil: Any) -> None:
+def test_a_crash_names_its_place_in_the_code(spoil: Any) -> None:
     def look(module: nn.Module, images: Tensor) -> None:
         raise IndexError("no such corner" + "!" * 1000)
 
@@ -204,7 +206,7 @@ def test_layers_that_do_not_fit_fail_with_the_remedy() -> None:
     assert "Traceback" not in outcome.error
 
 
-def test_time_limit(spoil: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_time_limit_ends_a_trial(spoil: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("mlpnas.training.loop.monotonic", lambda: now[0])
     monkeypatch.setattr(proxy_training, "monotonic", lambda: now[0])
@@ -238,12 +240,12 @@ def test_closing_early_stops_the_training(spoil: Any) -> None:
         ({"recipe": {"epochs": 0}}, RecipeError),
     ],
 )
-def test_what_no_candidate_survives_is_raised(wrong: dict[str, Any], error: type[Exception]) -> None:
+def test_an_error_that_every_job_would_meet_is_raised(wrong: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         _run(replace(JOB, **wrong))
 
 
-def test_unreadable_architecture_fails_alone() -> None:
+def test_an_unreadable_architecture_fails_alone() -> None:
     _, outcome = _run(replace(JOB, spec="{}"))
     assert outcome.status == "failed"
     assert "stages" in outcome.error

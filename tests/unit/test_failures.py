@@ -1,4 +1,4 @@
-"""What an error in a trial says of the architecture, of the machine, and of the process that it happened in."""
+"""Errors in trials: the fault of the architecture or of the machine, and whether the process can be used again."""
 
 import errno
 import os
@@ -59,7 +59,7 @@ ILLEGAL = "CUDA error: an illegal memory access was encountered"
         (ValueError("a cuda error of its own"), "failed", ""),
     ],
 )
-def test_whose_fault_an_error_is(error: Exception, status: str, fault: str) -> None:
+def test_an_error_is_the_machines_fault_or_the_architectures(error: Exception, status: str, fault: str) -> None:
     outcome = outcome_of(error)
     assert (outcome.status, outcome.fault, outcome.ends_worker) == (status, fault, False)
 
@@ -85,7 +85,7 @@ def test_the_pool_replaces_an_unusable_worker(tmp_path: Path) -> None:
     assert run.records[0].fault == MACHINE
 
 
-def test_workers_tell_notes(tmp_path: Path) -> None:
+def test_notes_of_workers_reach_the_user(tmp_path: Path) -> None:
     _, events = _search(tmp_path, Scripted({1: [{"note": {"text": "begins anew"}}, DONE]}))
     assert {"event": "note", "text": "trial 1: begins anew"} in events
 
@@ -140,7 +140,7 @@ def _random_numbers() -> tuple[Any, ...]:
 
 @pytest.fixture
 def callers_own(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Settings that are neither torch's nor ours."""
+    """Set what the caller may have set, other than torch and mlpnas would."""
     threads = torch.get_num_threads()
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
@@ -184,7 +184,7 @@ def test_deterministic_algorithms_are_set_on_a_gpu_and_restored(
     assert _settings() == before
 
 
-def test_on_the_cores_they_are_not(callers_own: None) -> None:
+def test_deterministic_algorithms_are_not_set_on_the_cores(callers_own: None) -> None:
     seen: list[Any] = []
 
     def steps() -> Any:

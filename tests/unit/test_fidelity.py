@@ -1,4 +1,4 @@
-"""Trainings that stop at a fidelity and go on: who is chosen, what is kept, and that nothing is trained twice."""
+"""Searches with --fidelity: the trials that are promoted, the states that are kept, and no epoch trained twice."""
 
 from collections import Counter
 from dataclasses import replace
@@ -40,8 +40,8 @@ def _driver(folder: Path, **changes: Any) -> Driver:
     return new_driver(folder, SPACE, **settings)[0]
 
 
-def _worth(job: Job, epochs: int) -> float:
-    """Made up: better with more epochs, and different for every architecture."""
+def _accuracy(job: Job, epochs: int) -> float:
+    """Return an invented accuracy: better with more epochs, different for every architecture."""
     return int(ArchSpec.loads(job.spec).key[:4], 16) / 2**17 + epochs / 20
 
 
@@ -50,12 +50,12 @@ def _train(driver: Driver, job: Job, status: str = "") -> None:
     before = driver.running[job.trial].record.epochs
     assert job.until is not None
     for epoch in range(before + 1, job.until + 1):
-        driver.report(job.trial, epoch_row(job.trial, epoch, top1=_worth(job, epoch)))
+        driver.report(job.trial, epoch_row(job.trial, epoch, top1=_accuracy(job, epoch)))
     if job.until < RUNGS[-1]:
         Path(job.checkpoint).parent.mkdir(exist_ok=True)
         Path(job.checkpoint).touch()
     status = status or ("done" if job.until == RUNGS[-1] else "stopped")
-    driver.finish(job.trial, Outcome(status, {"top1": _worth(job, job.until)}, job.until, 0.1))
+    driver.finish(job.trial, Outcome(status, {"top1": _accuracy(job, job.until)}, job.until, 0.1))
 
 
 def _train_all(driver: Driver, jobs: int = 10**6) -> list[tuple[int, int | None]]:
@@ -66,7 +66,7 @@ def _train_all(driver: Driver, jobs: int = 10**6) -> list[tuple[int, int | None]
     return trained
 
 
-def test_most_trainings_stop_and_the_best_third_goes_on(tmp_path: Path) -> None:
+def test_the_best_third_of_each_rung_is_promoted(tmp_path: Path) -> None:
     trained = Counter(until for _, until in _train_all(_driver(tmp_path)))
     run = Run(tmp_path)
     assert trained[1] == len(run.records) == 36
@@ -95,7 +95,7 @@ def test_a_resumed_search_goes_on_as_the_uninterrupted_one(tmp_path: Path, cut: 
     assert trained + _train_all(_driver(tmp_path / "cut")) == expected
 
 
-def test_a_repeat_of_what_stopped_is_no_candidate_of_its_own(tmp_path: Path) -> None:
+def test_a_duplicate_of_a_stopped_trial_is_not_promoted(tmp_path: Path) -> None:
     _train_all(_driver(tmp_path), 2)
     run = Run(tmp_path)
     best = max(run.records, key=lambda record: record.values["top1"])
@@ -103,7 +103,7 @@ def test_a_repeat_of_what_stopped_is_no_candidate_of_its_own(tmp_path: Path) -> 
     assert 2 not in {trial for trial, _ in _train_all(_driver(tmp_path))}
 
 
-def test_a_trial_that_fails_on_its_way_goes_no_further(tmp_path: Path) -> None:
+def test_a_trial_that_fails_is_not_promoted(tmp_path: Path) -> None:
     driver, failed = _driver(tmp_path), None
     while (job := driver.next_job()) is not None:
         assert job.trial != failed
@@ -113,12 +113,12 @@ def test_a_trial_that_fails_on_its_way_goes_no_further(tmp_path: Path) -> None:
     assert [record.trial for record in Run(tmp_path).records if record.status == "diverged"] == [failed]
 
 
-def test_a_search_of_few_trials_ends_with_a_whole_training(tmp_path: Path) -> None:
+def test_a_search_of_few_trials_ends_with_a_full_training(tmp_path: Path) -> None:
     assert _train_all(_driver(tmp_path, trials=2))[-2:] in ([(0, 3), (0, 9)], [(1, 3), (1, 9)])
     assert len(Run(tmp_path).done()) == 1
 
 
-def test_workers_wait_while_it_is_open_who_goes_on(tmp_path: Path) -> None:
+def test_workers_wait_while_no_trial_can_be_promoted_yet(tmp_path: Path) -> None:
     driver = _driver(tmp_path, trials=3)
     jobs = [driver.next_job() for _ in range(3)]
     assert driver.next_job() is None
@@ -131,7 +131,7 @@ def test_workers_wait_while_it_is_open_who_goes_on(tmp_path: Path) -> None:
     assert going_on.until == 3
 
 
-def test_states_of_trainings_without_hope_are_deleted(tmp_path: Path) -> None:
+def test_states_of_trials_that_cannot_be_promoted_are_deleted(tmp_path: Path) -> None:
     driver = _driver(tmp_path)
     most = 0
     while (job := driver.next_job()) is not None:
@@ -149,7 +149,7 @@ def test_states_of_trainings_without_hope_are_deleted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["1,3,9", "epochs=", "epochs=9", "epochs=3,1", "epochs=1,1,3", "epochs=0,3", "epochs=1,x"]
 )
-def test_a_fidelity_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
+def test_a_fidelity_without_rising_epochs_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="like epochs=1,3,9"):
         mlpnas.search(
             SearchSpace(SPACE), "500kMACs", data="digits", fidelity=text, backend="local", run=tmp_path / "run"
@@ -157,7 +157,7 @@ def test_a_fidelity_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_nothing_can_be_stopped_where_nothing_is_trained(tmp_path: Path) -> None:
+def test_fidelity_is_refused_where_nothing_is_trained(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no objective needs a training"):
         mlpnas.search(
             SearchSpace(SPACE),
@@ -169,8 +169,8 @@ def test_nothing_can_be_stopped_where_nothing_is_trained(tmp_path: Path) -> None
         )
 
 
-def test_a_training_in_parts_is_the_training_in_one(tmp_path: Path) -> None:
-    """Real trainings: what went on from checkpoints ends where an uninterrupted training ends."""
+def test_a_training_in_parts_equals_an_uninterrupted_one(tmp_path: Path) -> None:
+    """Real trainings, resumed from training states."""
     recipe = Recipe(epochs=4, samples=128, batch_size=32, warmup_epochs=0, ema_decay=0.9)
     asked = {"data": "digits", "backend": "local", "sampler": "random", "recipe": recipe, "trials": 4}
     parts = mlpnas.search(SearchSpace(SPACE), **asked, fidelity="epochs=1,2,4", run=tmp_path / "parts")  # type: ignore[arg-type]
@@ -184,8 +184,8 @@ def test_a_training_in_parts_is_the_training_in_one(tmp_path: Path) -> None:
     assert len([r for r in parts.records if r.status == "stopped"]) == 3
 
 
-def test_a_job_that_is_repeated_goes_on_from_where_it_began(tmp_path: Path) -> None:
-    """Its result was lost, but not the state that it had written."""
+def test_a_repeated_job_starts_from_its_old_training_state(tmp_path: Path) -> None:
+    """The result of the first try was lost, and the state that it wrote was not."""
     recipe = Recipe(epochs=4, samples=64, batch_size=32, warmup_epochs=0).to_json()
     data = DataRef("digits").to_json()
     spec = SearchSpace(SPACE).sample(np.random.default_rng(0), {}).spec.dumps()

@@ -1,4 +1,4 @@
-"""Signals that end a search: one KeyboardInterrupt, where it can be caught, and none that disturbs the ending."""
+"""Signals that end a search: one KeyboardInterrupt where it can be caught, and none during the ending."""
 
 import signal
 import subprocess
@@ -22,13 +22,13 @@ def handlers() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("number", ENDINGS)
-def test_each_of_them_ends_a_search(number: signal.Signals) -> None:
+def test_each_signal_ends_a_search(number: signal.Signals) -> None:
     with pytest.raises(KeyboardInterrupt), interruptible() as interrupt:
         signal.raise_signal(number)
     assert interrupt.is_requested
 
 
-def test_more_of_them_leave_the_ending_alone() -> None:
+def test_more_signals_do_not_disturb_the_ending() -> None:
     steps = []
 
     def search() -> None:
@@ -58,7 +58,7 @@ def test_a_search_inside_of_a_command_shares_its_interrupt() -> None:
         assert inner is outer
 
 
-def test_nohup_keeps_its_meaning() -> None:
+def test_under_nohup_a_lost_terminal_is_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with interruptible() as interrupt:

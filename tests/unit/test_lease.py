@@ -1,4 +1,4 @@
-"""One search at a time on a run that is kept elsewhere."""
+"""One search at a time on a remote run."""
 
 import os
 import socket
@@ -34,7 +34,7 @@ def test_a_lease_runs_out(place: Place, age: float, is_free: bool) -> None:
             Lease(place.uri)
 
 
-def test_a_lease_of_a_dead_process_of_this_machine_is_void(place: Place) -> None:
+def test_a_lease_of_an_ended_process_of_this_machine_is_free(place: Place) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     held(place, f"process {gone.pid} on {socket.gethostname()}", 1.0)

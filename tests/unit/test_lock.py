@@ -59,7 +59,7 @@ def test_without_locks_the_name_alone_keeps_others_out(tmp_path: Path, no_locks:
         pass
 
 
-def test_without_locks_a_process_that_is_gone_holds_nothing(tmp_path: Path, no_locks: None) -> None:
+def test_without_locks_an_ended_process_holds_nothing(tmp_path: Path, no_locks: None) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     (tmp_path / ".lock").write_text(f"process {gone.pid} on {socket.gethostname()}")
@@ -80,7 +80,7 @@ def test_another_error_is_not_taken_for_a_lack_of_locks(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("kind", ["link", "hard link", "dangling", "folder", "fifo"])
-def test_what_is_no_lock_file_is_neither_followed_nor_emptied(tmp_path: Path, kind: str) -> None:
+def test_other_files_are_neither_followed_nor_emptied(tmp_path: Path, kind: str) -> None:
     secret, lock = tmp_path / "secret", tmp_path / "run" / ".lock"
     secret.write_text("mine")
     lock.parent.mkdir()

@@ -1,4 +1,4 @@
-"""What becomes of a search whose trials crash, whose workers hang and whose disk is full."""
+"""Searches whose trials crash, whose workers hang and whose disk is full."""
 
 import errno
 import os
@@ -37,7 +37,7 @@ def _fail(driver: Driver, error: str, status: str = "failed") -> None:
 
 @pytest.fixture
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Parquet parts find no room as often as the list says; looks for room follow at once."""
+    """Let the disk be full for so many writes of Parquet parts; nobody waits between looks for room."""
     write, refusals = Path.write_bytes, [0]
 
     def refuse(path: Path, content: bytes) -> int:
@@ -60,7 +60,7 @@ def test_the_same_crash_three_times_in_a_row_ends_the_search(tmp_path: Path) -> 
     assert driver.crash == CRASH.format(0)
     assert driver.next_job() is None
     assert len(Run(tmp_path).records) == 3
-    assert new_driver(tmp_path)[0].next_job()  # a resumed one tries anew
+    assert new_driver(tmp_path)[0].next_job()  # a resumed search tries again
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_the_same_crash_three_times_in_a_row_ends_the_search(tmp_path: Path) -> 
         (["time limit 5s reached after 1 epoch"] * 4, "failed"),
     ],
 )
-def test_findings_about_candidates_do_not_end_it(tmp_path: Path, errors: list[str], status: str) -> None:
+def test_findings_about_architectures_do_not_end_a_search(tmp_path: Path, errors: list[str], status: str) -> None:
     driver, _ = new_driver(tmp_path)
     for error in errors:
         _fail(driver, error, status)
@@ -171,7 +171,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_a_worker_hangs_that_is_past_the_limit_and_its_grace(clock: list[float]) -> None:
+def test_a_worker_past_the_limit_and_its_grace_hangs(clock: list[float]) -> None:
     detector = HangDetector(60.0)
     detector.begin(3)
     clock[0] += 89
@@ -198,7 +198,7 @@ def test_a_worker_silent_far_longer_than_any_trial_hangs(clock: list[float]) -> 
     assert list(detector.find_hung()) == [1]
 
 
-def test_who_waits_for_room_does_not_hang(tmp_path: Path, clock: list[float]) -> None:
+def test_a_worker_that_waits_for_room_does_not_hang(tmp_path: Path, clock: list[float]) -> None:
     driver, events = new_driver(tmp_path, trial_time=60.0)
     job = _next(driver)
     assert job.time_limit == 60.0

@@ -1,4 +1,4 @@
-"""The pool with workers that are made up: what they answer, and when they die, is written down beforehand."""
+"""The pool with scripted workers: their answers and their deaths are written down beforehand."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -22,7 +22,7 @@ DEATH = {"died": "it was killed"}
 
 
 class Scripted:
-    """Workers that answer to each trial as the script says, and well where it says nothing more; None: never."""
+    """Workers that answer to each trial as the script says, and with success after its end; None: never."""
 
     def __init__(self, script: dict[int, list[Answer | None]] | None = None, false_starts: float = 0) -> None:
         self.script, self.false_starts = script or {}, false_starts
@@ -104,13 +104,13 @@ def test_workers_that_never_start_end_the_search(tmp_path: Path) -> None:
         _search(tmp_path, Scripted(false_starts=inf))
 
 
-def test_what_no_candidate_would_survive_ends_the_search(tmp_path: Path) -> None:
+def test_an_error_that_every_job_would_meet_ends_the_search(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no such file"):
         _search(tmp_path, Scripted({0: [{"fatal": "no such file"}]}))
 
 
-def test_many_that_are_lost_while_they_start_are_replaced(tmp_path: Path) -> None:
-    """As when a node leaves that most workers were to start on."""
+def test_workers_that_are_lost_while_starting_are_replaced(tmp_path: Path) -> None:
+    """A node may leave the cluster while most workers start on it."""
     workers = Scripted(false_starts=5)
     run, _ = _search(tmp_path, workers, count=4)
     assert sum(record.is_done and record.origin != "duplicate" for record in run.records) == 4

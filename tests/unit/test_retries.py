@@ -1,4 +1,4 @@
-"""What failed by the machine's fault is no result: a resume tries it again under its number."""
+"""Trials that failed by the machine's fault: a resume tries them again under their numbers."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -131,7 +131,7 @@ def test_a_retried_trial_goes_on_from_its_training_state(tmp_path: Path) -> None
     assert (retried.trial, retried.until, retried.restored_from) == (job.trial, 3, job.restored_from)
 
 
-def test_published_seeds_are_among_them(tmp_path: Path) -> None:
+def test_published_seeds_are_retried_too(tmp_path: Path) -> None:
     text = SearchSpace.load("asmlp").text
     changes: dict[str, Any] = {"budget": ("15GFLOPs",), "fill": 0.9, "trials": 3}
     driver, _ = new_driver(tmp_path, text, **changes)
@@ -142,7 +142,7 @@ def test_published_seeds_are_among_them(tmp_path: Path) -> None:
 
 
 def test_records_of_an_older_version_are_judged_by_their_errors(tmp_path: Path) -> None:
-    """They name no fault; three like crashes in a row are known all the same."""
+    """They name no fault, so that only three like crashes in a row count."""
     plain = Record(0, "a", "{}", {}, "failed", error="index 3")
     rows = [replace(plain, trial=number, key=str(number), error=f"index {number}") for number in range(3)]
     other = replace(plain, trial=3, key="d", error="something else")

@@ -51,7 +51,7 @@ def test_a_crash_at_the_begin_leaves_a_folder_that_can_be_used(
 
 
 def test_a_space_alone_is_no_obstacle_if_it_is_this_one(tmp_path: Path) -> None:
-    """Versions before wrote it first, and a user may have put it there."""
+    """Earlier versions wrote it first, and a user may have put it there."""
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "space.yaml").write_text(SearchSpace.load("quick").text)
     search(run=tmp_path / "run", **FAST)
@@ -98,7 +98,7 @@ def test_deleting_the_folder_ends_the_search_for_good(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_neither_do_weights_make_it_anew(tmp_path: Path) -> None:
+def test_weights_do_not_make_a_deleted_folder_again(tmp_path: Path) -> None:
     trained = {**FAST, "objectives": "top1,macs"}
 
     def delete() -> None:
@@ -147,7 +147,7 @@ def test_trials_that_are_deleted_end_the_search(tmp_path: Path) -> None:
         search(run=tmp_path / "run", listener=_at_the_second_trial(delete), **FAST)
 
 
-def test_another_folder_in_its_place_is_not_taken_for_it(tmp_path: Path) -> None:
+def test_another_folder_in_its_place_ends_the_search(tmp_path: Path) -> None:
     def swap() -> None:
         (tmp_path / "run").rename(tmp_path / "old")
         shutil.copytree(tmp_path / "old", tmp_path / "run")
@@ -174,7 +174,7 @@ def test_two_searches_of_the_same_second_have_two_names(tmp_path: Path, monkeypa
 def test_a_second_search_of_the_same_name_leaves_the_first_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It began to prepare before the first had written anything, and was done after it."""
+    """It began to prepare before the first had written anything, and ended after it."""
     prepare, seen = search_module.prepare, list[Run]()
 
     def prepared(*arguments: Any) -> Any:
@@ -194,7 +194,7 @@ def test_a_second_search_of_the_same_name_leaves_the_first_alone(
     "name", ["x" * 256, "ä" * 128, "~nosuch/x", "a\nb", "a\0b", "\x1b[31mred", "a/" * 2000 + "a", "", " ", "a\udcff"]
 )
 @pytest.mark.parametrize("resume", [False, True])
-def test_a_name_that_no_folder_can_have_is_one_message(
+def test_an_impossible_folder_name_is_one_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, resume: bool
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""Searches whose run is kept elsewhere."""
+"""Searches whose run is remote."""
 
 import shutil
 from pathlib import Path
@@ -21,7 +21,7 @@ from tests.support.far import FAST, Place, held
 
 
 class Events(list[dict[str, Any]]):
-    """A listener; `at` does something when the count of trials is reached."""
+    """A listener that calls `at` with the count of trials that have ended."""
 
     def __init__(self, at: int = 0, do: Any = None) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Events(list[dict[str, Any]]):
 
 
 class Killed(BaseException):
-    """A death without last words."""
+    """The sudden end of a process."""
 
 
 def _killed() -> None:
@@ -46,7 +46,7 @@ def _killed() -> None:
 
 @pytest.fixture
 def killed_search(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """One of three trials that dies after two, and leaves its lease."""
+    """Run a search of three trials that ends after two, and leaves its lease."""
     with monkeypatch.context() as patch:
         patch.setattr(publish.Publisher, "flush", lambda publisher: None)
         patch.setattr(Lease, "end", lambda lease: lease._ended.set())

@@ -1,4 +1,4 @@
-"""Shares of a GPU, the pool or Tune, and whose GPUs: decided by figures that are made up, on machines that are."""
+"""Shares of a GPU, the scheduler and the device, decided from invented figures on invented machines."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -56,7 +56,7 @@ def test_the_heaviest_keeps_the_most_bytes() -> None:
 
 
 class Fake:
-    """See devices.Devices."""
+    """Invented machines; see devices.Devices."""
 
     def __init__(self, *nodes: Node) -> None:
         self.nodes = nodes
@@ -67,7 +67,7 @@ class Fake:
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """[bytes of the heaviest, bytes of the GPU, seconds of a trial], to be changed by a test."""
+    """Return figures for a test to change: [bytes of the heaviest, bytes of the GPU, seconds of a trial]."""
     figures = [17.0 * GB, 80.0 * GB, 60.0]
     monkeypatch.setattr(memory, "needed", lambda *_: figures[0])
     monkeypatch.setattr(memory, "whole", lambda *_: figures[1])
@@ -112,7 +112,7 @@ def test_no_more_share_a_gpu_than_there_are_cores(monkeypatch: pytest.MonkeyPatc
     assert _prepared(monkeypatch, [Node(2, 1)]).decided.gpus_per_trial == 0.5
 
 
-def test_what_does_not_fit_is_said(monkeypatch: pytest.MonkeyPatch, measured: list[float]) -> None:
+def test_the_run_says_what_does_not_fit_a_gpu(monkeypatch: pytest.MonkeyPatch, measured: list[float]) -> None:
     measured[0] = inf
     manifest = _prepared(monkeypatch, [Node(16, 1)])
     assert manifest.decided.gpus_per_trial == 1
@@ -130,7 +130,7 @@ def test_what_does_not_fit_is_said(monkeypatch: pytest.MonkeyPatch, measured: li
         ({"backend": "local"}, 1),
     ],
 )
-def test_when_nothing_is_measured(
+def test_a_share_that_needs_no_measuring_is_not_measured(
     asked: dict[str, Any], share: float, monkeypatch: pytest.MonkeyPatch, measured: list[float]
 ) -> None:
     def fail(*_: Any) -> float:
@@ -190,9 +190,7 @@ def test_short_trials_go_to_the_pool(
     )
 
 
-def test_what_is_chosen_and_said_is_for_trials_that_stop_early(
-    monkeypatch: pytest.MonkeyPatch, measured: list[float]
-) -> None:
+def test_the_scheduler_fits_the_time_to_the_first_rung(monkeypatch: pytest.MonkeyPatch, measured: list[float]) -> None:
     monkeypatch.setattr(sizing.auto, "timings", lambda networks, batch, device: Timings(device, (1.0,), FAST))
     manifest = _prepared(monkeypatch, [Node(2, 0)], recipe="auto", fidelity="epochs=1,3,9")
     assert manifest.decided.recipe["epochs"] == 9
