@@ -23,7 +23,8 @@ class Encoding:
     """
 
     def __init__(self, questions: Sequence[Choose]) -> None:
-        self._ordered = {q.path: sorted(q.labels) for q in questions if _is_ordered(q.labels)}  # type: ignore[type-var]
+        self._labels = {q.path: q.labels for q in questions}
+        self._ordered = {q.path: q.ordered for q in questions if q.ordered}
         self.distributions: dict[str, BaseDistribution] = {
             q.path: IntDistribution(0, len(q.labels) - 1)
             if q.path in self._ordered
@@ -52,6 +53,10 @@ class Encoding:
             return param in distribution.choices
         return isinstance(distribution, IntDistribution) and distribution.low <= param <= distribution.high
 
+    def is_answer(self, path: str, label: Scalar) -> bool:
+        """Return whether `label` is an answer to the question `path`."""
+        return label in self._labels.get(path, ())
+
     def suggest(self, trial: Trial, paths: Iterable[str]) -> None:
         """Ask a trial of Optuna for the parameters of these questions."""
         for path in paths:
@@ -60,7 +65,3 @@ class Encoding:
                     trial.suggest_categorical(path, choices)
                 case IntDistribution(low=low, high=high):
                     trial.suggest_int(path, low, high)
-
-
-def _is_ordered(labels: Sequence[Scalar]) -> bool:
-    return all(isinstance(label, (int, float)) and not isinstance(label, bool) for label in labels)

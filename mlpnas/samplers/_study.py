@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from math import isfinite, nan
 from typing import Any
 
@@ -29,19 +30,26 @@ class RunStudy:
 
     Args:
         history: every record of the run so far, in its order.
+        name: of the study.
 
     Attributes:
         study: Optuna's.
         notes: for people.
     """
 
-    def __init__(self, sampler: ArchitectureSampler, history: Sequence[Record] = ()) -> None:
+    def __init__(self, sampler: ArchitectureSampler, history: Sequence[Record] = (), name: str | None = None) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.sampler, self.notes = sampler, list[str]()
         self._storage, self._running = _Storage(), dict[int, Trial]()
         directions = list(sampler.objectives.values())
-        self.study = optuna.create_study(storage=self._storage, sampler=sampler, directions=directions)  # type: ignore[arg-type]
+        self.study = optuna.create_study(
+            storage=self._storage,
+            sampler=sampler,
+            study_name=name,
+            directions=directions,  # type: ignore[arg-type]
+        )
         self._study_id = self._storage.get_study_id_from_name(self.study.study_name)
+        history = [self._in_space(record) for record in history]
         for record in history:
             sampler.tell(record)
         records = [record for record in latest(history) if record.answers]
@@ -86,9 +94,15 @@ class RunStudy:
 
     def tell(self, record: Record) -> None:
         """Take in a record, finished, stopped or failed."""
+        record = self._in_space(record)
         self.sampler.tell(record)
         if record.answers:
             self._update(record)
+
+    def _in_space(self, record: Record) -> Record:
+        """Return the record, without its answers where the space has no such answers, as for some published models."""
+        is_inside = all(map(self.sampler.encoding.is_answer, record.answers, record.answers.values()))
+        return record if is_inside else replace(record, answers={})
 
     def _update(self, record: Record) -> None:
         """Let the trial of a record be what the record says."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cache, cached_property, lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -154,6 +154,28 @@ class SearchSpace:
         network, *stages = (resolve(level, lambda q: answers[q.path]) for level in (self.network, *self.stages))
         assembly = Assembly(network, len(stages), self.image)
         return assembly.spec([assembly.stage(number, values) for number, values in enumerate(stages)])
+
+    def suggest(self, trial: Any) -> ArchSpec:
+        """Return the architecture that a trial of an Optuna study suggests, whatever the sampler; see docs/search.md.
+
+        A question whose labels are numbers is asked as an integer, their place in order; any other as a category.
+
+        Raises:
+            ShapeError: the answers do not fit together. SpecError: an enqueued answer is none.
+        """
+
+        def ask(question: Choose) -> Scalar:
+            if not question.ordered:
+                label: Scalar = trial.suggest_categorical(question.path, question.labels)
+                return label
+            place, last = trial.suggest_int(question.path, 0, len(question.ordered) - 1), len(question.ordered) - 1
+            if not 0 <= place <= last:
+                raise SpecError(
+                    f"{question.path}: the trial answers {quoted(place)}; expected a number from 0 to {last}"
+                )
+            return question.ordered[place]
+
+        return self.walk(ask)[1]
 
     def limits(self, budget: Budget = None) -> dict[str, float]:
         """Return the upper limits by quantity: the lower of the budget's and the file's.

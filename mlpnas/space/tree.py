@@ -41,6 +41,12 @@ class Choose:
     def labels(self) -> tuple[Scalar, ...]:
         return tuple(option.label for option in self.options)
 
+    @cached_property
+    def ordered(self) -> tuple[Scalar, ...]:
+        """The labels in their order, if all are numbers (width, depth, ratio, shift size); else none."""
+        numbers = [label for label in self.labels if isinstance(label, (int, float)) and not isinstance(label, bool)]
+        return tuple(sorted(numbers)) if len(numbers) == len(self.labels) else ()
+
     def option(self, label: Scalar) -> Option:
         return self.options[self.labels.index(label)]
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Container, Iterable
 from contextlib import suppress
-from dataclasses import replace
 from itertools import count
 
 import numpy as np
@@ -32,7 +31,6 @@ class Proposals:
     def __init__(self, manifest: Manifest, space: SearchSpace, history: Iterable[Record]) -> None:
         self.space, self.seed = space, manifest.asked.seed
         self.window = space.window(manifest.asked.budget, manifest.asked.fill)
-        self._labels = {question.path: question.labels for question in space.questions}
         sampler = make_sampler(
             manifest.asked.sampler,
             space,
@@ -41,7 +39,7 @@ class Proposals:
             manifest.asked.seed,
             Scorer(space, manifest) if manifest.decided.scores else None,
         )
-        records = [self._in_space(record) for record in history]
+        records = list(history)
         self.study = RunStudy(sampler, records)
         taken = {record.trial for record in records}
         self._numbers = (number for number in count() if number not in taken)
@@ -49,12 +47,6 @@ class Proposals:
         self._seeds, notes = published_seeds(space, self.window, {record.key for record in records})
         self.notes = [*self.study.notes, *notes]
         self._repeats = 0
-
-    def _in_space(self, record: Record) -> Record:
-        """Return the record, without its answers where the space has no such answers, as for some published models."""
-        labels = self._labels
-        is_inside = all(name in labels and value in labels[name] for name, value in record.answers.items())
-        return record if is_inside else replace(record, answers={})
 
     def next(self, taken: Container[str]) -> tuple[int, Proposal, str] | None:
         """Return number, proposal and origin, or None where nothing new is left; it may repeat one of `taken`."""
@@ -81,4 +73,4 @@ class Proposals:
         return None
 
     def tell(self, record: Record) -> None:
-        self.study.tell(self._in_space(record))
+        self.study.tell(record)
