@@ -1,8 +1,8 @@
-"""Whether a cheap score tells more about trained networks than their cost does.
+"""An audit of zero-cost scores: does a score tell more about trained networks than their cost does?
 
-Zero-cost scores often just count MACs, and then rank large networks above small ones, which no search needs to be told.
+Zero-cost scores often just count MACs: they rank large networks above small ones, which a search knows already.
 So each is compared with the trained objective twice: over all trials, and among trials of equal cost (bins of equal
-count, pairs inside a bin alone). Only where it beats the cost itself there, beyond chance, is it worth anything.
+count, pairs inside a bin alone). It is worth asking only if it beats the cost itself there, beyond chance.
 
 Kendall's tau-b; intervals of 95 % by the jackknife over trials (Arvesen 1969, for U-statistics).
 """
@@ -29,7 +29,7 @@ _BASELINES = ("macs", "params")
 
 @dataclass(frozen=True)
 class Tau:
-    """A rank correlation, -1 to 1, and where it may truly lie."""
+    """A rank correlation, -1 to 1, and its interval of 95 %."""
 
     value: float
     low: float
@@ -38,7 +38,7 @@ class Tau:
 
 @dataclass(frozen=True)
 class Audit:
-    """What is known of one score.
+    """The findings about one score.
 
     Attributes:
         trials: that were compared.
@@ -55,7 +55,7 @@ class Audit:
 
 
 def usable(score: ArrayLike, cost: ArrayLike, worth: ArrayLike) -> bool:
-    """Whether a score may guide a search: it beats the cost among trials of equal cost, beyond chance.
+    """Return whether a score may guide a search: it beats the cost among trials of equal cost, beyond chance.
 
     Its tau there is above the cost's, and both this tau and the partial one, with the cost held fixed, are above 0 with
     their whole intervals. The partial one is what a noisy copy of the cost fails.
@@ -74,12 +74,12 @@ def usable(score: ArrayLike, cost: ArrayLike, worth: ArrayLike) -> bool:
 
 
 def audit(scores: Mapping[str, ArrayLike], worth: ArrayLike, cost: str = "macs") -> list[Audit]:
-    """One finding for each score, of which the one called `cost` is the baseline; see `usable` for the arguments."""
-    return [_audited(name, values, scores[cost], worth, name == cost) for name, values in scores.items()]
+    """Audit every score; the one called `cost` is the baseline. See `usable` for the arguments."""
+    return [_audit_score(name, values, scores[cost], worth, name == cost) for name, values in scores.items()]
 
 
 def audit_records(records: Sequence[Record], objective: str, direction: str, scores: Sequence[str]) -> list[Audit]:
-    """The same for finished trials, with macs and params first.
+    """Audit the scores of finished trials, after macs and params.
 
     Args:
         objective: the trained one; direction: "maximize" or "minimize".
@@ -93,7 +93,7 @@ def audit_records(records: Sequence[Record], objective: str, direction: str, sco
     return audit({name: column(name) for name in dict.fromkeys([*_BASELINES, *scores])}, sign * column(objective))
 
 
-def _audited(name: str, values: ArrayLike, costs: ArrayLike, worths: ArrayLike, is_baseline: bool) -> Audit:
+def _audit_score(name: str, values: ArrayLike, costs: ArrayLike, worths: ArrayLike, is_baseline: bool) -> Audit:
     score, cost, worth = _finite(values, costs, worths)
     overall = _interval(_taus(score, worth, [np.arange(len(score))]))
     within = _interval(_taus(score, worth, _bins(cost)))
@@ -109,19 +109,19 @@ def _audited(name: str, values: ArrayLike, costs: ArrayLike, worths: ArrayLike, 
 
 
 def _finite(*columns: ArrayLike) -> tuple[Floats, ...]:
-    """The rows that are finite in every column."""
+    """Return the rows that are finite in every column."""
     rows = np.stack([np.asarray(column, float) for column in columns])
     return tuple(rows[:, np.isfinite(rows).all(axis=0)])
 
 
 def _bins(cost: Floats) -> Bins:
-    """Indices of trials of about equal cost."""
+    """Return the indices of trials of about equal cost, bin by bin."""
     count = min(max(len(cost) // _BIN, 1), _MOST_BINS)
     return np.array_split(np.argsort(cost, kind="stable"), count)
 
 
 def _taus(x: Floats, y: Floats, bins: Bins) -> Floats:
-    """(1 + trials,) tau-b over the pairs inside a bin: of all trials, then without each one."""
+    """Return (1 + trials,) tau-b over the pairs inside a bin: of all trials, then without each one."""
     sums = np.zeros((3, len(x)))  # agreements and pairs told apart by x and by y, of each trial with the others
     for own in bins:
         by_x, by_y = _order(x[own]), _order(y[own])
@@ -131,12 +131,12 @@ def _taus(x: Floats, y: Floats, bins: Bins) -> Floats:
 
 
 def _order(values: Floats) -> NDArray[np.int8]:
-    """(n, n) the sign of every difference."""
+    """Return (n, n), the sign of every difference."""
     return (values[:, None] > values).astype(np.int8) - (values[:, None] < values)
 
 
 def _ratio(over: Floats, under: Floats) -> Floats:
-    """0 where nothing can be told: ties, or a score that is the cost."""
+    """Divide; return 0 for a divisor of 0: ties, or a score that is the cost."""
     return np.divide(over, under, out=np.zeros_like(over), where=under > 1e-9)
 
 

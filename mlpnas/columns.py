@@ -1,4 +1,4 @@
-"""What the tables of a run may hold: names, types and bounds of their columns, checked whole columns at a time."""
+"""The columns that the tables of a run may have: names, types and ranges, checked whole columns at a time."""
 
 import json
 import re
@@ -30,31 +30,33 @@ _TIMES = ("seconds", "started", "finished")
 
 def schema(cls: type, values: Iterable[str] = ()) -> pa.Schema:
     """Return the columns of a table of Record or EpochRow with such values."""
-    return pa.schema([*_known(cls).items(), *((name, pa.float64()) for name in values)])
+    return pa.schema([*_types(cls).items(), *((name, pa.float64()) for name in values)])
 
 
-def checked_trials(table: pa.Table) -> pa.Table:
-    """Return the table in our types.
+def check_trials(table: pa.Table) -> pa.Table:
+    """Check a table of trials, and return it in our types.
 
     Raises:
         ValueError: it holds something other than trials; says in which column.
     """
-    table = _checked(table, Record, required=[f.name for f in fields(Record) if _is_required(f)])
+    table = _check_table(table, Record, required=[f.name for f in fields(Record) if _is_required(f)])
     for name in set(table.column_names) & set(_CHOICES):
-        _check(name, table[name], pc.is_in(table[name], pa.array([*_CHOICES[name], None])), "a name that is not known")
+        _check_column(
+            name, table[name], pc.is_in(table[name], pa.array([*_CHOICES[name], None])), "a name that is not known"
+        )
     if "weights" in table.column_names:
         is_named = pc.match_substring_regex(table["weights"], f"^({WEIGHTS_NAME})?$")
-        _check("weights", table["weights"], is_named, "no name of a weights file, like weights/3.safetensors")
+        _check_column("weights", table["weights"], is_named, "no name of a weights file, like weights/3.safetensors")
     return table
 
 
-def checked_epochs(table: pa.Table) -> pa.Table:
-    """Return the table in our types; raises as `checked_trials` does."""
-    return _checked(table, EpochRow, required=["trial", "epoch"])
+def check_epochs(table: pa.Table) -> pa.Table:
+    """Check a table of epochs, and return it in our types; raises as `check_trials` does."""
+    return _check_table(table, EpochRow, required=["trial", "epoch"])
 
 
 def check_json(table: pa.Table) -> None:
-    """Check the columns that hold JSON: those rows one by one that are not seen to be right at once.
+    """Check the columns that hold JSON; rows that are not plain objects are parsed one by one.
 
     Raises:
         ValueError: one of them is no object, or an answer is no plain value.
@@ -76,7 +78,7 @@ def _check_object(name: str, text: str) -> None:
         raise ValueError(f"column {name!r} holds {quoted(text)}, where an answer is no plain value")
 
 
-def _known(cls: type) -> dict[str, pa.DataType]:
+def _types(cls: type) -> dict[str, pa.DataType]:
     return {f.name: _TYPES.get(f.type, pa.string()) for f in fields(cls) if f.name != "values"}
 
 
@@ -84,22 +86,22 @@ def _is_required(field: Any) -> bool:
     return field.default is MISSING and field.default_factory is MISSING
 
 
-def _checked(table: pa.Table, cls: type, required: list[str]) -> pa.Table:
-    names, known = table.column_names, _known(cls)
+def _check_table(table: pa.Table, cls: type, required: list[str]) -> pa.Table:
+    names, known = table.column_names, _types(cls)
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ValueError(f"has two columns {quoted(twice)}")
     if missing := [name for name in required if name not in names]:
         raise ValueError(f"has no column {missing[0]!r}")
-    columns = {name: _in_our_type(name, table[name], known.get(name, pa.float64()), name in known) for name in names}
+    columns = {name: _cast(name, table[name], known.get(name, pa.float64()), name in known) for name in names}
     for name in required:
         if columns[name].null_count:
             raise ValueError(f"column {name!r} has rows without a value")
     for name, column in columns.items():
-        _check_bounds(name, column)
+        _check_range(name, column)
     return pa.table(columns)
 
 
-def _in_our_type(name: str, column: pa.ChunkedArray, wanted: pa.DataType, is_known: bool) -> pa.ChunkedArray:
+def _cast(name: str, column: pa.ChunkedArray, wanted: pa.DataType, is_known: bool) -> pa.ChunkedArray:
     if not is_known and not _VALUE.fullmatch(name):
         raise ValueError(f"has a column {quoted(name)}, which is no name of a value")
     if not pa.types.is_null(column.type) and not _fits(column.type, wanted):
@@ -122,7 +124,7 @@ def _fits(held: pa.DataType, wanted: pa.DataType) -> bool:
     return kinds.is_string(held) or kinds.is_large_string(held) or kinds.is_string_view(held)
 
 
-def _check_bounds(name: str, column: pa.ChunkedArray) -> None:
+def _check_range(name: str, column: pa.ChunkedArray) -> None:
     if name in _MOST:
         most: float = _MOST[name]
     elif name in _TIMES:
@@ -132,11 +134,11 @@ def _check_bounds(name: str, column: pa.ChunkedArray) -> None:
     else:
         return
     is_inside = pc.and_(pc.greater_equal(column, 0), pc.less_equal(column, most))  # which NaN is not
-    _check(name, column, is_inside, f"not from 0 to {most:g}")
+    _check_column(name, column, is_inside, f"not from 0 to {most:g}")
 
 
-def _check(name: str, column: pa.ChunkedArray, is_right: pa.ChunkedArray, why: str) -> None:
-    """A row without a value is right here."""
+def _check_column(name: str, column: pa.ChunkedArray, is_right: pa.ChunkedArray, why: str) -> None:
+    """Raise ValueError for the first wrong row; a row without a value is right here."""
     if not pc.all(is_right, min_count=0).as_py():
         wrong = column.filter(pc.invert(pc.fill_null(is_right, True)))
         raise ValueError(f"column {quoted(name)} holds {quoted(wrong[0].as_py())}, {why}")

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 Points = NDArray[np.float64]
 
-_ZERO = 1e-100  # a volume of sides so short is no longer told from none
+_ZERO = 1e-100  # sides so short give a volume of 0
 
 
 def on_front(points: Points, directions: Sequence[str]) -> NDArray[np.bool_]:
-    """Which rows no other row beats; equal rows are all kept.
+    """Return which rows no other row beats; of equal rows all are kept.
 
     Args:
         points: (rows, objectives), finite.
@@ -25,7 +25,7 @@ def on_front(points: Points, directions: Sequence[str]) -> NDArray[np.bool_]:
 
 
 def hypervolume(points: Points, directions: Sequence[str], reference: Sequence[float]) -> float:
-    """Volume between the points and the reference; a minimised objective counts in units of a positive reference.
+    """Return the volume between points and reference; a minimised objective counts in units of a positive reference.
 
     With top1 (reference 0) and macs (reference: the budget) it is the share of the box [0, 1] x [0, budget] that the
     front dominates, between 0 and 1, and comparable between runs of one budget.
@@ -53,7 +53,7 @@ def worse(value: float, direction: str) -> float:
 
 
 def knee(points: Points, directions: Sequence[str]) -> int:
-    """Row nearest to the ideal corner, with each objective scaled to the range of `points` (a front)."""
+    """Return the row nearest to the ideal corner, each objective scaled to the range of `points` (a front)."""
     signed = np.where([d == "maximize" for d in directions], -points, points)
     low, high = signed.min(axis=0), signed.max(axis=0)
     scaled = (signed - low) / np.where(high > low, high - low, 1.0)

@@ -1,4 +1,4 @@
-"""A Record: what is known about one trial, finished or not. Plain data; the store writes it, samplers are told it."""
+"""The record of one trial, finished or not: plain data that the store writes and samplers are told."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -52,11 +52,11 @@ class Record:
 
     @property
     def is_done(self) -> bool:
-        """Whether its values may stand on the front."""
+        """Return whether its values may stand on the front."""
         return self.status == "done"
 
     def architecture(self) -> ArchSpec:
-        """Return its spec.
+        """Return its architecture.
 
         Raises:
             SpecError: it is none; names the trial.
@@ -68,7 +68,7 @@ class Record:
 
 
 def latest(history: Iterable[Record]) -> list[Record]:
-    """What is known of every trial last, in the order of their numbers."""
+    """Return the latest record of every trial, in the order of their numbers."""
     return [record for _, record in sorted({record.trial: record for record in history}.items())]
 
 

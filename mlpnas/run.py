@@ -1,4 +1,4 @@
-"""Run: a run folder, read. Manifest, trials, epochs, front and hypervolume; the report and export work from it alone.
+"""A run folder that is read: manifest, trials, epochs, front, hypervolume. Reports and exports work from it alone.
 
 RUN/run.json                 everything needed to repeat the run
 RUN/space.yaml               the space as it was
@@ -33,17 +33,17 @@ _LONGEST_NAME, _LONGEST_PATH = 255, 4000  # bytes, of what file systems take
 
 
 def runs_place() -> str:
-    """Where runs live: $MLPNAS_RUNS, a folder or a URI, or `runs` in the current folder."""
+    """Return the place of all runs: $MLPNAS_RUNS, a folder or a URI, or `runs` in the current folder."""
     return os.environ.get("MLPNAS_RUNS", "runs")
 
 
 def runs_folder() -> Path:
-    """As `runs_place`, where it is on this machine."""
+    """Return the folder of all runs, for a `runs_place` on this machine."""
     return Path(runs_place())
 
 
 def uri_of(name_or_path: str | Path) -> str:
-    """The URI of a run that is kept elsewhere, or "" for one on this machine."""
+    """Return the URI of a run that is kept elsewhere, or "" for one on this machine."""
     text = os.fspath(name_or_path)
     if is_remote(text):
         return text
@@ -51,7 +51,7 @@ def uri_of(name_or_path: str | Path) -> str:
 
 
 def _path(text: str) -> Path:
-    """Raises RunError where no folder can be called so."""
+    """Return the path; raises RunError if no folder can have this name."""
     if not text.strip() or not text.isprintable():
         raise RunError(f"{quoted(text)}: no name for a run; write one without control characters, like quick-1")
     longest = max(len(os.fsencode(part)) for part in Path(text).parts or [text])
@@ -69,7 +69,7 @@ def _is_path(text: str) -> bool:
 
 
 def locate(name_or_path: str | Path) -> Path:
-    """Folder of a run: a name under runs/, a path (anything with a slash, or a folder with a run in it), or a URI.
+    """Return the folder of a run: a name under runs/, a path (with a slash, or a folder with a run in it), or a URI.
 
     What is kept elsewhere is copied here first.
 
@@ -77,12 +77,12 @@ def locate(name_or_path: str | Path) -> Path:
         RunError: the URI cannot be reached, or there is no run.
     """
     if uri := uri_of(name_or_path):
-        return _copied(uri)
+        return _copy_here(uri)
     text = os.fspath(name_or_path)
     return _path(text) if _is_path(text) else runs_folder() / text
 
 
-def _copied(uri: str) -> Path:
+def _copy_here(uri: str) -> Path:
     mirror = Mirror.at(uri)
     mirror.pull()
     if run_files.MANIFEST in mirror.missing:
@@ -99,7 +99,7 @@ def place_of(folder: Path) -> str:
 
 
 class Run:
-    """A run folder, read when asked.
+    """A run folder, whose parts are read when they are asked for.
 
     Example:
         >>> run = Run("quick")                                       # doctest: +SKIP
@@ -122,7 +122,7 @@ class Run:
 
     @property
     def place(self) -> str:
-        """Where it is kept, for people: credentials are masked."""
+        """Return the place of the run for people: credentials are masked."""
         return masked(self.mirror.uri) if self.mirror else str(self.path)
 
     def file(self, name: str) -> Path:
@@ -145,23 +145,23 @@ class Run:
 
     @cached_property
     def history(self) -> list[Record]:
-        """Every record as it was kept; a trial that stopped at a fidelity and went on has several."""
+        """Every record in the order of writing; a trial that was promoted has several."""
         return self.store.history()
 
     @property
     def records(self) -> list[Record]:
-        """Every trial as it stands, in the order of proposing."""
+        """The latest record of every trial, in the order of proposing."""
         return latest(self.history)
 
     def trials(self) -> "pa.Table":
-        """The trials table; objectives and costs are columns of their own.
+        """Return the trials table; objectives and costs are columns of their own.
 
         A row per trial, in the order of their ends; with `--fidelity` one per trial and fidelity.
         """
         return self.store.trials.read()
 
     def epochs(self) -> "pa.Table":
-        """The training curves: trial, epoch, train_loss, seconds, learning_rate, and what was measured on val."""
+        """Return the training curves: trial, epoch, train_loss, seconds, learning_rate, and the values on val."""
         return self.store.epochs.read()
 
     @property
@@ -169,27 +169,27 @@ class Run:
         return list(self.manifest.decided.objectives.values())
 
     def done(self) -> list[Record]:
-        """Distinct finished trials with every objective; duplicates are left out."""
+        """Return the finished trials that have every objective, without duplicates."""
 
-        def complete(record: Record) -> bool:
+        def is_complete(record: Record) -> bool:
             return all(math.isfinite(record.values.get(name, math.nan)) for name in self.manifest.decided.objectives)
 
-        return [r for r in self.records if r.is_done and r.origin != "duplicate" and complete(r)]
+        return [r for r in self.records if r.is_done and r.origin != "duplicate" and is_complete(r)]
 
     def points(self, records: list[Record]) -> pareto.Points:
-        """(records, objectives) in the manifest's order."""
+        """Return the values (records, objectives) in the manifest's order."""
         rows = [[record.values[name] for name in self.manifest.decided.objectives] for record in records]
         return np.array(rows, float).reshape(len(records), len(self.manifest.decided.objectives))
 
     def front(self) -> list[Record]:
-        """The finished trials that no other beats in every objective, cheapest first."""
+        """Return the finished trials that no other beats in every objective, cheapest first."""
         done = self.done()
         mask = pareto.on_front(self.points(done), self.directions)
         kept = [record for record, keep in zip(done, mask, strict=True) if keep]
         return sorted(kept, key=lambda record: (record.values.get("macs", 0), record.trial))
 
     def hypervolume(self) -> float:
-        """Of the front, against the stored reference point; see pareto.hypervolume."""
+        """Return the hypervolume of the front against the stored reference point; see pareto.hypervolume."""
         done, reference = self.done(), self.manifest.decided.reference
         if not done or any(name not in reference for name in self.manifest.decided.objectives):
             return 0.0
@@ -197,7 +197,7 @@ class Run:
         return pareto.hypervolume(self.points(done), self.directions, corner)
 
     def seconds(self) -> float:
-        """Wall time in which at least one trial ran; the pause before a resume does not count."""
+        """Return the wall time in which at least one trial ran; the pause before a resume does not count."""
         total, end = 0.0, 0.0
         for record in sorted(self.history, key=lambda record: record.started):
             total += max(0.0, record.finished - max(record.started, end))
@@ -205,7 +205,7 @@ class Run:
         return total
 
     def best(self) -> Record:
-        """The finished trial that is best in the first objective.
+        """Return the finished trial that is best in the first objective.
 
         Raises:
             RunError: no trial has finished.
@@ -218,7 +218,7 @@ class Run:
         return min(done, key=lambda record: (sign * record.values[name], record.values.get("macs", 0), record.trial))
 
     def pick(self, which: str) -> Record:
-        """best, knee (of the front) or a trial number.
+        """Return a trial by its number, or the best one, or the knee of the front.
 
         Raises:
             RunError: no such trial, or it has not finished.

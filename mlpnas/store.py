@@ -42,7 +42,7 @@ class Table:
     """One Parquet table of a run folder.
 
     Args:
-        checked: returns a part's rows in our types, or raises ValueError.
+        check: returns a part's rows in our types, or raises ValueError.
         run: the identity of the run; None: parts of every run are read, and those that are written have none.
         absent: names of parts that the run has elsewhere and that could not be fetched: they are set aside.
 
@@ -53,19 +53,19 @@ class Table:
     def __init__(
         self,
         folder: Path,
-        checked: Callable[[pa.Table], pa.Table],
+        check: Callable[[pa.Table], pa.Table],
         run: str | None = None,
         absent: Iterable[str] = (),
     ) -> None:
-        self.folder, self._checked, self._run = folder, checked, run
+        self.folder, self._check, self._run = folder, check, run
         self._absent = [folder / name for name in absent]
         self.set_aside: dict[Path, str] = {}
         self._sound: set[tuple[str, int]] = set()  # parts whose JSON is known to be right, by name and time
-        self._next = max((part.last for part in self._listed()), default=-1) + 1
-        self._since = len(self._listed())  # parts that were not joined yet
+        self._next = max((part.last for part in self._list_parts()), default=-1) + 1
+        self._since = len(self._list_parts())  # parts that were not joined yet
         self._has_begun = self._since > 0
 
-    def _listed(self) -> list[Part]:
+    def _list_parts(self) -> list[Part]:
         """Return every part, the wider one first where two begin together; other files of that kind are set aside."""
         if self.folder.is_symlink():
             self.set_aside[self.folder] = "is a link, which is not followed"
@@ -83,7 +83,7 @@ class Table:
 
     def is_there(self) -> bool:
         """Return whether what was written to it is: False where all its parts are gone."""
-        return not self._has_begun or bool(self._listed())
+        return not self._has_begun or bool(self._list_parts())
 
     def append(self, table: pa.Table) -> None:
         """Write one part; it is on disk, whole, when this returns.
@@ -95,12 +95,12 @@ class Table:
             raise RunError(f"{self.folder}: was deleted while the run was searched, so the search has stopped")
         if self._next > LAST_PART:
             raise RunError(f"{self.folder}: no number is left after that of its last part; move that one away")
-        self.folder.mkdir(exist_ok=True)  # the run folder itself is never made anew
+        self.folder.mkdir(exist_ok=True)  # but never the run folder, which somebody may have deleted
         self._write(table, self._next, self._next)
         self._next += 1
         self._since += 1
         if self._since >= _COMPACT_AT:
-            with suppress(OSError):  # the row is kept; another time
+            with suppress(OSError):  # the row is stored; parts are joined another time
                 self.compact()
 
     def _write(self, table: pa.Table, first: int, last: int) -> None:
@@ -118,13 +118,13 @@ class Table:
         read = self._read()
         self._since = 1
         for group in self._groups([part for part, _ in read]):
-            table = _joined([table for part, table in read if part in group])
+            table = _join([table for part, table in read if part in group])
             kept = is_kept(table)
             if len(group) > 1 or not all(kept):
                 wide = Part(group[0].first, max(part.last for part in group), self.folder)
                 for _ in retrying_while_disk_full(partial(self._write, table.filter(kept), wide.first, wide.last)):
-                    return  # many parts are as good as one; another time
-                if not self._reads(joined := self.folder / part_name(wide.first, wide.last)):
+                    return  # many parts are as good as one
+                if not self._can_read(joined := self.folder / part_name(wide.first, wide.last)):
                     joined.unlink()
                     return
                 self._delete_covered(wide)
@@ -146,7 +146,7 @@ class Table:
 
     def _delete_covered(self, wide: Part) -> None:
         name = part_name(wide.first, wide.last)
-        for part in self._listed():
+        for part in self._list_parts():
             if wide.covers(part) and part.path.name != name and part.path not in self.set_aside:
                 part.path.unlink(missing_ok=True)
 
@@ -155,14 +155,14 @@ class Table:
 
         What cannot be used is in `set_aside` afterwards.
         """
-        return _joined([table for _, table in self._read()])
+        return _join([table for _, table in self._read()])
 
     def _read(self) -> list[tuple[Part, pa.Table]]:
         """Return what every part holds that no other covers, in order."""
         before: list[Part] | None = None
         while True:
             self.set_aside = {}
-            listed = self._listed()
+            listed = self._list_parts()
             try:
                 return list(self._read_each(listed, is_last_try=listed == before))
             except FileNotFoundError:  # joined by the writer since they were listed: list again
@@ -185,7 +185,7 @@ class Table:
                 end = part.last
                 yield part, table
 
-    def _reads(self, path: Path) -> bool:
+    def _can_read(self, path: Path) -> bool:
         """Return whether a part that was just written can be read: nothing is deleted for one that cannot."""
         try:
             self._rows(path)
@@ -194,9 +194,9 @@ class Table:
         return True
 
     def _rows(self, path: Path) -> pa.Table:
-        """Raises BadPart, FileNotFoundError."""
+        """Return the rows of a part; raises BadPart, FileNotFoundError."""
         try:
-            table = self._checked(parts.read(path, self._run))
+            table = self._check(parts.read(path, self._run))
             if (stamp := _stamp(path)) not in self._sound:
                 columns.check_json(table)
                 self._sound.add(stamp)
@@ -205,7 +205,7 @@ class Table:
         return table
 
 
-def _joined(tables: list[pa.Table]) -> pa.Table:
+def _join(tables: list[pa.Table]) -> pa.Table:
     return pa.concat_tables(tables or [pa.table({})], promote_options="default")
 
 
@@ -223,12 +223,12 @@ class Store:
     def __init__(self, folder: Path, run: str | None = None, absent: Sequence[str] = ()) -> None:
         self.folder = folder
         gone = {kind: [name.rpartition("/")[2] for name in absent if name.startswith(f"{kind}/")] for kind in TABLES}
-        self.trials = Table(folder / TRIALS, columns.checked_trials, run, gone[TRIALS])
-        self.epochs = Table(folder / EPOCHS, columns.checked_epochs, run, gone[EPOCHS])
+        self.trials = Table(folder / TRIALS, columns.check_trials, run, gone[TRIALS])
+        self.epochs = Table(folder / EPOCHS, columns.check_epochs, run, gone[EPOCHS])
 
     @property
     def set_aside(self) -> dict[str, str]:
-        """What the last readings could not use: name from the run folder -> reason."""
+        """Return the files that the last readings could not use: name from the run folder -> reason."""
         found = {**self.trials.set_aside, **self.epochs.set_aside}
         return {path.relative_to(self.folder).as_posix(): reason for path, reason in sorted(found.items())}
 
@@ -269,11 +269,11 @@ class Store:
         self.trials.compact()
         table = self.trials.read()
         trials = set(table.column("trial").to_pylist()) if table.num_rows else set()
-        self.epochs.compact(partial(_of_records, None if self.trials.set_aside else trials))
+        self.epochs.compact(partial(_belong_to_trials, None if self.trials.set_aside else trials))
 
 
-def _of_records(trials: Container[int] | None, epochs: pa.Table) -> list[bool]:
-    """Rows that belong to a record, each once: a crash may have come after a curve and before its record."""
+def _belong_to_trials(trials: Container[int] | None, epochs: pa.Table) -> list[bool]:
+    """Return which rows belong to a record, each once: a crash may have come after a curve and before its record."""
     names = ("trial", "epoch") if epochs.num_rows else ()
     rows = list(zip(*(epochs.column(name).to_pylist() for name in names), strict=True))
     last = {row: place for place, row in enumerate(rows)}

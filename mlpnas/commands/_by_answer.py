@@ -17,7 +17,7 @@ from mlpnas.spec import ArchSpec
 
 _BINS = 3  # ranges of MACs with as many trials each
 
-# read from the architecture, so that they are known of every trial, asked or not
+# facts of the architecture: known of every trial, even if its space does not ask for them
 _FACTS: Mapping[str, Callable[[ArchSpec], Scalar]] = {
     "mixer": lambda spec: " + ".join(sorted(mixers(spec))),
     "pool": lambda spec: spec.pool,
@@ -27,7 +27,7 @@ _FACTS: Mapping[str, Callable[[ArchSpec], Scalar]] = {
 
 @dataclass(frozen=True)
 class Cell:
-    """Some trials: how many, and the best and the median value of the run's first objective (None where none)."""
+    """A count of trials, with their best and median value of the run's first objective (None without a trial)."""
 
     trials: int
     best: float | None
@@ -46,15 +46,15 @@ class Group:
 
 @dataclass(frozen=True)
 class Grouping:
-    """`edges` are the MACs between the bins; a trial on an edge belongs to the cheaper side."""
+    """The groups; `edges` are the MACs between the bins, and a trial on an edge belongs to the cheaper side."""
 
     fields: tuple[str, ...]
     edges: tuple[float, ...]
     groups: tuple[Group, ...]
 
 
-def grouped(run: Run, fields: Sequence[str]) -> Grouping:
-    """The best group first; every combination of answers that were given, those without a trial last.
+def group_trials(run: Run, fields: Sequence[str]) -> Grouping:
+    """Group the trials by every combination of answers, the best group first, those without a trial last.
 
     Raises:
         RunError: no trial has finished. UnknownName: a field that is neither a question of the run nor a fact of its
@@ -63,7 +63,7 @@ def grouped(run: Run, fields: Sequence[str]) -> Grouping:
     run.best()  # there is one
     done = run.done()
     readers = [_reader(run, field) for field in fields]
-    answers = {record.trial: tuple(_said(read(record)) for read in readers) for record in done}
+    answers = {record.trial: tuple(_write(read(record)) for read in readers) for record in done}
     macs = {record.trial: record.values.get("macs", 0.0) for record in done}
     edges = _edges(list(macs.values()))
     bins = {trial: int(np.searchsorted(edges, value)) for trial, value in macs.items()}
@@ -87,15 +87,15 @@ def _reader(run: Run, field: str) -> Callable[[Record], Any]:
     return lambda record: [record.answers[path] for path in mine if path in record.answers]
 
 
-def _said(answer: Any) -> str:
-    """As the space file says it; several stages' answers one after the other."""
+def _write(answer: Any) -> str:
+    """Write an answer as the space file does; the answers of several stages one after the other."""
     if isinstance(answer, list):
-        return ", ".join(map(_said, answer)) or "not asked"
+        return ", ".join(map(_write, answer)) or "not asked"
     return word(answer)
 
 
 def _edges(macs: Sequence[float]) -> tuple[float, ...]:
-    """Between bins that hold about as many trials each, and four at least on average."""
+    """Return the MACs between bins of about as many trials each, four at least on average."""
     count = max(1, min(_BINS, len(macs) // 4))
     inner = np.quantile(macs, [number / count for number in range(1, count)], method="lower")
     return tuple(sorted({float(edge) for edge in inner if edge < max(macs)}))
@@ -110,7 +110,7 @@ def _cell(run: Run, records: Sequence[Record]) -> Cell:
 
 
 def table(run: Run, grouping: Grouping) -> tuple[list[str], list[list[str]], set[str]]:
-    """Heads, rows, and the heads of the columns that are set flush right."""
+    """Return heads, rows, and the heads of the columns that are set flush right."""
     name = next(iter(run.manifest.decided.objectives))
     edges = [text("macs", edge) for edge in grouping.edges]
     bins = [*(f"to {edge}" for edge in edges), *(f"above {edge}" for edge in edges[-1:])]
@@ -129,7 +129,7 @@ def _best_of(name: str, some: Cell) -> str:
 
 
 def legend(run: Run) -> str:
-    """What the table says and how far it can be trusted."""
+    """Say what the table shows, and how far it can be trusted."""
     name, data = next(iter(run.manifest.decided.objectives)), data_name(run)
     what = f"{label(name)} of the proxy" + (f" on {data} val" if data else "")
     return (

@@ -28,7 +28,7 @@ class Row:
 
     @property
     def equal(self) -> bool:
-        """Whether ours and upstream's counts are the same, to the unit."""
+        """Return whether our counts and upstream's are the same, to the unit."""
         return self.upstream is None or (self.ours.params, self.ours.macs) == (
             self.upstream.params,
             self.upstream.macs,
@@ -36,12 +36,12 @@ class Row:
 
     @property
     def flops_per_mac(self) -> int:
-        """What one printed FLOP stands for."""
+        """The number of printed FLOPs for one multiply-accumulate."""
         return 2 if self.model.gflops_convention == "2 x MACs" else 1
 
     @property
     def printed_params(self) -> float | None:
-        """In millions. RepMLPNet prints those of the form in training."""
+        """The printed parameters in millions; RepMLPNet prints those of the form in training."""
         return self.model.params_m if self.form == "train" else None
 
     @property
@@ -50,7 +50,7 @@ class Row:
 
     @property
     def as_printed(self) -> bool | None:
-        """Whether ours round to all that is printed; None where nothing is."""
+        """Return whether our counts round to all that is printed; None if nothing is printed."""
         pairs = (
             (self.printed_params, self.ours.params / 1e6),
             (self.model.gflops, self.ours.macs * self.flops_per_mac / 1e9),
@@ -72,13 +72,13 @@ class Row:
 
 
 def rounds_to(printed: float, value: float) -> bool:
-    """Whether `value` rounds to `printed`, to as many digits as are printed: 28 has none behind the point, 15.2 one."""
+    """Return whether `value` rounds to `printed`, to as many digits as are printed: none for 28, one for 15.2."""
     exponent = Decimal(repr(printed)).as_tuple().exponent
     return abs(value - printed) <= 0.5 * 10 ** int(exponent) + 1e-9
 
 
 def rows(models: Sequence[Published]) -> list[Row]:
-    """A row for every model, and one for its deployed form where that is another network."""
+    """Return a row for every model, and one for its deployed form if that is another network."""
     return [row for model in models for row in _rows(model)]
 
 

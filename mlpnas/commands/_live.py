@@ -87,7 +87,7 @@ class Live(Lines):
 
     def pace(self) -> Group:
         state = self.state
-        left = f", about {duration(state.left)} left" if state.left is not None else ""
+        left = f", about {duration(state.seconds_left)} left" if state.seconds_left is not None else ""
         failed = f", {state.failed} failed" if state.failed else ""
         line = f"{state.finished} of {state.trials} trials{failed}; {duration(state.elapsed)}{left}"
         best = Text(f"best: {state.describe(state.best)}" if state.best else "best: none yet", style="bold")

@@ -91,7 +91,7 @@ class State:
         return time.monotonic() - self.started
 
     @property
-    def left(self) -> float | None:
+    def seconds_left(self) -> float | None:
         """The seconds that the search still needs, if the other trials take as long as those before."""
         taken = [trial["seconds"] for trial in self.ended if trial["origin"] != "duplicate"]
         return mean(taken) * max(0, self.trials - len(taken)) / max(1, self.workers) if taken else None
@@ -123,13 +123,13 @@ class Lines:
             case "note":
                 yield event["text"]
             case "trial":
-                yield self._ended(event)
+                yield self._end_line(event)
             case "end":
-                yield from self._summary(event)
+                yield from self._summary_lines(event)
 
-    def _ended(self, event: Event) -> str:
+    def _end_line(self, event: Event) -> str:
         state = self.state
-        left = f", {duration(state.left)} left" if state.left else ""
+        left = f", {duration(state.seconds_left)} left" if state.seconds_left else ""
         what = state.describe(event)
         if event["status"] == "stopped":
             what += f", after {event['epochs']} of {state.epochs} epochs"
@@ -137,7 +137,7 @@ class Lines:
             what = " ".join([f"{event['status'].replace('_', ' ')}:", *event["error"].splitlines()[-1:]])
         return f"[{state.finished}/{state.trials}{left}] trial {event['trial']} {event['origin']}: {what}"
 
-    def _summary(self, event: Event) -> Iterator[str]:
+    def _summary_lines(self, event: Event) -> Iterator[str]:
         failed = f", {event['failed']} failed" if event["failed"] else ""
         yield f"{event['trials']} trials{failed} in {duration(event['seconds'])}; {event['front_size']} on the front"
         if event["best"]:

@@ -10,7 +10,7 @@ from mlpnas.spec import ArchSpec
 
 
 def side_by_side(models: Sequence[Model]) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows of the table; raises as `parts` does."""
+    """Return heads and rows of the table; raises as `parts` does."""
     found = [parts(model.spec) for model in models]
     columns = [_facts(model, items) | _by_part(items) for model, items in zip(models, found, strict=True)]
     names = [name for name in max(columns, key=len) if any(column.get(name, "-") != "-" for column in columns)]
@@ -30,13 +30,13 @@ def _facts(model: Model, items: Sequence[Part]) -> dict[str, str]:
 
 
 def _resolution(spec: ArchSpec) -> str:
-    """Whether the weights fit other input sizes, and which."""
+    """Say which other input sizes the weights fit."""
     kind = resolution(spec)
     return kind if kind == "fixed" else f"{kind} (multiples of {size_step(spec)})"
 
 
 def _by_part(items: Sequence[Part]) -> dict[str, str]:
-    """What each part is, then what it costs."""
+    """Describe each part, then its costs."""
     whole = total(items)
     layers = {part.name: part.layers + (f", {grid(part.grid)}x{part.width}" if part.grid else "") for part in items}
     details = {f"{part.name} has": part.details for part in items}

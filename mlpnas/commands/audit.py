@@ -24,22 +24,22 @@ def audit(
     from mlpnas.commands._table import print_table
     from mlpnas.errors import RunError
     from mlpnas.objectives import scores
-    from mlpnas.report.audit import HEADINGS, audited, explained, rows
+    from mlpnas.report.audit import HEADINGS, audit_run, explain, rows
 
     found, wanted = open_run(run), scores(add)
-    records = _scored(found, wanted) if wanted else found.done()
-    audits = audited(found, records)
+    records = _with_scores(found, wanted) if wanted else found.done()
+    audits = audit_run(found, records)
     if not audits:
         raise RunError(f"{found.place}: no finished trial with a zero-cost score; --add all takes them now")
     if as_json:
         print(json.dumps([asdict(audit) for audit in audits]))
     else:
         print_table(HEADINGS, rows(audits), right={*HEADINGS[1:-1]})
-        say(explained(audits))
+        say(explain(audits))
 
 
-def _scored(run: "Run", names: tuple[str, ...]) -> "list[Record]":
-    """The finished trials with these scores among their values; nothing is written."""
+def _with_scores(run: "Run", names: tuple[str, ...]) -> "list[Record]":
+    """Return the finished trials with these scores among their values; nothing is written."""
     from dataclasses import replace
     from sys import stderr
 

@@ -53,14 +53,14 @@ def _by_answer(networks: list[str], by: list[str], size: str | None, as_json: bo
     from dataclasses import asdict
     from textwrap import fill
 
-    from mlpnas.commands._by_answer import grouped, legend, table
+    from mlpnas.commands._by_answer import group_trials, legend, table
     from mlpnas.commands._table import print_table
     from mlpnas.errors import RunError
 
     if len(networks) != 1 or size:
         raise RunError("--by groups the trials of one run: write mlpnas compare RUN --by FIELD, without --size")
     run = open_run(networks[0])
-    grouping = grouped(run, by)
+    grouping = group_trials(run, by)
     if as_json:
         objective = next(iter(run.manifest.decided.objectives))
         print(json.dumps({"run": run.place, "objective": objective, **asdict(grouping)}))

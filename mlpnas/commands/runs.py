@@ -1,4 +1,4 @@
-"""mlpnas runs: what has been searched."""
+"""mlpnas runs: the list of runs."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,7 +34,7 @@ def runs(
 
 
 def _places(folder: str) -> list[str]:
-    """Of the runs in a folder: paths, or URIs."""
+    """Return the paths or URIs of the runs in a folder."""
     from mlpnas import remote
 
     if remote.is_remote(folder):
@@ -43,7 +43,7 @@ def _places(folder: str) -> list[str]:
 
 
 def _row(place: str) -> dict[str, Any]:
-    """One run; a run that cannot be read says why under `error`."""
+    """Return the facts of one run; a run that cannot be read says why under `error`."""
     from mlpnas import remote
     from mlpnas.errors import MlpnasError
     from mlpnas.record import FAILURES

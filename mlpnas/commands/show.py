@@ -55,11 +55,11 @@ def show(
 
 
 def _panels(spec: "ArchSpec", png: Path | None) -> "list[Panel]":
-    """Raises ExportError where a figure is wanted of a network that is too large for it."""
+    """Return the receptive fields of each stage; raises ExportError if a figure of too large a network is wanted."""
     from mlpnas.errors import ExportError
-    from mlpnas.report.receptive_field import affordable, panels
+    from mlpnas.report.receptive_field import is_affordable, panels
 
-    if affordable(spec, inf if png else _MACS):
+    if is_affordable(spec, inf if png else _MACS):
         return panels(spec)
     if png:
         raise ExportError(f"--png {png}: the gradients of this network take too much memory; give a smaller --size")
@@ -111,6 +111,6 @@ def _row(part: "Part", whole: "Cost", seen: "Extent | None") -> list[str]:
 
 
 def _bar(share: float) -> str:
-    """A share as a bar, to an eighth of a character."""
+    """Draw a share as a bar, to an eighth of a character."""
     whole, eighths = divmod(round(share * _BAR * 8), 8)
     return "\u2588" * whole + " \u258f\u258e\u258d\u258c\u258b\u258a\u2589"[eighths].strip()

@@ -1,4 +1,4 @@
-"""What a search optimises. One file of this folder is one number, and says all about it.
+"""The numbers that a search optimises. One file of this folder is one number, and says all about it.
 
     class Top5(Classification):          # or Objective, Expense, Metric, Score: what many have in common
         direction = "maximize"           # or "minimize"
@@ -70,7 +70,7 @@ class Candidate:
 
     @property
     def trained(self) -> Mapping[str, float]:
-        """What was measured on val after the last epoch; raises ValueError before training."""
+        """The values on val after the last epoch; raises ValueError before training."""
         if self.row is None:
             raise ValueError("not trained yet")
         return self.row.values

@@ -1,4 +1,4 @@
-"""What metrics of classifiers have in common: counts that are added up over the batches of val, and a share of them."""
+"""The base of a classifier's metrics: counts that are added up over the batches of val, and a share made of them."""
 
 from abc import abstractmethod
 

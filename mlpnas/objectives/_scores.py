@@ -1,4 +1,4 @@
-"""What zero-cost scores have in common: the network that would be trained, before its training, and one batch.
+"""The base of zero-cost scores: they see the network that would be trained, before its training, and one batch.
 
 They are natural logarithms, since they span decades, and higher should be better. Whether it is, mlpnas/audit.py finds
 out: it compares them with trained networks.

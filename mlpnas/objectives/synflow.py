@@ -33,33 +33,35 @@ class Synflow(Score):
         return saliency(flow, network)
 
 
-def _passed(function: object, x: Tensor, *args: object, **kwargs: object) -> Tensor:
+def _pass_on(function: object, x: Tensor, *args: object, **kwargs: object) -> Tensor:
     return x
 
 
-def _scaled(function: object, x: Tensor, *args: object, weight: Tensor | None = None, **kwargs: object) -> Tensor:
+def _scale(function: object, x: Tensor, *args: object, weight: Tensor | None = None, **kwargs: object) -> Tensor:
     return x if weight is None else x * weight
 
 
-def _scaled_by_channel(
+def _scale_channels(
     function: object, x: Tensor, *args: object, weight: Tensor | None = None, **kwargs: object
 ) -> Tensor:
     return x if weight is None else x * weight.view(-1, *(1,) * (x.ndim - 2))
 
 
-def _even(function: object, x: Tensor, dim: int = -1, *args: object, **kwargs: object) -> Tensor:
+def _attend_evenly(function: object, x: Tensor, dim: int = -1, *args: object, **kwargs: object) -> Tensor:
     return torch.full_like(x, 1 / x.shape[dim])
 
 
-def _mean(function: object, query: Tensor, key: Tensor, value: Tensor, *args: object, **kwargs: object) -> Tensor:
+def _attend_to_mean(
+    function: object, query: Tensor, key: Tensor, value: Tensor, *args: object, **kwargs: object
+) -> Tensor:
     return value.mean(-2, keepdim=True).expand(*query.shape[:-1], -1)
 
 
 LINEAR: dict[str, Callable[..., Tensor]] = {
-    **dict.fromkeys(ACTIVATIONS, _passed),
-    "layer_norm": _scaled,
-    "group_norm": _scaled_by_channel,
-    "batch_norm": _scaled_by_channel,
-    "softmax": _even,
-    "scaled_dot_product_attention": _mean,
+    **dict.fromkeys(ACTIVATIONS, _pass_on),
+    "layer_norm": _scale,
+    "group_norm": _scale_channels,
+    "batch_norm": _scale_channels,
+    "softmax": _attend_evenly,
+    "scaled_dot_product_attention": _attend_to_mean,
 }

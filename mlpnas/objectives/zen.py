@@ -25,17 +25,17 @@ class Zen(Score):
     label = "zen"
 
     def score(self, network: Network, images: Tensor, labels: Tensor) -> Tensor:
-        _as_in_the_paper(network)
+        _prepare_as_in_the_paper(network)
         clean, noise = (torch.randn(_IMAGES, *images.shape[1:]).to(images.device, torch.float64) for _ in range(2))
         divided: list[Tensor] = []
         with torch.no_grad():
-            with Instead({name: partial(_look, divided, rows) for name, rows in _ROWS.items()}):
+            with Instead({name: partial(_record_deviation, divided, rows) for name, rows in _ROWS.items()}):
                 features = network.forward_features(clean)[-1]
             change = network.forward_features(clean + _CHANGE * noise)[-1] - features
         return change.flatten(1).norm(dim=1).mean().log() + sum(divided)
 
 
-def _as_in_the_paper(network: Network) -> None:
+def _prepare_as_in_the_paper(network: Network) -> None:
     network.double()
     for name, parameter in network.named_parameters():
         if parameter.ndim > 1:
@@ -59,7 +59,7 @@ _ROWS: dict[str, Rows] = {
 }
 
 
-def _look(
+def _record_deviation(
     divided: list[Tensor], rows: Rows, norm: object, x: Tensor, over: object, *args: object, **kwargs: object
 ) -> Tensor:
     divided.append(rows(x, over).var(-1, correction=0).mean().log() / 2)

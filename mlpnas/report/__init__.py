@@ -47,7 +47,7 @@ def _send(uri: str, html: str, path: Path) -> None:
 
 
 def page(run: Run) -> str:
-    """The page as HTML: plotly, styles and figures inside."""
+    """Return the page as HTML, with plotly, styles and figures inside."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from plotly.offline import get_plotlyjs
 
@@ -69,10 +69,10 @@ def _contents(run: Run) -> dict[str, Any]:
     import mlpnas
     from mlpnas.report import audit, tables, wording
     from mlpnas.report.front_chart import axes_of
-    from mlpnas.report.published import counted_as, neighbours
+    from mlpnas.report.published import describe_counting, neighbours
     from mlpnas.report.receptive_field import RAMP, drawings
 
-    audits = audit.audited(run, run.done())
+    audits = audit.audit_run(run, run.done())
     x, y = map(wording.label, axes_of(run))
     return {
         "manifest": run.manifest,
@@ -88,9 +88,9 @@ def _contents(run: Run) -> dict[str, Any]:
         "ramp": RAMP,
         "audits": audit.rows(audits),
         "audit_headings": audit.HEADINGS,
-        "about_scores": audit.explained(audits),
+        "about_scores": audit.explain(audits),
         "unfinished": tables.unfinished(run),
-        "published_as": counted_as(run),
+        "published_as": describe_counting(run),
         "published": tables.published_rows(neighbours(run)),
         "settings": tables.settings(run),
         "set_aside": run.set_aside(),
@@ -99,7 +99,7 @@ def _contents(run: Run) -> dict[str, Any]:
 
 
 def _charts(run: Run) -> dict[str, str]:
-    """Plotly's JSON by name; "" for a chart that would show nothing."""
+    """Return plotly's JSON by name; "" for a chart that would show nothing."""
     from mlpnas.report import charts, front_chart
     from mlpnas.report.published import neighbours
 

@@ -16,7 +16,7 @@ _WHY = {
 }
 
 
-def audited(run: Run, records: Sequence[Record]) -> list[Audit]:
+def audit_run(run: Run, records: Sequence[Record]) -> list[Audit]:
     """Audit the scores that finished trials hold, after macs and params; return nothing where there are no scores."""
     held = [name for name in scores() if any(name in record.values for record in records)]
     objective = trained_objective(run)
@@ -28,7 +28,7 @@ def rows(audits: Sequence[Audit]) -> list[list[str]]:
     return [[label(a.name), _text(a.overall), _text(a.within), str(a.trials), a.verdict] for a in audits]
 
 
-def explained(audits: Sequence[Audit]) -> str:
+def explain(audits: Sequence[Audit]) -> str:
     """Say which scores are worth asking, which are switched off, and why."""
     found = {verdict: [a.name for a in audits[2:] if a.verdict == verdict] for verdict in (BETTER, *_WHY)}
     off = [f"{', '.join(found[verdict])} ({why})" for verdict, why in _WHY.items() if found[verdict]]

@@ -1,4 +1,4 @@
-"""Where to write words beside dots: where they cover no dot and no other words, and cross no line if that can be."""
+"""The placement of words beside dots: they cover no dot and no other words, and cross as few lines as possible."""
 
 from collections.abc import Iterator, Sequence
 from math import cos, pi, sin
@@ -32,10 +32,10 @@ class Canvas:
 
     @staticmethod
     def size(text: str) -> Points:
-        """Width and height of a text in pixels, about."""
+        """Return the approximate width and height of a text in pixels."""
         return np.array([_CHARACTER * len(text), _LINE])
 
-    def beside(self, place: Offset, text: str, *, up: bool = True) -> Offset | None:
+    def place_beside(self, place: Offset, text: str, *, up: bool = True) -> Offset | None:
         """Return where to write a text beside a dot, and keep that place; None where there is none.
 
         Args:
@@ -44,7 +44,7 @@ class Canvas:
         size = self.size(text)
         return self._first_free(place, size, list(_around(size, 1 if up else -1)))
 
-    def along(self, across: float, text: str) -> Offset | None:
+    def place_along(self, across: float, text: str) -> Offset | None:
         """Return where to write a text upwards along a vertical line: an offset from the line's lower end."""
         size = self.size(text)[::-1]
         steps = np.arange(size[1] / 2 + 2, self.height - size[1] / 2, 8.0)
@@ -52,7 +52,7 @@ class Canvas:
         return self._first_free((across, 0.0), size, offsets)
 
     def _first_free(self, place: Offset, size: Points, offsets: Sequence[Offset]) -> Offset | None:
-        """The first offset that covers nothing, or else the first that crosses the fewest lines."""
+        """Return the first offset that covers nothing and crosses the fewest lines, and keep its place."""
         crossed = [self._crossed(place, size, offset) for offset in offsets]
         free = [number for number, count in enumerate(crossed) if count is not None]
         if not free:
@@ -63,7 +63,7 @@ class Canvas:
         return best
 
     def _crossed(self, place: Offset, size: Points, offset: Offset) -> int | None:
-        """Lines that words there would cross, or None where they would cover a dot or other words, or be cut off."""
+        """Count the lines that words there would cross; None if they would cover dots or words, or be cut off."""
         lines = 0
         for width, dots, words, along in zip(self.widths, self._dots, self._words, self._lines, strict=True):
             box = self._box(width, place, size, offset)
@@ -75,13 +75,13 @@ class Canvas:
         return lines
 
     def _box(self, width: float, place: Offset, size: Points, offset: Offset) -> Points:
-        """(left, bottom, right, top) in pixels."""
+        """Return (left, bottom, right, top) in pixels."""
         middle = np.array(place) * (width, self.height) + offset
         return np.concatenate([middle - size / 2, middle + size / 2])
 
 
 def _around(size: Points, up: int) -> Iterator[Offset]:
-    """Offsets close to a dot, then ever further away."""
+    """Yield offsets close to a dot, then ever further away."""
     beside, above = size[0] / 2 + _DOT + 2, size[1] / 2 + _DOT
     for dx, dy in ((-1, 1), (-1, 0), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1)):
         yield dx * beside, up * dy * (above if dx == 0 else above - 6)
@@ -92,12 +92,12 @@ def _around(size: Points, up: int) -> Iterator[Offset]:
 
 
 def _overlap(box: Points, others: Points) -> int:
-    """How many of (N, 4) boxes share some area with a box."""
+    """Count the boxes, of (N, 4), that share some area with a box."""
     meets = (others[:, 0] < box[2]) & (others[:, 2] > box[0]) & (others[:, 1] < box[3]) & (others[:, 3] > box[1])
     return int(meets.sum())
 
 
 def _upright(lines: Points) -> Points:
-    """Lines as thin boxes with their lower left corner first."""
+    """Return lines as thin boxes with their lower left corner first."""
     low, high = np.minimum(lines[:, :2], lines[:, 2:]), np.maximum(lines[:, :2], lines[:, 2:])
     return np.hstack([low - 1, high + 1])

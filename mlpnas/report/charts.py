@@ -22,7 +22,7 @@ _FAINT = {"mode": "lines+markers", "line": {"color": EDGE, "width": 1}, "marker"
 
 
 def best_so_far(run: Run) -> go.Figure | None:
-    """The first objective trial by trial, and the best until then; None below two finished trials."""
+    """Draw the first objective trial by trial, and the best until then; None below two finished trials."""
     done = run.done()
     if len(done) < 2:
         return None
@@ -46,7 +46,7 @@ def best_so_far(run: Run) -> go.Figure | None:
 
 
 def hypervolume(run: Run) -> go.Figure | None:
-    """Of the front after each trial; None without a reference point or below two finished trials."""
+    """Draw the hypervolume after each trial; None without a reference point or below two finished trials."""
     done, reference = run.done(), run.manifest.decided.reference
     names = list(run.manifest.decided.objectives)
     if len(done) < 2 or any(name not in reference for name in names):
@@ -68,7 +68,7 @@ def hypervolume(run: Run) -> go.Figure | None:
 
 
 def by_mixer(run: Run) -> go.Figure | None:
-    """The first objective of all trials that use a mixer, the best median first; None below two mixers."""
+    """Draw the first objective by mixer, the best median first; None below two mixers."""
     name, way = next(iter(run.manifest.decided.objectives.items()))
     users = _users(run.done())
     if len(users) < 2:
@@ -120,17 +120,17 @@ def curves(run: Run, rows: Mapping[int, Sequence[EpochRow]], best: int = 10) -> 
         return None
     chart = figure(340)
     if stopped := [rows[record.trial] for record in run.records if record.status == "stopped" and record.trial in rows]:
-        chart.add_scatter(**_joined(stopped, shown), name=f"{len(stopped)} stopped early", **_FAINT)
+        chart.add_scatter(**_join(stopped, shown), name=f"{len(stopped)} stopped early", **_FAINT)
     for record, colour in zip(front[:best], shades(len(front[:best])), strict=True):
         points = sorted(rows[record.trial], key=lambda row: row.epoch)
         chart.add_scatter(
             x=[row.epoch for row in points],
-            y=_drawn(points, shown),
+            y=_axis_values(points, shown),
             mode="lines+markers",
             name=f"trial {record.trial}",
             line={"color": colour, "width": 1.8},
             marker={"size": 5},
-            hovertext=[f"trial {row.trial}, epoch {row.epoch}: {_written(row, shown)}" for row in points],
+            hovertext=[f"trial {row.trial}, epoch {row.epoch}: {_text(row, shown)}" for row in points],
             hoverinfo="text",
         )
     last = max(row.epoch for record in front[:best] for row in rows[record.trial])
@@ -138,21 +138,21 @@ def curves(run: Run, rows: Mapping[int, Sequence[EpochRow]], best: int = 10) -> 
     return chart.update_layout(xaxis=whole, yaxis=axis(trained, title={"text": f"{shown.label} on val"}))
 
 
-def _drawn(curve: Iterable[EpochRow], shown: type[Objective]) -> list[float | None]:
+def _axis_values(curve: Iterable[EpochRow], shown: type[Objective]) -> list[float | None]:
     """Return an objective by epoch as it is drawn; None where an epoch has no value."""
     values = [row.values.get(shown.column) for row in curve]
     return [None if value is None else value * shown.format.scale for value in values]
 
 
-def _written(row: EpochRow, shown: type[Objective]) -> str:
+def _text(row: EpochRow, shown: type[Objective]) -> str:
     return shown.format.text(row.values.get(shown.column, math.nan), shown.label)
 
 
-def _joined(curves: Iterable[Sequence[EpochRow]], shown: type[Objective]) -> dict[str, list[float | None]]:
+def _join(curves: Iterable[Sequence[EpochRow]], shown: type[Objective]) -> dict[str, list[float | None]]:
     """Join many curves into one line with gaps, so that they have one entry in the legend."""
     x: list[float | None] = []
     y: list[float | None] = []
     for curve in curves:
         x += [*(row.epoch for row in curve), None]
-        y += [*_drawn(curve, shown), None]
+        y += [*_axis_values(curve, shown), None]
     return {"x": x, "y": y}

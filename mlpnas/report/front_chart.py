@@ -11,7 +11,7 @@ from mlpnas.objectives import describe
 from mlpnas.pareto import Points
 from mlpnas.record import Record
 from mlpnas.report.frame import Frame
-from mlpnas.report.labels import sides
+from mlpnas.report.label_placement import choose_sides
 from mlpnas.report.marks import mark
 from mlpnas.report.published import Neighbour
 from mlpnas.report.style import AROUND, INK, LINE, MUTED, OTHER, colours, figure, scale
@@ -22,7 +22,7 @@ STRIP = 0.27  # share of the height for the published models
 
 
 def axes_of(run: Run) -> tuple[str, str]:
-    """(cost, objective) that are drawn: the first objective over MACs, unless other costs are the objectives."""
+    """Return the cost and the objective that are drawn: MACs, or another cost that is an objective; the first one."""
     names = list(run.manifest.decided.objectives)
     y = next((name for name in names if name != "macs"), names[0])
     others = [name for name in names if name != y]
@@ -30,7 +30,7 @@ def axes_of(run: Run) -> tuple[str, str]:
 
 
 def front_chart(run: Run, published: Sequence[Neighbour]) -> go.Figure | None:
-    """None where no trial has both values."""
+    """Draw every trial by cost and objective; None if no trial has both values."""
     x, y = axes_of(run)
     done = [record for record in run.done() if x in record.values]
     if not done:
@@ -39,18 +39,18 @@ def front_chart(run: Run, published: Sequence[Neighbour]) -> go.Figure | None:
     frame = _frame(run, done, shown, x, y)
     height, share = (700, 0.95 - STRIP) if shown else (560, 1.0)
     chart = figure(height)
-    steps = _staircase(chart, run, done, x, y)
-    _trials(chart, run, done, x, y)
-    _published(chart, run, [record for record in done if record.origin == "published"], x, y)
+    steps = _add_attainment_curve(chart, run, done, x, y)
+    _add_trials(chart, run, done, x, y)
+    _add_published(chart, run, [record for record in done if record.origin == "published"], x, y)
     chart.update_layout(frame.axes())
     mark(chart, run, done, frame, steps, share * (height - AROUND))
     if shown:
-        _strip(chart, shown, frame)
+        _add_strip(chart, shown, frame)
     return chart
 
 
 def _frame(run: Run, done: Sequence[Record], published: Sequence[Neighbour], x: str, y: str) -> Frame:
-    """Around the trials, the budgets and the published models."""
+    """Return the frame around the trials, the budgets and the published models."""
     limits = run.manifest.decided.limits
     costs, values = ([r.values[name] * scale(name) for r in done] for name in (x, y))
     costs += [limits[x] * scale(x)] if x in limits else []
@@ -71,8 +71,8 @@ def _xy(records: Sequence[Record], x: str, y: str) -> dict[str, list[float]]:
     return {axis: [r.values[name] * scale(name) for r in records] for axis, name in (("x", x), ("y", y))}
 
 
-def _staircase(chart: go.Figure, run: Run, done: list[Record], x: str, y: str) -> Points:
-    """What is best at each cost, drawn on to the last trial or the budget; its lines, (N, 4), (x, y) to (x, y)."""
+def _add_attainment_curve(chart: go.Figure, run: Run, done: list[Record], x: str, y: str) -> Points:
+    """Draw the attainment curve up to the last trial or the budget; return its lines, (N, 4), (x, y) to (x, y)."""
     ways = [run.manifest.decided.objectives.get(name, "minimize") for name in (x, y)]
     points = np.array([[record.values[x], record.values[y]] for record in done])
     corners = points[pareto.on_front(points, ways)]
@@ -95,8 +95,8 @@ def _staircase(chart: go.Figure, run: Run, done: list[Record], x: str, y: str) -
     return np.vstack([np.hstack([starts, turns]), np.hstack([turns, ends])])
 
 
-def _trials(chart: go.Figure, run: Run, records: list[Record], x: str, y: str) -> None:
-    """Dots in the colour of the mixer with the most blocks; a diamond where other mixers take part."""
+def _add_trials(chart: go.Figure, run: Run, records: list[Record], x: str, y: str) -> None:
+    """Draw dots in the colour of the mixer with the most blocks; diamonds for trials with several mixers."""
     on_front = {record.trial for record in run.front()}
     used = {record.trial: mixers(record.architecture()) for record in records}
     palette = mixer_colours(run)
@@ -120,13 +120,13 @@ def _trials(chart: go.Figure, run: Run, records: list[Record], x: str, y: str) -
 
 
 def mixer_colours(run: Run) -> dict[str, str]:
-    """Colours of the run's mixers, the most used one first."""
+    """Return the colours of the run's mixers, the most used one first."""
     used = [mixer for record in run.done() for mixer in mixers(record.architecture())]
     return dict(colours(sorted(set(used), key=lambda name: (-used.count(name), name))))
 
 
-def _published(chart: go.Figure, run: Run, records: Sequence[Record], x: str, y: str) -> None:
-    """Published models that were trained here."""
+def _add_published(chart: go.Figure, run: Run, records: Sequence[Record], x: str, y: str) -> None:
+    """Draw the published models that were trained here."""
     if records:
         chart.add_scatter(
             **_xy(records, x, y),
@@ -138,11 +138,11 @@ def _published(chart: go.Figure, run: Run, records: Sequence[Record], x: str, y:
         )
 
 
-def _strip(chart: go.Figure, published: Sequence[Neighbour], frame: Frame) -> None:
-    """A band above, sharing the cost axis only: ImageNet accuracies do not compare with the proxy's.
+def _add_strip(chart: go.Figure, published: Sequence[Neighbour], frame: Frame) -> None:
+    """Draw published models in a band above, which shares the cost axis only: ImageNet accuracies are not the proxy's.
 
-    A model without a printed accuracy is a tick on the band's lower edge. Where names would overlap, the more accurate
-    model keeps its own; all have theirs on hovering.
+    A model without a printed accuracy is a tick on the band's lower edge. If names would overlap, the more accurate
+    model keeps its own; the pointer shows all of them.
     """
     published = sorted(published, key=lambda model: -(model.printed.top1 or 0))
     tops = [model.printed.top1 for model in published if model.printed.top1 is not None] or [0.75, 0.8]
@@ -151,7 +151,7 @@ def _strip(chart: go.Figure, published: Sequence[Neighbour], frame: Frame) -> No
     names = [model.name for model in published]
     up = [(top - low) / (high - low) for top in printed]
     across = frame.shares(np.array([[model.macs, 0.0] for model in published]))[:, 0]
-    places = sides(across.tolist(), up, names)
+    places = choose_sides(across.tolist(), up, names)
     chart.add_scatter(
         x=[model.macs for model in published],
         y=printed,
@@ -168,7 +168,7 @@ def _strip(chart: go.Figure, published: Sequence[Neighbour], frame: Frame) -> No
             "line": {"color": OTHER, "width": 1.5},
         },
         cliponaxis=False,
-        hovertext=[_printed(model) for model in published],
+        hovertext=[_describe_published(model) for model in published],
         hoverinfo="text",
         meta="labels",
     )
@@ -183,7 +183,7 @@ def _strip(chart: go.Figure, published: Sequence[Neighbour], frame: Frame) -> No
     )
 
 
-def _printed(model: Neighbour) -> str:
+def _describe_published(model: Neighbour) -> str:
     top1 = model.printed.top1
     return "<br>".join(
         [

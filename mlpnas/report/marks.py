@@ -1,4 +1,4 @@
-"""What is written into the front's chart, names of dots and budgets, where it covers no dot; on phones in short."""
+"""The words in the front's chart, names of dots and budgets: they cover no dot; on phones they are short."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -38,8 +38,8 @@ def mark(chart: go.Figure, run: Run, done: Sequence[Record], frame: Frame, steps
     narrow = list(_annotations(run, done, frame, Canvas(NARROW, height, dots, lines), is_short=True))
     chart.update_layout(annotations=wide, meta={"narrow": narrow})
     if others := [text(name, limit) for name, limit in limits.items() if name not in (frame.x, frame.y)]:
-        told = f"{label(frame.x)}<br><span style='font-size:12px;color:{ACCENT}'>budget: {', '.join(others)}</span>"
-        chart.update_layout(xaxis={"title": {"text": told}})
+        words = f"{label(frame.x)}<br><span style='font-size:12px;color:{ACCENT}'>budget: {', '.join(others)}</span>"
+        chart.update_layout(xaxis={"title": {"text": words}})
 
 
 def _annotations(
@@ -52,12 +52,12 @@ def _annotations(
         at = {"xref": "x domain", "x": 0, "y": limit * scale(frame.y), "xanchor": "left", "yanchor": "bottom"}
         yield at | {"text": f"budget {text(frame.y, limit)}", "showarrow": False, "font": _BUDGET}
     up = run.manifest.decided.objectives.get(frame.y) == "maximize"
-    for word, record in _picks(run):
+    for pick, record in _picks(run):
         if frame.x in record.values:
-            told = word if is_short else f"{word}: trial {record.trial}, {cell(frame.y, record.values[frame.y])}"
-            yield _beside(frame, canvas, record, told, up) or _over(frame, record, told)
+            words = pick if is_short else f"{pick}: trial {record.trial}, {cell(frame.y, record.values[frame.y])}"
+            yield _text_beside(frame, canvas, record, words, up) or _text_over(frame, record, words)
     for record in [record for record in done if record.origin == "published"]:
-        if name := _beside(frame, canvas, record, str(escape(published_name(record))), not up):
+        if name := _text_beside(frame, canvas, record, str(escape(published_name(record))), not up):
             yield name
 
 
@@ -66,14 +66,14 @@ def _picks(run: Run) -> list[tuple[str, Record]]:
     return [("best", best)] + ([("knee", knee)] if knee is not best and len(run.front()) > 2 else [])
 
 
-def _beside(frame: Frame, canvas: Canvas, record: Record, words: str, up: bool) -> Annotation | None:
-    """None where every place is taken."""
+def _text_beside(frame: Frame, canvas: Canvas, record: Record, words: str, up: bool) -> Annotation | None:
+    """Return a name beside its dot; None if every place is taken."""
     place = frame.shares(frame.points([record]))[0]
-    offset = canvas.beside((place[0], place[1]), words, up=up)
+    offset = canvas.place_beside((place[0], place[1]), words, up=up)
     return offset and _at(frame, record) | {"text": words} | _shift(offset, canvas.size(words))
 
 
-def _over(frame: Frame, record: Record, words: str) -> Annotation:
+def _text_over(frame: Frame, record: Record, words: str) -> Annotation:
     return _at(frame, record) | {"text": words, "showarrow": False, "yshift": 16, "bgcolor": "rgba(255,255,255,0.8)"}
 
 
@@ -83,7 +83,7 @@ def _at(frame: Frame, record: Record) -> Annotation:
 
 
 def _shift(offset: Offset, size: Points) -> Annotation:
-    """Words where they belong: by themselves close to the dot, further away with a line to it."""
+    """Return the shift of words from their dot; further away they get a line to it."""
     if max(abs(offset[0]) - size[0] / 2, abs(offset[1]) - size[1] / 2) < _NEAR:
         return {"showarrow": False, "xshift": offset[0], "yshift": offset[1], "yanchor": "middle"}
     line = {"arrowhead": 0, "arrowwidth": 1, "arrowcolor": MUTED, "standoff": 8}
@@ -91,8 +91,8 @@ def _shift(offset: Offset, size: Points) -> Annotation:
 
 
 def _upright(frame: Frame, canvas: Canvas, limit: float, words: str) -> Annotation:
-    """A budget's name along its line, read from below."""
+    """Return the name of a budget along its line, read from below."""
     (place,) = frame.shares(np.array([[limit, frame.up[0]]]))
-    dx, dy = canvas.along(place[0], words) or (-10.0, canvas.size(words)[0] / 2 + 2)
+    dx, dy = canvas.place_along(place[0], words) or (-10.0, canvas.size(words)[0] / 2 + 2)
     at = {"x": frame.coordinate(limit), "yref": "y domain", "y": 0, "xshift": dx, "yshift": dy, "textangle": -90}
     return at | {"text": words, "xanchor": "center", "yanchor": "middle", "showarrow": False, "font": _BUDGET}

@@ -24,7 +24,7 @@ class Neighbour:
 
 
 def neighbours(run: Run) -> list[Neighbour]:
-    """Those inside the range of MACs that the run's trials and budget span, cheapest first.
+    """Return the published models inside the range of MACs of the run's trials and budget, cheapest first.
 
     They are counted with the channels and classes of the run's own architectures.
     """
@@ -37,7 +37,7 @@ def neighbours(run: Run) -> list[Neighbour]:
     return sorted(inside, key=lambda item: item.macs)
 
 
-def counted_as(run: Run) -> str:
+def describe_counting(run: Run) -> str:
     """Return what differs between `neighbours` and the models as published: "; their MACs are of 10 classes ..."."""
     if not run.records:
         return ""
@@ -56,7 +56,7 @@ def _all(channels: int, classes: int) -> tuple[Neighbour, ...]:
 
 
 def published_name(record: Record) -> str:
-    """The name of the published model that a trial is, whatever its classes and input; or ""."""
+    """Return the name of the published model that a trial is, whatever its classes and input; or ""."""
     try:
         return _names().get(_shape(record.architecture()), "")
     except MlpnasError:
@@ -65,7 +65,7 @@ def published_name(record: Record) -> str:
 
 @cache
 def _names() -> Mapping[ArchSpec, str]:
-    """ViT and DeiT differ in training alone: one shape may have several names."""
+    """Return the names by shape; one shape may have several, for ViT and DeiT differ in training alone."""
     names: dict[ArchSpec, list[str]] = {}
     for name in published.names():
         names.setdefault(_shape(published.find(name).spec), []).append(name)

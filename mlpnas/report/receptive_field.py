@@ -1,4 +1,4 @@
-"""The receptive fields of a network as pictures: what they show, their words and their colours."""
+"""The receptive fields of a network as pictures, their words and their colours."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ DECADES = 3  # of gradient, from the lightest to the darkest shade
 RAMP = ("#dbe6f4", "#a9c4e6", "#6f9bd3", "#2457a6", "#0c2450")
 NOWHERE = "#ffffff"  # pixels that do not count
 
-_CLOSE = 15  # tokens: a block's field is shown that near, unless it reaches further
+_CLOSE = 15  # tokens around the centre that are shown of a block's field, unless it reaches further
 _MACS = 20e9  # of the largest network that the report draws, in some seconds
 _BYTES = 4 * 2**30  # of activations, kept for the gradients
 
 
 class Panel(NamedTuple):
-    """One stage.
+    """The receptive fields of one stage.
 
     Attributes:
         title, mixer, options: which stage it is; its depth and mixer; the mixer's options, defaults included.
@@ -44,14 +44,14 @@ class Panel(NamedTuple):
 
 
 def panels(spec: ArchSpec) -> list[Panel]:
-    """One for each stage; raises as `build` does."""
+    """Return a panel for each stage; raises as `build` does."""
     fields = zip(spec.stages, spec.grids(), block_fields(spec), receptive_fields(spec), strict=True)
     return [
         Panel(
             f"stage {number}",
             f"{stage.depth} x {stage.mixer.name}",
             ", ".join(f"{name} {word(value)}" for name, value in options(stage.mixer).items()),
-            close_up(block),
+            crop_to_centre(block),
             network,
             f"{sides(extent(block).box)} of {sides(size[:2])} tokens",
             reach(extent(network)),
@@ -60,14 +60,14 @@ def panels(spec: ArchSpec) -> list[Panel]:
     ]
 
 
-def affordable(spec: ArchSpec, macs: float) -> bool:
-    """Whether a network has at most `macs`, and its gradients fit into memory; raises as `cost` does."""
+def is_affordable(spec: ArchSpec, macs: float) -> bool:
+    """Return whether a network has at most `macs`, and its gradients fit into memory; raises as `cost` does."""
     known = cost(spec)
     return known.macs <= macs and known.activation_bytes <= _BYTES
 
 
 def reach(found: Extent) -> str:
-    """In words: 104x104 px (11 %), 95 % in 54x53."""
+    """Say how far a field reaches: 104x104 px (11 %), 95 % in 54x53."""
     return f"{sides(found.box)} px ({percent(found.share)}), 95 % in {sides(found.core)}"
 
 
@@ -76,13 +76,13 @@ def sides(size: Sequence[int]) -> str:
 
 
 def percent(share: float) -> str:
-    """0.0105 -> "1.1 %", 0.117 -> "12 %"; 100 % is all and nothing less."""
+    """Write a share: 0.0105 -> "1.1 %", 0.117 -> "12 %"; "100 %" is exactly all."""
     whole = 100 * share if share == 1 else min(100 * share, 99)
     return f"{whole:.0f} %" if whole >= 10 else f"{whole:.2g} %"
 
 
-def close_up(field: Field) -> Field:
-    """What lies around the centre, as far as the gradient is strong (arXiv:1701.04128: 1 / 22) and a little more."""
+def crop_to_centre(field: Field) -> Field:
+    """Cut a field to the part around its centre with strong gradients (arXiv:1701.04128: 1 / 22), and a margin."""
     strong = extent(np.where(field > field.max() / 22, field, 0))
     half = max(_CLOSE, *(side + 2 for side in strong.box)) // 2
     rows, columns = (slice(max(side // 2 - half, 0), side // 2 + half + 1) for side in field.shape)
@@ -90,7 +90,7 @@ def close_up(field: Field) -> Field:
 
 
 def strength(field: Field) -> NDArray[np.float64]:
-    """Logarithmic, 1 for the strongest and 0 for DECADES less; nan where nothing counts."""
+    """Return gradients on a logarithmic scale: 1 for the strongest, 0 for DECADES less, NaN for none at all."""
     with np.errstate(divide="ignore"):
         logs = np.log10(field / field.max())
     return np.where(field > 0, np.clip(1 + logs / DECADES, 0, 1), np.nan)
@@ -106,20 +106,20 @@ class Drawing(NamedTuple):
 
 
 def drawings(run: Run) -> list[Drawing]:
-    """The best trial's network as declared, stage by stage; none where that takes too long or cannot be built."""
+    """Draw the best trial's declared network stage by stage; nothing if that takes too long or cannot be built."""
     if not run.done():
         return []
     try:
         best = run.best()
         spec = run.spec(best)
-        drawn = panels(spec) if affordable(spec, _MACS) else []
+        drawn = panels(spec) if is_affordable(spec, _MACS) else []
         return [Drawing(best.trial, panel, picture(panel.block), picture(panel.network)) for panel in drawn]
     except Exception:  # a mixer of a package that is missing here, memory: no picture is worth a report
         return []
 
 
 def picture(field: Field) -> str:
-    """A PNG as a data URI, one dot for each value."""
+    """Return a field as a PNG in a data URI, one dot for each value."""
     from PIL import Image
 
     levels = np.nan_to_num(1 + 254 * strength(field), nan=0).round().astype(np.uint8)
@@ -130,7 +130,7 @@ def picture(field: Field) -> str:
 
 
 def palette() -> NDArray[np.uint8]:
-    """(256, 3): NOWHERE, then the ramp."""
+    """Return (256, 3) colours: NOWHERE, then the ramp."""
     stops = [[int(colour[n : n + 2], 16) for n in (1, 3, 5)] for colour in RAMP]
     places = np.linspace(0, len(RAMP) - 1, 255)
     ramp = np.stack([np.interp(places, range(len(RAMP)), channel) for channel in zip(*stops, strict=True)], 1)

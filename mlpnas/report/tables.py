@@ -1,4 +1,4 @@
-"""What the page's tables and lists say, as plain text; the template escapes it."""
+"""The page's tables and lists as plain text; the template escapes it."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ class FrontLine(NamedTuple):
 
 
 def front_lines(run: Run) -> list[FrontLine]:
-    """The front, best first in the first objective."""
+    """Return the front, the best in the first objective first."""
     name, way = next(iter(run.manifest.decided.objectives.items()))
     front = sorted(run.front(), key=lambda record: record.values[name], reverse=way == "maximize")
     palette, places = mixer_colours(run), columns(run)
@@ -52,7 +52,7 @@ def front_lines(run: Run) -> list[FrontLine]:
 
 
 def headings(run: Run) -> list[str]:
-    """Those of `columns`."""
+    """Return the headings of `columns`."""
     return [label(name) for name in columns(run)]
 
 
@@ -74,17 +74,17 @@ def _stage_lines(spec: ArchSpec, palette: Mapping[str, str]) -> list[StageLine]:
 
 
 def name_of(run: Run) -> str:
-    """How the run is called on the command line: its name under runs/, or its path."""
+    """Return the run's name on the command line: its name under runs/, or its path."""
     return run.path.name if run.path.parent == runs_folder() else run.place
 
 
 def export_command(run: Run, pick: str) -> str:
-    """The command that exports a trial."""
+    """Return the command that exports a trial."""
     return shlex.join(["mlpnas", "export", name_of(run), "--pick", pick, "--to", f"{run.path.name}-{pick}"])
 
 
 def unfinished(run: Run) -> list[list[str]]:
-    """Trials that ended without a result: number, status, reason, architecture, MACs."""
+    """Return the trials that ended without a result: number, status, reason, architecture, MACs."""
     rows = [record for record in run.records if record.status not in ("done", "stopped")]
     return [
         [
@@ -99,7 +99,7 @@ def unfinished(run: Run) -> list[list[str]]:
 
 
 def published_rows(models: Sequence[Neighbour]) -> list[list[str]]:
-    """Name, our MACs and params, printed FLOPs, printed ImageNet top-1, source."""
+    """Return rows of published models: name, our MACs and params, printed FLOPs and ImageNet top-1, source."""
     rows = []
     for model in models:
         paper = model.printed
@@ -111,7 +111,7 @@ def published_rows(models: Sequence[Neighbour]) -> list[list[str]]:
 
 
 def facts(run: Run) -> dict[str, str]:
-    """The figures at the top of the page."""
+    """Return the figures at the top of the page."""
     asked, decided = run.manifest.asked, run.manifest.decided
     found = {
         "networks on the front": str(len(run.front())) if run.done() else "",
@@ -125,7 +125,7 @@ def facts(run: Run) -> dict[str, str]:
 
 
 def settings(run: Run) -> dict[str, dict[str, str]]:
-    """What the run was asked to do and on what: heading -> {name: value}."""
+    """Return the settings of the run: heading -> {name: value}."""
     m = run.manifest
     asked, decided, found = m.asked, m.decided, m.found
     limits = ", ".join(f"{label(name)} ≤ {cell(name, value)}" for name, value in decided.limits.items())

@@ -48,12 +48,12 @@ def columns(run: Run) -> list[str]:
 
 
 def grid(size: Grid) -> str:
-    """14x14, or 14x14+1 with a class token."""
+    """Write a grid: 14x14, or 14x14+1 with a class token."""
     return f"{size.height}x{size.width}" + (f"+{size.extra}" if size.extra else "")
 
 
 def options(mixer: Layer) -> dict[str, Scalar]:
-    """What a mixer was given and, beyond that, its defaults; what is off is left out."""
+    """Return the options of a mixer, defaults included; what is off is left out."""
     try:
         known = plugins.options(plugins.find("mixers", mixer.name), skip=2)
     except UnknownName:
@@ -63,7 +63,7 @@ def options(mixer: Layer) -> dict[str, Scalar]:
 
 
 def stage(stage: Stage, size: Grid) -> str:
-    """One line for one stage: 14x14 · 48 channels · 3 x axial_shift(shift_size=5, dilation=1) · MLP 2."""
+    """Describe a stage in one line: 14x14 · 48 channels · 3 x axial_shift(shift_size=5, dilation=1) · MLP 2."""
     mlp = f"MLP {stage.mlp_ratio:g}" if stage.mlp_ratio else "no MLP"
     inner = ", ".join(f"{name}={word(value)}" for name, value in options(stage.mixer).items())
     mixer = f"{stage.mixer.name}({inner})" if inner else stage.mixer.name
@@ -71,17 +71,17 @@ def stage(stage: Stage, size: Grid) -> str:
 
 
 def stages(spec: ArchSpec) -> list[str]:
-    """One line for each stage."""
+    """Describe every stage in one line."""
     return [stage(item, size) for item, size in zip(spec.stages, spec.grids(), strict=True)]
 
 
 def short(spec: ArchSpec) -> str:
-    """The architecture in one line, defaults left out: 2 x gmlp 32, 3 x axial_shift(shift_size=3) 64."""
+    """Describe an architecture in one line without defaults: 2 x gmlp 32, 3 x axial_shift(shift_size=3) 64."""
     return ", ".join(f"{item.depth} x {item.mixer} {item.width}" for item in spec.stages)
 
 
 def mixers(spec: ArchSpec) -> list[str]:
-    """The token mixers of an architecture, the one with the most blocks first."""
+    """Return the token mixers of an architecture, the one with the most blocks first."""
     depths: Counter[str] = Counter()
     for item in spec.stages:
         depths[item.mixer.name] += item.depth
@@ -89,7 +89,7 @@ def mixers(spec: ArchSpec) -> list[str]:
 
 
 def answer(run: Run) -> str:
-    """What the run found, in a sentence: `Best: trial 17, 97.2 % top-1 on mnist5k val at 1.32 MMACs, 41 k params`."""
+    """Say what the run found: `Best: trial 17, 97.2 % top-1 on mnist5k val at 1.32 MMACs, 41 k params`."""
     if not run.done():
         return "No trial has finished" if run.records else "No trial yet"
     best, data = run.best(), data_name(run)
@@ -109,12 +109,12 @@ def _guessing(run: Run, name: str) -> str:
 
 
 def data_name(run: Run) -> str:
-    """What the run was trained on: mnist5k, or the name of a folder."""
+    """Return the name of the run's data: mnist5k, or the name of a folder."""
     return str(run.manifest.found.data.get("name") or run.manifest.decided.data.get("source", ""))
 
 
 def tally(run: Run) -> str:
-    """How the search went, repeats not counted: `24 trials, 2 failed, 3m 40s`."""
+    """Say how the search went, without repeats: `24 trials, 2 failed, 3m 40s`."""
     ends = Counter(record.status for record in run.records if record.origin != "duplicate")
     parts = [f"{ends.total()} trial" + ("s" if ends.total() != 1 else "")]
     counts = {
@@ -127,7 +127,7 @@ def tally(run: Run) -> str:
 
 
 def certainty(run: Run) -> str:
-    """How far the best accuracy may be off by the choice of the validation images."""
+    """Say how far the best accuracy may be off by the choice of the validation images; "" if it is not known."""
     images = run.manifest.found.data.get("images")
     count = images.get("val", 0) if isinstance(images, Mapping) else 0
     if not run.done() or not count or next(iter(run.manifest.decided.objectives)) != "top1":

@@ -1,4 +1,4 @@
-"""What a classifier says of a batch, for the metrics that count it (mlpnas/objectives). Knows no torch."""
+"""The predictions of a classifier on a batch, for the metrics that count them (mlpnas/objectives). Knows no torch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Predictions:
 
     @cached_property
     def by_class(self) -> NDArray[np.int64]:
-        """(3, classes): images of each class, guesses of it, right guesses."""
+        """Return (3, classes): images of each class, guesses of it, right guesses."""
         first = self.guesses[:, 0]
         columns = (self.labels, first, self.labels[first == self.labels])
         return np.stack([np.bincount(column, minlength=self.classes) for column in columns])

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from mlpnas.cli import application
 from mlpnas.errors import RunError, UnknownName
-from mlpnas.report.audit import HEADINGS, audited, explained
+from mlpnas.report.audit import HEADINGS, audit_run, explain
 from mlpnas.run import Run
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 from mlpnas.training.recipe import Recipe
@@ -62,7 +62,7 @@ def test_json(run: Run) -> None:
 def test_the_report_says_so(run: Run) -> None:
     page = read(run)
     assert "What the zero-cost scores were worth" in page.text
-    assert explained(audited(run, run.done())) in page.text
+    assert explain(audit_run(run, run.done())) in page.text
 
 
 def test_a_run_without_scores(tmp_path: Path) -> None:

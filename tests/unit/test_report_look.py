@@ -7,25 +7,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlpnas import published
-from mlpnas.report import labels, style, wording
+from mlpnas.report import label_placement as labels
+from mlpnas.report import style, wording
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=15))
 def test_names_of_dots_cover_no_name_and_no_dot(places: list[tuple[float, float]]) -> None:
     across, up, name = [x for x, _ in places], [y for _, y in places], "as_mlp_t"
-    chosen = labels.sides(across, up, [name] * len(places))
+    chosen = labels.choose_sides(across, up, [name] * len(places))
     assert len(chosen) == len(places)
     dots = [(x * labels._WIDTH, y * labels._HEIGHT) for x, y in places]
     width = len(name) * labels._CHARACTER
     boxes = [labels._box(x, y, width, side) for (x, y), side in zip(dots, chosen, strict=True) if side]
     for number, box in enumerate(boxes):
         others = [*boxes[:number], *((x - 5, y - 5, x + 5, y + 5) for x, y in dots)]
-        assert not any(labels._shared(box, other) for other in others)
+        assert not any(labels._overlap(box, other) for other in others)
 
 
 def test_dots_with_room_get_their_names() -> None:
-    chosen = labels.sides([0.1, 0.5, 0.9], [0.5, 0.5, 0.5], ["as_mlp_t", "swin_t", "gmlp_s"])
+    chosen = labels.choose_sides([0.1, 0.5, 0.9], [0.5, 0.5, 0.5], ["as_mlp_t", "swin_t", "gmlp_s"])
     assert all(chosen)
 
 

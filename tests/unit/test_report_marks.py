@@ -32,7 +32,7 @@ def test_words_beside_dots_cover_no_dot_and_no_words(
 ) -> None:
     canvas, height = Canvas(widths, 450.0, np.array(places), np.zeros((0, 4))), 450.0
     words = ["best: trial 17, 97.2 %", "knee: trial 3, 91.0 %", "as_mlp_t"]
-    offsets = [canvas.beside(place, text, up=up) for place, text in zip(places, words, strict=False)]
+    offsets = [canvas.place_beside(place, text, up=up) for place, text in zip(places, words, strict=False)]
     for width in widths:
         dots = [(x * width - DOT, y * height - DOT, x * width + DOT, y * height + DOT) for x, y in places]
         boxes: list[Sequence[float]] = []
@@ -48,14 +48,14 @@ def test_words_beside_dots_cover_no_dot_and_no_words(
 
 def test_the_usual_place_is_above_the_front() -> None:
     canvas = Canvas(WIDE, 450.0, np.array([[0.5, 0.5]]), np.zeros((0, 4)))
-    dx, dy = canvas.beside((0.5, 0.5), "knee: trial 3") or (0.0, 0.0)
+    dx, dy = canvas.place_beside((0.5, 0.5), "knee: trial 3") or (0.0, 0.0)
     assert dx < 0 < dy
 
 
 def test_words_avoid_lines_where_they_can() -> None:
     line = np.array([[0.0, 0.53, 0.5, 0.53]])
     canvas = Canvas(WIDE, 450.0, np.array([[0.5, 0.5]]), line)
-    dx, dy = canvas.beside((0.5, 0.5), "knee: trial 3") or (0.0, 0.0)
+    dx, dy = canvas.place_beside((0.5, 0.5), "knee: trial 3") or (0.0, 0.0)
     assert dx > 0 or dy <= 0
 
 
@@ -115,5 +115,5 @@ def test_names_of_published_models_and_picks_share_no_place(tmp_path: Path) -> N
 def test_a_dense_front_without_free_space_still_names_its_best(tmp_path: Path) -> None:
     run = fake_runs.quick(tmp_path / "quick", trials=12)
     canvas = Canvas(WIDE, 40.0, np.random.default_rng(0).random((3000, 2)), np.zeros((0, 4)))
-    assert canvas.beside((0.5, 0.5), "best: trial 1") is None
+    assert canvas.place_beside((0.5, 0.5), "best: trial 1") is None
     assert any(note["text"].startswith("best") for note in chart(run)["annotations"])

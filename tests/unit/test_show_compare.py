@@ -15,7 +15,7 @@ from mlpnas.commands._parts import describe_fit, parts, total
 from mlpnas.commands.show import _bar
 from mlpnas.costs import cost
 from mlpnas.published import find_spec, names
-from mlpnas.report.receptive_field import NOWHERE, RAMP, close_up, palette, percent, picture, strength
+from mlpnas.report.receptive_field import NOWHERE, RAMP, crop_to_centre, palette, percent, picture, strength
 from mlpnas.run import Run
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 from tests.support import fake_runs
@@ -176,13 +176,13 @@ def test_shades() -> None:
     assert picture(field).startswith("data:image/png;base64,")
 
 
-def test_close_up_follows_what_is_strong() -> None:
+def test_crop_to_centre_follows_what_is_strong() -> None:
     field = np.full((56, 40), 1e-3)
     field[28, 20] = 1
-    assert close_up(field).shape == (15, 15)
+    assert crop_to_centre(field).shape == (15, 15)
     field[28, 4:37] = 0.5
-    assert close_up(field).shape == (35, 35)
-    assert close_up(np.ones((7, 7))).shape == (7, 7)
+    assert crop_to_centre(field).shape == (35, 35)
+    assert crop_to_centre(np.ones((7, 7))).shape == (7, 7)
 
 
 @pytest.mark.parametrize(("share", "words"), [(1, "100 %"), (0.9999, "99 %"), (0.0105, "1.1 %"), (0.11, "11 %")])

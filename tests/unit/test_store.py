@@ -163,7 +163,7 @@ def test_a_reader_survives_a_compaction_under_its_hands(tmp_path: Path, monkeypa
     writer = Store(tmp_path)
     for number in range(3):
         writer.append(record(number))
-    reader, listed, calls = Store(tmp_path), Table._listed, []
+    reader, listed, calls = Store(tmp_path), Table._list_parts, []
 
     def slow(table: Table) -> list[Part]:
         parts = listed(table)
@@ -173,7 +173,7 @@ def test_a_reader_survives_a_compaction_under_its_hands(tmp_path: Path, monkeypa
                 writer.compact()
         return parts
 
-    monkeypatch.setattr(Table, "_listed", slow)
+    monkeypatch.setattr(Table, "_list_parts", slow)
     assert [item.trial for item in reader.history()] == [0, 1, 2]
     assert calls == [3, 1]
     assert reader.set_aside == {}

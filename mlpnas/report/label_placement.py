@@ -1,4 +1,4 @@
-"""Where to write the names of dots that lie close together."""
+"""The placement of names beside dots that lie close together."""
 
 from collections.abc import Sequence
 
@@ -18,8 +18,8 @@ _SIDES = {
 Box = tuple[float, float, float, float]
 
 
-def sides(across: Sequence[float], up: Sequence[float], names: Sequence[str]) -> list[str]:
-    """For every dot the plotly textposition of its name, on a free side; "" where it would cover a name or a dot.
+def choose_sides(across: Sequence[float], up: Sequence[float], names: Sequence[str]) -> list[str]:
+    """Return the plotly textposition of every dot's name, on a free side; "" if it would cover a name or a dot.
 
     Args:
         across, up: places of the dots as shares of the drawing area, 0 to 1. The first ones get their names first.
@@ -29,7 +29,7 @@ def sides(across: Sequence[float], up: Sequence[float], names: Sequence[str]) ->
     chosen = []
     for (x, y), name in zip(dots, names, strict=True):
         boxes = {side: _box(x, y, len(name) * _CHARACTER, side) for side in _SIDES}
-        free = [side for side, box in boxes.items() if not any(_shared(box, other) for other in taken)]
+        free = [side for side, box in boxes.items() if not any(_overlap(box, other) for other in taken)]
         best = min(free, key=lambda side: _outside(boxes[side]), default="")
         if best:
             taken.append(boxes[best])
@@ -44,12 +44,12 @@ def _box(x: float, y: float, width: float, side: str) -> Box:
     return left, middle - _LINE / 2, left + width, middle + _LINE / 2
 
 
-def _shared(a: Box, b: Box) -> float:
+def _overlap(a: Box, b: Box) -> float:
     wide, high = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     return wide * high if wide > 0 and high > 0 else 0.0
 
 
 def _outside(box: Box) -> float:
-    """Area beyond the drawing area, where it would be cut off."""
-    inside = _shared(box, (0.0, 0.0, _WIDTH, _HEIGHT))
+    """Return the area of a box outside the drawing area."""
+    inside = _overlap(box, (0.0, 0.0, _WIDTH, _HEIGHT))
     return (box[2] - box[0]) * (box[3] - box[1]) - inside
