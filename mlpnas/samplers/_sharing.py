@@ -10,6 +10,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 
 from mlpnas.errors import MissingPackage, MlpnasError, RunError
+from mlpnas.plain_text import shortened
 from mlpnas.run import Run
 from mlpnas.samplers._base import ArchitectureSampler
 from mlpnas.samplers._make import make_sampler
@@ -59,7 +60,6 @@ def copy_study(run: Run | str | Path, to: str) -> int:
 
     Raises:
         RunError: no such run, a study of that name is there already, or the storage cannot be written.
-        MissingPackage: the database needs a driver.
     """
     found = study(run)
     try:
@@ -73,10 +73,9 @@ def copy_study(run: Run | str | Path, to: str) -> int:
         copied.add_trials(found.get_trials(deepcopy=False))
     except DuplicatedStudyError:
         raise RunError(f"--to {to}: holds a study {found.study_name} already; name another place") from None
-    except ImportError as error:
-        raise MissingPackage(str(error.name), "", f"the storage {to}") from None
     except Exception as error:  # whatever a database or its driver raises
-        raise RunError(f"--to {to}: cannot be written ({type(error).__name__}: {error})") from error
+        reason = shortened(str(error).splitlines()[0] if str(error) else "")
+        raise RunError(f"--to {to}: cannot be written ({type(error).__name__}: {reason})") from error
     return len(found.trials)
 
 

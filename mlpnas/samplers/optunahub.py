@@ -7,6 +7,7 @@ from typing import Any
 from optuna.samplers import BaseSampler
 
 from mlpnas.errors import MissingPackage, RunError
+from mlpnas.plain_text import shortened
 from mlpnas.samplers._domain import Domain
 from mlpnas.samplers._inside_budget import InsideBudget, constructor
 from mlpnas.space.tables import Window
@@ -49,7 +50,7 @@ def _load(package: str, ref: str, registry: str) -> ModuleType:
         return optunahub.load_module(package, ref=ref)
     except Exception as error:  # whatever git, GitHub or the package itself raises
         place = f"in {registry}" if registry else f"at the ref {ref}"
-        reason = f"{type(error).__name__}: {error}"
+        reason = shortened(f"{type(error).__name__}: {' '.join(str(error).split())}", 400)
         raise RunError(f"sampler optunahub:{package} cannot be loaded {place} ({reason})") from error
 
 
