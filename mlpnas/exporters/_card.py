@@ -1,4 +1,4 @@
-"""The model card: what the model is, how it was found, how to use it."""
+"""The model card: the model, its search, its use."""
 
 from collections.abc import Iterable, Mapping
 from html import escape
@@ -13,7 +13,7 @@ from mlpnas.units import show
 
 
 def card(run: Run, record: Record, spec: ArchSpec, is_trained: bool, origin: str, facts: Mapping[str, object]) -> str:
-    """Return the card in Markdown; the licence is left to whoever publishes the model."""
+    """Return the card in Markdown; its publisher adds the licence."""
     weights = "**Weights:** " + escape(origin, quote=False) + ("" if is_trained else ". **Train it before use.**")
     parts = [
         "---\nlibrary_name: mlpnas\ntags: [image-classification, neural-architecture-search]\n"
@@ -98,7 +98,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
 
 
 def _plain(text: object) -> str:
-    """Return a text of others for Markdown: one line, no markup, no HTML, no credentials."""
+    """Return foreign text for Markdown: one line without markup, HTML and credentials."""
     plain = visible(masked(" ".join(str(text).split())))
     for mark in "\\`*_|[]":
         plain = plain.replace(mark, "\\" + mark)

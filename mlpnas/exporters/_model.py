@@ -1,4 +1,4 @@
-"""The model that is exported, and the form of exporters: what the files of this folder share."""
+"""The exported model and the protocol of exporters."""
 
 import json
 from collections.abc import Mapping
@@ -19,12 +19,12 @@ SPEC, WEIGHTS, CARD, ONNX = "spec.json", "model.safetensors", "README.md", "mode
 
 @dataclass(frozen=True)
 class Model:
-    """A network to export, with all that its users must know.
+    """A network to export, with the facts for its users.
 
     Attributes:
-        network: in eval mode, on the CPU; images (batch, channels, height, width) -> logits (batch, classes).
-        origin: where the weights come from: trained, or fresh and why.
-        facts: what whoever uses it must know besides: classes, mean and std of the pixels; JSON by name.
+        network: the module in eval mode on the CPU; images (batch, channels, height, width) -> logits (batch, classes).
+        origin: the origin of the weights: trained, or fresh and why.
+        facts: further facts by name, as JSON: classes, mean and std of the pixels.
         card: a model card in Markdown.
     """
 
@@ -36,20 +36,20 @@ class Model:
     card: str
 
     def metadata(self) -> dict[str, str]:
-        """Return the facts as files carry them: texts by name."""
+        """Return the facts for metadata in files: texts by name."""
         values = {**self.facts, "weights": self.origin}
         return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 
 
 class Exporter(Protocol):
-    """One form of a model."""
+    """A writer of one format."""
 
     def export(self, model: Model, folder: Path) -> list[Path]:
-        """Write its files into `folder`, which exists, and return them.
+        """Write the model's files into an existing `folder` and return them.
 
         Raises:
-            ExportError: the model cannot take this form.
-            MissingPackage: the form needs a package that is not installed.
+            ExportError: the model cannot be written in this format.
+            MissingPackage: the format needs a package that is not installed.
         """
         ...
 
@@ -71,7 +71,7 @@ def with_weights(spec: ArchSpec, file: Path) -> "nn.Module":
 
 
 def fresh(spec: ArchSpec, seed: int) -> "Network":
-    """Return the network of `spec`, initialised from `seed`, in eval mode; other random numbers stay as they are."""
+    """Return the network of `spec` in eval mode, initialised from `seed`; the global random state stays."""
     import torch
 
     from mlpnas.nets.network import build

@@ -1,4 +1,4 @@
-"""The choice of the model to export for a trial: which network, with which weights, and what is said of it."""
+"""The choice of a trial's network, weights and description for an export."""
 
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,13 @@ from mlpnas.spec import ArchSpec
 
 
 def model_of(run: Run, record: Record, *, as_proxy: bool = False) -> Model:
-    """Return the declared network of a trial, deployed; with the trained weights where it is what was trained.
+    """Return the declared network of a trial, deployed; with trained weights if it was trained itself.
 
     Args:
-        as_proxy: the network that was trained in its place, with its weights.
+        as_proxy: return the trained proxy network with its weights instead.
 
     Raises:
-        ExportError: `as_proxy`, and its weights were not kept; or weights that cannot be read.
+        ExportError: with `as_proxy`, the weights were not kept; or weights cannot be read.
     """
     declared, file = run.spec(record), _weights(run, record)
     trained = _trained_spec(file) if file else None
@@ -44,14 +44,14 @@ def model_of(run: Run, record: Record, *, as_proxy: bool = False) -> Model:
 
 
 def _weights(run: Run, record: Record) -> Path | None:
-    """Return the file with the trained weights; a repeat has those of its original."""
+    """Return the file with the trained weights; a duplicate has those of its original."""
     same = [record, *(other for other in run.records if other.key == record.key)]
     files = (run.file(other.weights) for other in same if other.weights)
     return next((file for file in files if file.is_file()), None)
 
 
 def _trained_spec(file: Path) -> ArchSpec:
-    """Return the architecture whose weights these are, as the file itself says."""
+    """Return the architecture of a weights file, from the file itself."""
     from safetensors import SafetensorError, safe_open
 
     try:

@@ -1,4 +1,4 @@
-"""A folder that `mlpnas.load` reads: the spec, the weights, a model card."""
+"""The folder format of `mlpnas.load`: the spec, the weights, a model card."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from mlpnas.exporters._model import CARD, SPEC, WEIGHTS, Model
 
 
 class Folder:
-    """spec.json, model.safetensors, README.md."""
+    """A folder with spec.json, model.safetensors and README.md."""
 
     def export(self, model: Model, folder: Path) -> list[Path]:
         from safetensors.torch import save

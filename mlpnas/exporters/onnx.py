@@ -1,4 +1,4 @@
-"""ONNX through torch's exporter, and only if onnxruntime computes the same logits."""
+"""ONNX through torch's exporter, checked by onnxruntime's logits."""
 
 import logging
 import warnings
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-4
 Opset = Annotated[int, Number(least=0, most=99)]
-_LARGEST_FILE = 1.9e9  # bytes; protobuf ends at 2 GiB, and then the weights go into a file beside it
+_LARGEST_FILE = 1.9e9  # bytes; beyond protobuf's 2 GiB the weights go into a second file
 
 
 class Onnx:
-    """model.onnx: `images` (batch, channels, height, width) -> `logits` (batch, classes), any batch.
+    """An exporter of model.onnx: `images` (batch, channels, height, width) -> `logits` (batch, classes), any batch.
 
     Args:
         opset: version of ONNX's operators; 0: the one that torch recommends.
@@ -69,7 +69,7 @@ def _write(model: Model, images: "torch.Tensor", path: Path, opset: int | None) 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence the exporter's advice to its developers."""
+    """Silence the exporter's messages to its developers."""
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
