@@ -1,4 +1,4 @@
-"""What a search loses when its processes are killed, its disk fills up and its workers hang: nothing.
+"""Check that a search loses nothing when its processes are killed, its disk fills up and its workers hang.
 
     python benchmarks/chaos.py --what driver [--times 30] [--backend pool] [--trials 210] [--seconds 0.5]
 
@@ -35,7 +35,7 @@ from mlpnas.run import Run
 
 
 def kill_driver(search: Search, chance: random.Random) -> None:
-    """Half of the times while it starts, half of the times at work."""
+    """Kill the driver, half of the times during its start."""
     begun = search.count("begin")
     if chance.random() < 0.5:
         search.wait("beginning", lambda: search.count("begin") > begun)
@@ -53,7 +53,7 @@ def kill_worker(search: Search, chance: random.Random) -> None:
     again, ended = search.count("note", "begins again"), search.count("trial")
     with suppress(ProcessLookupError, IndexError):
         os.kill(chance.choice(workers(search)), signal.SIGKILL)
-    # one that has just ended its last trial is not missed
+    # the driver may have just ended its last trial
     search.wait("note", lambda: search.count("note", "begins again") > again or search.count("trial") > ended + 5)
 
 
@@ -92,20 +92,20 @@ def hang(search: Search, chance: random.Random) -> None:
 
 WORKERS = ("ray::Evaluation", "ray::TuneWorker")  # the pool's and Tune's
 DISTURB = {"driver": kill_driver, "worker": kill_worker, "disk": fill_disk, "memory": eat_memory, "hang": hang}
-# trials of half a second that end around one disturbance, about; a search that ends before cannot be disturbed
+# half-second trials per disturbance, so that the search does not end before the last one
 TRIALS = {"driver": 7, "worker": 7, "disk": 14, "memory": 14, "hang": 70, "node": 14}
 
 
 def workers(search: Search) -> list[int]:
-    """Ray's workers; those of a cluster were started by this script, not by the search."""
+    """Return the pids of Ray's workers; those of a cluster were started by this script."""
     session = os.getsid(0) if search.address else search.process.pid
     return [number for number, name, its, _ in processes() if name.startswith(WORKERS) and its == session]
 
 
 def left_over(search: Search) -> list[str]:
-    """Processes of the search that are still there long after its end.
+    """Return the processes of the search that are left long after its end.
 
-    When a driver is killed, Ray's two agents look for its dead server for a minute before they end, too.
+    When a driver is killed, Ray's two agents look for its dead server for a minute before they end.
     """
     for _ in range(200):
         left = [f"{number} {name}" for number, name, session, _ in processes() if session in search.sessions]
@@ -116,7 +116,7 @@ def left_over(search: Search) -> list[str]:
 
 
 def judge(search: Search, expected: set[str]) -> dict[str, Any]:
-    """What is there at the end; `faults` lists what must not be."""
+    """Return the final state of a search; `faults` lists its errors."""
     run = Run(search.run)
     records = [record for record in run.records if record.origin != "duplicate"]
     done, keys = finished(run), [record.key for record in records]
@@ -143,7 +143,7 @@ def judge(search: Search, expected: set[str]) -> dict[str, Any]:
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
-    """A tmpfs of 3 MiB; raises PermissionError where none may be mounted."""
+    """Mount a tmpfs of 3 MiB; raise PermissionError if that is not allowed."""
     folder.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)], capture_output=True)
     if mounted.returncode:
@@ -155,7 +155,7 @@ def small_disk(folder: Path) -> Iterator[None]:
 
 
 class Nodes:
-    """Two Ray nodes on this machine, one of which dies now and then."""
+    """Two Ray nodes on this machine, one of which is killed repeatedly."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         from ray.cluster_utils import Cluster
@@ -180,7 +180,7 @@ class Nodes:
 def chaos(
     what: list[str], times: int, folder: Path, trials: int, seconds: float, backend: str, seed: int = 0
 ) -> dict[str, Any]:
-    """Disturb one search in these ways, so many times each; see `judge`."""
+    """Disturb one search in each of these ways several times; see `judge`."""
     chance, disturb = random.Random(seed), dict(DISTURB)
     with ExitStack() as stack:
         if "disk" in what:
@@ -211,7 +211,7 @@ def main() -> None:
     options = parser.parse_args()
     what = options.what.split(",")
     start = time.monotonic()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was made is removed all the same
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the clean-up runs
     with tempfile.TemporaryDirectory() as name:
         found = chaos(
             what,

@@ -1,4 +1,4 @@
-"""The search that benchmarks/chaos.py disturbs, in processes of its own."""
+"""The search that benchmarks/chaos.py disturbs, in its own processes."""
 
 import json
 import os
@@ -16,10 +16,10 @@ import fate
 
 from mlpnas.run import Run
 
-BACKENDS = {"pool": "ray", "tune": "ray", "local": "local"}  # who runs the trials
+BACKENDS = {"pool": "ray", "tune": "ray", "local": "local"}  # name here -> backend
 TRIAL_TIME = 3.0
-PATIENCE = 300.0  # for anything that must come
-# these trials are short and train nothing, so that the pool would run them
+PATIENCE = 300.0  # seconds to wait for an event
+# without this the pool would run such short trials
 TUNE = """\
 from mlpnas.cli import main
 from mlpnas.engine.backends import ray
@@ -42,11 +42,11 @@ stages:
 
 
 class Search:
-    """A search in processes of its own, which things are done to.
+    """A search in its own processes, to be disturbed.
 
     Args:
-        folder: for the run and all that belongs to it.
-        address: of a Ray cluster; "": the search starts its own.
+        folder: for the run and its other files.
+        address: a Ray cluster; "": the search starts Ray itself.
     """
 
     def __init__(self, folder: Path, trials: int, seconds: float, backend: str, address: str = "") -> None:
@@ -54,7 +54,7 @@ class Search:
         self.run = folder / "disk" / "run"
         self.fates = folder / "fates"
         self.events: list[dict[str, Any]] = []
-        self.sessions: list[int] = []  # of processes, one for each start
+        self.sessions: list[int] = []  # process sessions, one per start
         self.run.parent.mkdir(exist_ok=True)
         self.fates.mkdir()
         (folder / "space.yaml").write_text(SPACE)
@@ -78,14 +78,14 @@ class Search:
         return [*(word for pair in plain.items() for word in pair), *workers, *address]
 
     def undisturbed(self) -> set[str]:
-        """The architectures that the same search finishes when nothing happens to it."""
+        """Return the architectures that the same search finishes undisturbed."""
         command = [sys.executable, "-m", "mlpnas", "search", *self.asked("local"), "--run", "./undisturbed"]
         quick = self.environment | {"FATE_SECONDS": "0", "FATE_FOLDER": "/nowhere"}
         subprocess.run(command, cwd=self.folder, env=quick, check=True, stdout=subprocess.DEVNULL)
         return finished(Run(self.folder / "undisturbed"))
 
     def start(self) -> None:
-        """Begin, or go on."""
+        """Start or resume the search."""
         asked = ["--resume"] if (self.run / "run.json").exists() else self.asked(self.backend)
         program = ["-c", TUNE] if self.backend == "tune" else ["-m", "mlpnas"]
         command = [sys.executable, "-u", *program, "search", *asked, "--run", str(self.run), "--json"]
@@ -103,7 +103,7 @@ class Search:
         threading.Thread(target=self._listen, args=(self.process.stdout,), daemon=True).start()
 
     def stop(self) -> None:
-        """Kill what is left of it, its own Ray included, and remove what that leaves behind."""
+        """Kill the remaining processes, including Ray's, and remove their files."""
         for _ in range(50):
             left = [number for number, _, session, state in processes() if session in self.sessions and state != "Z"]
             if not left:
@@ -122,7 +122,7 @@ class Search:
                 self.events.append(json.loads(line))
 
     def wait(self, what: str, is_there: Callable[[], Any]) -> None:
-        """Until something is there; raises AssertionError where it does not come, or the search ends before."""
+        """Wait for a condition; raise AssertionError if it fails to come true or the search ends first."""
         end = time.monotonic() + PATIENCE
         while not is_there():
             is_over = self.process.poll() is not None
@@ -131,17 +131,17 @@ class Search:
             time.sleep(0.05)
 
     def last(self) -> str:
-        """What the search said last."""
+        """Return the last output of the search."""
         events = [json.dumps(event)[:300] for event in self.events[-8:]]
         return "\n".join(["", *events, (self.folder / "errors.txt").read_text()[-2000:]])
 
     def wait_for_trials(self, count: int) -> None:
-        """So many more."""
+        """Wait for so many more trials."""
         before = self.count("trial")
         self.wait(f"{count} more trials", lambda: self.count("trial") >= before + count)
 
     def wait_for_repairs(self) -> None:
-        """Until every trial that lost its worker has ended, for one that loses three is a failure by rights."""
+        """Wait until every trial that lost its worker has ended, since one that loses three workers fails."""
 
         def are_done() -> bool:
             last = {event["trial"]: number for number, event in enumerate(self.events) if event["event"] == "trial"}
@@ -154,7 +154,7 @@ class Search:
         return sum(event["event"] == kind and text in event.get("text", "") for event in self.events)
 
     def end(self) -> None:
-        """Let it come to its end."""
+        """Wait for the end of the search."""
         code = self.process.wait(timeout=PATIENCE)
         assert code == 0, f"exit code {code}: {self.last()}"
 
@@ -164,7 +164,7 @@ def finished(run: Run) -> set[str]:
 
 
 def processes() -> Iterator[tuple[int, str, int, str]]:
-    """(process, name, session, state) of all."""
+    """Yield (pid, name, session, state) of all processes."""
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             stat = (folder / "stat").read_text().rpartition(")")[2].split()

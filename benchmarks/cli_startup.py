@@ -1,7 +1,7 @@
-"""CPU seconds that the command line takes to answer: python benchmarks/cli_startup.py [RUNS]
+"""Measure the CPU seconds of the command line's start: python benchmarks/cli_startup.py [RUNS]
 
-Target: `mlpnas --help` under 0.3 s. CPU time instead of wall time, so a busy machine changes little; the first rows say
-how much of it is Python itself.
+Target: `mlpnas --help` under 0.3 s. It is CPU time, so that a busy machine changes little; the first rows show
+the share of Python itself.
 """
 
 import subprocess
@@ -19,7 +19,7 @@ CASES = {
 
 
 def cpu_seconds(arguments: list[str]) -> float:
-    """User and system time of one fresh Python process."""
+    """Return the user and system time of one fresh Python process."""
     before = getrusage(RUSAGE_CHILDREN)
     subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
     after = getrusage(RUSAGE_CHILDREN)

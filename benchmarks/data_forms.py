@@ -1,9 +1,8 @@
-"""Every form of data that people have: is it read, and what does mlpnas say?
+"""Print how mlpnas reads every form of data.
 
     python benchmarks/data_forms.py [--data ../shared/data] [PART OF A NAME ...]
 
-Builds each form from real images (CIFAR-10 as JPEG) in a temporary folder, and prints what was read, or the words of
-the refusal.
+It builds each form from real images (CIFAR-10 as JPEG) in a temporary folder, and prints the survey or the refusal.
 """
 
 import argparse
@@ -22,7 +21,7 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
 def cifar(folder: Path, per_class: int = 12) -> list[Sample]:
-    """JPEG images of cats, dogs and, for owls, birds."""
+    """Return JPEG images of cats, dogs and birds (as owls)."""
     table = pq.ParquetFile(folder / "cifar10" / "test.parquet").read().slice(0, 2000)
     rows = zip(table.column("label").to_pylist(), table.column("image").to_pylist(), strict=True)
     samples: list[Sample] = []

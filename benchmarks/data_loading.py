@@ -1,9 +1,9 @@
-"""Images per second of one core, ready for a network: batches on tensors against image folder + PIL.
+"""Compare images per second on one core, ready for a network: batches on tensors against image folder + PIL.
 
     python benchmarks/data_loading.py [--data DATA] [--images 4096] [--rounds 5]
 
-Both crop (padding 4), flip and normalise the same JPEG files, in turns; the ratio is the median of the rounds'.
-Also prints how long decoding the data set into the cache takes, once per machine.
+Both crop (padding 4), flip and normalise the same JPEG files, in turns; the ratio is the median over rounds. It also
+prints the time of decoding the data set into the cache, once per machine.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["MLPNAS_CACHE"] = folder  # so that decoding is measured, not remembered
+        os.environ["MLPNAS_CACHE"] = folder  # an empty cache, so that decoding is measured
         start, cpu = perf_counter(), process_time()
         data = load(resolve(options.data))
         seconds, core = perf_counter() - start, process_time() - cpu

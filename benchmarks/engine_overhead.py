@@ -1,11 +1,11 @@
-"""What the engine costs: seconds per trivial trial of each backend, and the share of the ideal that many workers reach.
+"""Measure the engine's overhead: seconds per trivial trial of each backend, and the utilisation of many workers.
 
     python benchmarks/engine_overhead.py [--trials 60] [--workers 2]
     python benchmarks/engine_overhead.py --nap 1 --trials 200 --workers 16 --warm 400
 
-No training, only proposing, passing on and keeping. Ray's start is reported by itself; the rest is from the end of the
-first trial to the end of the last. With --nap every trial sleeps so long, on logical workers; the first --warm trials
-pass while those start. Of the others, trials x nap / workers over the time that they took; 1 is ideal.
+Trials are proposed, sent and stored, without training. Ray's start is printed separately; the rest runs from the end of
+the first trial to the end of the last. With --nap every trial sleeps so long, on logical workers; the first --warm
+trials run while workers start. For the others it prints trials x nap / workers over their time; 1 is ideal.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from mlpnas.training.recipe import Recipe
 
 
 def measure(backend: str, trials: int, workers: int, folder: Path) -> tuple[float, float]:
-    """(seconds from begin to the first end, seconds per trial after it)."""
+    """Return (seconds until the first trial's end, seconds per trial after it)."""
     times: dict[str, list[float]] = {"begin": [], "trial": []}
 
     def listen(event: Mapping[str, Any]) -> None:
@@ -49,7 +49,7 @@ def measure(backend: str, trials: int, workers: int, folder: Path) -> tuple[floa
 
 
 def nap(seconds: float, trials: int, workers: int, warm: int, folder: Path) -> float:
-    """Share of the ideal in which the trials after the `warm` first ones ended."""
+    """Return the utilisation of the workers after the first `warm` trials."""
     fate.install(folder / "plugins")
     path = [str(folder / "plugins"), str(Path(__file__).parent)]
     sys.path[:0] = path
@@ -74,7 +74,7 @@ def efficiency(run: Run, seconds: float, workers: int, warm: int) -> float:
     records = sorted((record for record in run.records if record.origin != "duplicate"), key=lambda r: r.started)
     begin = records[warm].started
     lately = sum(begin - 1.5 * seconds < record.started <= begin for record in records)
-    if lately < workers:  # every one begins something within that time
+    if lately < workers:  # every worker starts a trial within that time
         raise SystemExit(f"{lately} of {workers} workers were at work after {warm} trials: raise --warm")
     took = max(record.finished for record in records) - begin
     return len(records[warm:]) * seconds / workers / took

@@ -1,7 +1,7 @@
-"""An objective that measures nothing: it takes its time, and now and then a worker meets its fate in it.
+"""An objective that only takes time, and in which a worker sometimes hangs or runs out of memory.
 
-Environment: FATE_SECONDS, of every trial; FATE_FOLDER, in which a file whose name begins with `hang` or `memory` is
-taken away by one worker, which then hangs for ever, or allocates until the kernel kills it.
+Environment: FATE_SECONDS is the time of every trial. FATE_FOLDER may contain files named `hang...` or `memory...`; one
+worker removes such a file and then hangs for ever, or allocates until the kernel kills it.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mlpnas.objectives import Candidate
 
-_MOST_BYTES = 2**30  # for the worker that eats memory; the rest of the machine is to feel nothing
+_MOST_BYTES = 2**30  # limit of the allocating worker, so that the machine is not affected
 _GROUPS = Path("/sys/fs/cgroup/memory" if Path("/sys/fs/cgroup/memory").is_dir() else "/sys/fs/cgroup")
 
 
@@ -50,9 +50,9 @@ def _hang() -> None:
 
 
 def _eat_memory() -> None:
-    """In a control group of its own with little memory, so that the kernel has one process to kill."""
+    """Allocate without end in a control group with little memory, so that the kernel kills this process."""
     name = f"fate-{os.getpid()}"
-    Path(os.environ["FATE_FOLDER"], name).touch()  # for `clean`: who is killed removes nothing
+    Path(os.environ["FATE_FOLDER"], name).touch()  # for `clean`: a killed process removes nothing
     group = _GROUPS / name
     group.mkdir()
     limit = next(file for file in (group / "memory.max", group / "memory.limit_in_bytes") if file.exists())
@@ -60,20 +60,20 @@ def _eat_memory() -> None:
     (group / "cgroup.procs").write_text(str(os.getpid()))
     page = resource.getpagesize()
     eaten = [bytearray(2**24) for _ in range(_MOST_BYTES // 2**24 + 8)]
-    for block in eaten:  # touched, or it would take no room
+    for block in eaten:  # written to, or it would use no memory
         block[::page] = b"x" * len(block[::page])
     raise AssertionError("the kernel let it live")
 
 
 def clean(folder: Path) -> None:
-    """Remove the control groups of the workers that met their fate by this FATE_FOLDER, and are dead."""
+    """Remove the control groups of dead workers of this FATE_FOLDER."""
     for file in folder.glob("fate-*"):
         with suppress(FileNotFoundError):
             _remove(_GROUPS / file.name)
 
 
 def _remove(group: Path, patience: float = 5.0) -> None:
-    """Once the kernel is through with the dead."""
+    """Remove a control group once the kernel has released its processes."""
     end = time.monotonic() + patience
     while True:
         try:
@@ -90,7 +90,7 @@ FATES: dict[str, Callable[[], None]] = {"hang": _hang, "memory": _eat_memory}
 
 
 def install(folder: Path) -> None:
-    """Make `fate` known to processes with `folder` and this file's folder on their path, as another package would."""
+    """Install `fate` like a package for processes with `folder` and this file's folder on their path."""
     info = folder / "fate-0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: fate\nVersion: 0\n")

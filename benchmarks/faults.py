@@ -1,18 +1,18 @@
-"""What a search loses when any one of its writes fails, or is its last: nothing.
+"""Check that a search loses nothing when any one of its writes fails, or is its last.
 
     python benchmarks/faults.py [--searches costs trained resumed] [--faults EIO ENOSPC EROFS kill half]
 
-Short searches are run once to count every write below their run folder: files made, written, synced, renamed, locked
-and deleted, folders made. Then each search is run once for every write and fault, in a process of its own:
+Short searches run once to count every write below their run folder: files made, written, synced, renamed, locked and
+deleted, folders made. Then each search runs once for every write and fault, in its own process:
 
     EIO      the write fails once
-    ENOSPC   it fails, and the two after it: the disk was full for a moment
-    EROFS    it fails, and all after it
+    ENOSPC   it and the next two fail: the disk was full for a moment
+    EROFS    it and all later ones fail
     kill     SIGKILL before it
-    half     SIGKILL when half of its bytes are written, where it writes some
+    half     SIGKILL when half of its bytes are written
 
-The search must end well, or with one message of ours, or killed. Resumed then (begun again, where there is no run yet),
-it must hold every finished architecture of an undisturbed search, none twice, no unreadable part and no leftovers.
+The search must end well, with one message of ours, or killed. After a resume (or a new start if there is no run yet),
+it must have every finished architecture of an undisturbed search, none twice, no unreadable part and no leftovers.
 """
 
 import argparse
@@ -70,10 +70,10 @@ SEARCHES: Mapping[str, Mapping[str, Any]] = {
 
 
 class Disk:
-    """The functions by which Python writes, of which one call below a folder fails.
+    """Python's functions for writing, of which one call below a folder fails.
 
     Args:
-        at: the number of that call, from 0; none: all are only counted.
+        at: the number of that call, from 0; None: calls are only counted.
     """
 
     def __init__(self, folder: Path, at: int = -1, fault: str = "") -> None:
@@ -148,7 +148,7 @@ class Disk:
 
 
 class Written:
-    """An open file, whose writing is counted too."""
+    """An open file whose writes are counted."""
 
     def __init__(self, file: Any, call: Any) -> None:
         self.file, self.call = file, call
@@ -174,7 +174,7 @@ class Written:
 
 
 class End(NamedTuple):
-    """How a process ended: well, told (an error of ours), killed or crashed; what it told; the writes it counted."""
+    """The end of a process: well, told (an error of ours), killed or crashed; its message; its number of writes."""
 
     how: str
     text: str
@@ -182,7 +182,7 @@ class End(NamedTuple):
 
 
 def run(disk: Disk, **asked: Any) -> End:
-    """A search in a process of its own."""
+    """Run a search in its own process."""
     reader, writing_end = os.pipe()
     if (child := os.fork()) == 0:
         how, text = "well", ""
@@ -213,7 +213,7 @@ def finished(folder: Path) -> set[str]:
 
 
 def problems(folder: Path, expected: set[str]) -> Iterator[str]:
-    """What is wrong with a run that was disturbed and resumed."""
+    """Yield the problems of a run that was disturbed and resumed."""
     found = Run(folder)
     records = [record for record in found.history if record.origin != "duplicate" and not record.fault]
     if lost := expected - finished(folder):
@@ -237,8 +237,8 @@ def problems(folder: Path, expected: set[str]) -> Iterator[str]:
         yield "another space.yaml"
 
 
-def tried(name: str, at: int, fault: str, start: Path | None, expected: set[str]) -> tuple[str, list[str]]:
-    """How the disturbed search ended, and what was wrong at the end."""
+def disturb(name: str, at: int, fault: str, start: Path | None, expected: set[str]) -> tuple[str, list[str]]:
+    """Return the end of the disturbed search, and its problems."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch).resolve() / "run"
         (folder.parent / "space.yaml").write_text(SPACE)
@@ -255,13 +255,13 @@ def tried(name: str, at: int, fault: str, start: Path | None, expected: set[str]
 
 
 def warm_up(name: str) -> None:
-    """Let this process load and work out once what the searches that are forked from it need."""
+    """Load and compute once what the forked searches need."""
     with tempfile.TemporaryDirectory() as scratch:
         search(SearchSpace(SPACE), run=Path(scratch) / "run", **SEARCHES[name])
 
 
 def measure(name: str, faults: list[str], every: int) -> int:
-    """Print how each search ended; returns the number of problems."""
+    """Print the end of each search; return the number of problems."""
     warm_up(name)
     with tempfile.TemporaryDirectory() as scratch:
         whole = Path(scratch).resolve() / "whole" / "run"
@@ -281,7 +281,7 @@ def measure(name: str, faults: list[str], every: int) -> int:
         for at in range(0, len(counted.points), every):
             is_content = counted.points[at].startswith("write ")
             for fault in [fault for fault in faults if is_content or fault != "half"]:
-                how, wrong = tried(name, at, fault, start, expected)
+                how, wrong = disturb(name, at, fault, start, expected)
                 ends[fault][how] += 1
                 bad += bool(wrong)
                 for text in wrong:
@@ -300,7 +300,7 @@ def main() -> None:
     parser.add_argument("--faults", nargs="+", choices=FAULTS, default=list(FAULTS))
     parser.add_argument("--every", type=int, default=1, help="try only every so manyth write")
     options = parser.parse_args()
-    store._COMPACT_AT = 3  # parts are joined on the way too
+    store._COMPACT_AT = 3  # so that parts are merged during the search
     writer._LOOKS_FOR_ROOM = proxy_training._LOOKS_FOR_ROOM = 0.01
     with tempfile.TemporaryDirectory() as cache:
         os.environ["MLPNAS_CACHE"] = cache

@@ -1,4 +1,4 @@
-"""Forms of data that people have, each built in a folder from labelled images, and what mlpnas says of it."""
+"""Forms of data, each built in a folder from labelled images, and their reading by mlpnas."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +14,7 @@ CLASSES = ("cat", "dog", "owl")
 
 @dataclass(frozen=True)
 class Sample:
-    """An encoded image of a class."""
+    """An encoded image with its class."""
 
     label: int
     number: int
@@ -32,7 +32,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a user writes for a form: the data and options; and the (height, width) that a search looks at."""
+    """The user's text for a form: data and options; and the (height, width) of a search."""
 
     data: Path | str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -44,7 +44,7 @@ FORMS: dict[str, Build] = {}
 
 
 def form(name: str) -> Callable[[Build], Build]:
-    """Register what builds a form in an empty folder."""
+    """Register the function that builds a form in an empty folder."""
 
     def register(build: Build) -> Build:
         assert name not in FORMS, name
@@ -62,13 +62,13 @@ def write(folder: Path, files: Mapping[str, bytes]) -> Path:
 
 
 def shares(samples: list[Sample]) -> Iterator[tuple[str, list[Sample]]]:
-    """train, val and test: 4, 1 and 1 of 6 images of every class."""
+    """Yield train, val and test: 4, 1 and 1 of 6 images of every class."""
     for split, wanted in (("train", (0, 1, 2, 3)), ("val", (4,)), ("test", (5,))):
         yield split, [sample for sample in samples if sample.number % 6 in wanted]
 
 
 def ask(build: Build, folder: Path, samples: list[Sample]) -> tuple[Dataset | None, str]:
-    """(the data, or None where they were refused, and what was said)."""
+    """Return (the data, or None if refused, and the messages)."""
     made = build(folder, samples)
     asked = made if isinstance(made, Asked) else Asked(made)
     before = Path.cwd()

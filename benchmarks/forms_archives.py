@@ -1,4 +1,4 @@
-"""Archives and arrays."""
+"""Forms of archives and arrays."""
 
 import io
 import json

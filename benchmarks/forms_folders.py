@@ -1,4 +1,4 @@
-"""Folders of image files."""
+"""Forms of folders of image files."""
 
 import os
 from pathlib import Path

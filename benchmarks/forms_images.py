@@ -1,4 +1,4 @@
-"""Folders with images of every kind: endings, orientations, sizes, depths."""
+"""Forms of folders with all kinds of images: endings, orientations, sizes, depths."""
 
 import io
 from pathlib import Path

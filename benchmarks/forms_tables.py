@@ -1,4 +1,4 @@
-"""Parquet, Arrow, CSV and JSON tables."""
+"""Forms of Parquet, Arrow, CSV and JSON tables."""
 
 import json
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ def unsupervised(folder: Path, samples: list[Sample]) -> Path:
 
 
 def _column(name: str, kind: Any = _STRUCT, image: str = "image", label: str = "label", **options: Any) -> None:
-    """A form of one file whose labels are `options["labels"](number of the class)`."""
+    """Build a form of one file whose labels are `options["labels"](number of the class)`."""
     labels, asked = options.pop("labels", int), options
 
     @form(f"parquet: {name}")
@@ -156,7 +156,7 @@ def _rows(samples: Sequence[Sample], line: str, head: str) -> bytes:
 
 
 def _unique(samples: list[Sample]) -> list[Sample]:
-    """The samples with numbers that differ between classes."""
+    """Return the samples with numbers that differ between classes."""
     return [Sample(s.label, 100 * s.label + s.number, s.data) for s in samples]
 
 

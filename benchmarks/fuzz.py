@@ -1,11 +1,11 @@
-"""Damaged inputs at every border: each is right, or one clear sentence; soon, and within a computer's memory.
+"""Test every border with damaged inputs: each must be accepted or refused in one clear sentence, within limits.
 
     python benchmarks/fuzz.py [--count 200000] [--seed 0] [--border NAME ...] [--workers 2]
 
-Valid inputs are damaged (bytes, words, JSON values) and taken in by worker processes. Counted are those that were
-accepted, refused by an MlpnasError, ended in any other exception, took more than 2 seconds of CPU time or more than
-1 GB; the shortest input of every kind of trouble is printed. Of the accepted specs, 300 are built and costed anew:
-parameters and costs must agree. Exits with 1 where anything went wrong.
+Valid inputs are damaged (bytes, words, JSON values) and read by worker processes. It counts inputs that were accepted,
+refused by an MlpnasError, raised another exception, or took more than 2 seconds of CPU time or more than 1 GB, and
+prints the shortest input of every problem. It builds 300 of the accepted specs and computes their cost again:
+parameters and costs must agree. It exits with 1 if there is any problem.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))  # tests.support.fake_runs and tests.support.image_files
 
 _SECONDS, _BYTES = 2.0, 10**9
-_HUNG = 60.0  # seconds without an answer, after which a worker is killed
+_HUNG = 60.0  # seconds without an answer until a worker is killed
 
 
 def borders() -> Mapping[str, Any]:
@@ -36,11 +36,11 @@ def borders() -> Mapping[str, Any]:
 
 @dataclass
 class Tally:
-    """What came of the inputs of one border.
+    """The results of one border's inputs.
 
     Attributes:
         troubles: kind -> (how often, the shortest input).
-        slowest: CPU seconds; largest: bytes of memory beyond what the worker had.
+        slowest: CPU seconds. largest: bytes of memory beyond the worker's own.
     """
 
     inputs: int = 0
@@ -67,7 +67,7 @@ class Tally:
 
 
 def enter(border: Any, given: Any, folder: Path, tally: Tally) -> None:
-    """Take one input in and count what came of it."""
+    """Read one input and count the result."""
     from fuzz_border import check_refusal
 
     from mlpnas.errors import MlpnasError
@@ -105,7 +105,7 @@ def _kind(error: BaseException) -> str:
 
 
 def _reset_peak() -> int:
-    """Bytes of memory now, from which the peak is counted anew."""
+    """Reset the memory peak and return the bytes in use."""
     Path("/proc/self/clear_refs").write_text("5")
     return _peak()
 
@@ -116,8 +116,8 @@ def _peak() -> int:
 
 
 def prepare(folder: Path) -> None:
-    """Let nothing of the user's be read or written, and one thread work."""
-    found = [str(Path(__file__).parent), *sys.path]  # the server of workers imports from there, too
+    """Isolate this process from the user's files, with one thread."""
+    found = [str(Path(__file__).parent), *sys.path]  # the fork server imports from there too
     os.environ.update(MLPNAS_CACHE=str(folder / "cache"), OMP_NUM_THREADS="1", PYTHONPATH=os.pathsep.join(found))
     import warnings
 
@@ -128,7 +128,7 @@ def prepare(folder: Path) -> None:
 
 
 def work(name: str, seed: int, numbers: range, place: Any, results: Any) -> None:
-    """A worker's part: the inputs `numbers` of one border; `place` tells which it is at."""
+    """Process the inputs `numbers` of one border in a worker; `place` holds the current one."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "work"
         folder.mkdir()
@@ -146,7 +146,7 @@ def work(name: str, seed: int, numbers: range, place: Any, results: Any) -> None
 
 
 class Pool:
-    """Shares the inputs of one border out to workers, and goes on after an input that kills or hangs one."""
+    """A pool of workers for the inputs of one border, which survives inputs that kill or hang a worker."""
 
     def __init__(self, name: str, seed: int) -> None:
         self.name, self.seed, self.tally = name, seed, Tally()
@@ -194,7 +194,7 @@ def _signal(code: int | None) -> str:
 
 
 def build_and_cost(texts: Collection[str], wanted: int, seed: int) -> tuple[int, list[str]]:
-    """(How many specs were built, what did not agree): costs, costs measured anew, parameters of the built network."""
+    """Return (number of specs built, disagreements) between costs, new costs and parameters of the network."""
     from mlpnas import costs
     from mlpnas.nets.network import build
     from mlpnas.spec import ArchSpec

@@ -1,4 +1,4 @@
-"""What a border is, and what every refusal at one must keep."""
+"""The borders where input enters, and the rules of every refusal."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from mlpnas.errors import MlpnasError
 
 @dataclass(frozen=True)
 class Border:
-    """Where something enters.
+    """A place where input enters.
 
     Attributes:
-        share: of all inputs.
-        inputs: makes the valid ones, given a folder to work in.
-        enter: takes an input in; raises MlpnasError where it is refused. May return specs as JSON.
-        mutators: what damages an input.
+        share: its share of all inputs.
+        inputs: makes valid inputs in a working folder.
+        enter: reads an input or raises MlpnasError; may return specs as JSON.
+        mutators: functions that damage an input.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Border:
 
 
 def any_of(*attempts: Callable[[], object]) -> None:
-    """Enter each of several readers: any may refuse, and none may do anything else; raises where all refuse."""
+    """Try all readers, each of which may refuse; raise if all refuse."""
     refusals = []
     for attempt in attempts:
         try:
@@ -46,7 +46,7 @@ def any_of(*attempts: Callable[[], object]) -> None:
 
 
 def check_refusal(error: MlpnasError) -> None:
-    """Raises AssertionError where a message is empty, or longer than people read."""
+    """Raise AssertionError if a message is empty or too long to read."""
     text = str(error)
     if not text.strip() or len(text) > 20_000 or max(map(len, text.splitlines())) > 2_000:
         raise AssertionError(f"a message of {len(text)} characters: {text[:100]}")

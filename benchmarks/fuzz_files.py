@@ -30,11 +30,11 @@ from mlpnas.training.recipe import Recipe
 for _module in ("forms_archives", "forms_folders", "forms_images", "forms_tables"):
     import_module(_module)  # registers its forms
 
-File = tuple[str, bytes]  # its name, from a folder that the border knows, and what it holds
+File = tuple[str, bytes]  # its name, relative to the border's folder, and its content
 
 
 def in_file(rng: Random, data: File, others: Sequence[File]) -> File:
-    """Damage what a file holds; text as text."""
+    """Damage the content of a file; text as text."""
     name, content = data
     if name.endswith((".csv", ".jsonl", ".json")) and rng.random() < 0.7:
         damaged = rng.choice((in_words, in_json))(rng, content.decode("utf-8", "surrogateescape"), ["train,cat\n"])
@@ -43,7 +43,7 @@ def in_file(rng: Random, data: File, others: Sequence[File]) -> File:
 
 
 def _parts(folder: Path) -> Sequence[File]:
-    """As a search writes them, with a digest; and as an earlier version did."""
+    """Return parts as a search writes them, with a digest, and as an earlier version did."""
     from tests.support.fake_runs import quick
 
     run = quick(folder / "run")
@@ -92,7 +92,7 @@ def _training() -> Training:
 
 
 def _states(folder: Path) -> Sequence[File]:
-    """With a digest, without one, and some that are whole but not right."""
+    """Return training states with a digest, without one, and complete ones with wrong content."""
     training = _training()
     list(training.run(until=1))
     state = dict(training.state())
@@ -119,7 +119,7 @@ def _enter_state(file: File, folder: Path) -> None:
     path.write_bytes(file[1])
     try:
         checkpoint.restore(_training(), str(path), until=3)
-    except checkpoint.Unusable as error:  # the trial begins anew and says why
+    except checkpoint.Unusable as error:  # the trial starts again and says why
         raise RunError(str(error)) from None
 
 
@@ -172,7 +172,7 @@ def _data(folder: Path) -> Sequence[File]:
 
 
 def _files(folder: Path) -> Iterator[File]:
-    """The same number of files of each form."""
+    """Yield the same number of files of each form."""
     for number in range(len(_FORMS)):
         files = sorted(path for path in (folder / str(number)).rglob("*") if path.is_file())
         for path in files[:: max(len(files) // 4, 1)][:4]:

@@ -1,4 +1,4 @@
-"""Damage to valid inputs: of bytes, of the words of a text, of the values in JSON."""
+"""Damage to valid inputs: to bytes, words and JSON values."""
 
 import json
 import re
@@ -41,7 +41,7 @@ Mutator = Callable[[Random, Any, Sequence[Any]], Any]
 
 
 def mutate(rng: Random, inputs: Sequence[Any], mutators: Sequence[Mutator]) -> Any:
-    """Return one of the valid inputs, damaged one to four times; now and then as it is."""
+    """Return a valid input, damaged one to four times, sometimes unchanged."""
     data = rng.choice(inputs)
     for _ in range(rng.choice((0, 1, 1, 1, 1, 2, 2, 3, 4))):
         data = rng.choice(mutators)(rng, data, inputs)
@@ -72,13 +72,13 @@ def in_bytes(rng: Random, data: bytes, others: Sequence[bytes]) -> bytes:
 
 
 def in_text(rng: Random, data: str, others: Sequence[str]) -> str:
-    """The same on a text; what is no UTF-8 any more becomes lone surrogates."""
+    """Damage the bytes of a text; invalid UTF-8 becomes lone surrogates."""
     encoded = [text.encode("utf-8", "surrogatepass") for text in (data, rng.choice(others))]
     return in_bytes(rng, encoded[0], encoded[1:]).decode("utf-8", "surrogateescape")
 
 
 def in_words(rng: Random, data: str, others: Sequence[str]) -> str:
-    """Replace a word by something that means more, or move, repeat and indent lines."""
+    """Replace a word by one with a meaning, or move, repeat and indent lines."""
     words = list(_WORD.finditer(data))
     if words and rng.random() < 0.7:
         word = rng.choice(words)
@@ -110,7 +110,7 @@ def in_units(rng: Random, data: str, others: Sequence[str]) -> str:
 
 
 def in_json(rng: Random, data: str, others: Sequence[str]) -> str:
-    """Replace, delete, rename, nest, copy or multiply a value; a text that is no JSON is damaged as text."""
+    """Replace, delete, rename, nest, copy or multiply a value; damage text that is no JSON as text."""
     try:
         tree = json.loads(data)
         places = list(_places(tree))
@@ -136,7 +136,7 @@ def in_json(rng: Random, data: str, others: Sequence[str]) -> str:
 
 
 def _places(tree: Any) -> Any:
-    """Every (mapping, key) and (list, number) of a tree."""
+    """Return every (mapping, key) and (list, number) of a tree."""
     items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
     for key, value in list(items):
         yield tree, key

@@ -1,4 +1,4 @@
-"""The borders where people write: space files, specs, recipes, quantities; and the two JSON files of a run."""
+"""The borders where people write text: space files, specs, recipes, quantities; and the two JSON files of a run."""
 
 import json
 from collections.abc import Sequence

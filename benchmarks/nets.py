@@ -1,11 +1,11 @@
-"""Seconds of our networks over those of timm's, of the same configuration: inference and training, fp32 and bf16.
+"""Compare the seconds of our networks with timm's of the same configuration: inference, training, fp32 and bf16.
 
     OMP_NUM_THREADS=1 python benchmarks/nets.py | tee benchmarks/results/nets.txt
 
-One model of each family that timm has, at 224 pixels. Ours, timm's and timm's once more take turns, each on one thread
-and timed by the process's own CPU time, so that other work on the machine counts little. Figures are medians over the
-rounds' ratios: below 1, ours is faster. Timm's over timm's once more says how far a ratio is off by chance: half of the
-rounds lie between the two in brackets.
+It takes one model of each family that timm has, at 224 pixels. Ours, timm's and timm's again take turns, each on one
+thread and timed by CPU time, so that other work on the machine changes little. Figures are medians over the rounds'
+ratios: below 1, ours is faster. The ratio of timm's to timm's again shows the noise: half of the rounds lie between the
+two numbers in brackets.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def train(network: nn.Module, images: Tensor) -> None:
 
 
 def rounds_of(steps: Sequence[Callable[[], None]], rounds: int) -> list[list[float]]:
-    """Seconds of each step, round after round, after one round that does not count."""
+    """Return the seconds of each step, round by round, after one round of warm-up."""
     found = []
     for _ in range(rounds + 1):
         found.append([])
@@ -59,7 +59,7 @@ def rounds_of(steps: Sequence[Callable[[], None]], rounds: int) -> list[list[flo
 
 
 def ratios(name: str, batch: int, rounds: int) -> list[str]:
-    """The median of ours / timm's and the quartiles of timm's / timm's, for each of WAYS."""
+    """Return the median of ours / timm's and the quartiles of timm's / timm's, for each of WAYS."""
     ours, theirs = build(find(name).spec), timm.create_model(MODELS[name])
     images, found = torch.randn(batch, 3, 224, 224), []
     for way, precision in WAYS:

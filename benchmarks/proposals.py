@@ -1,11 +1,11 @@
-"""Whether samplers keep the budget: many proposals of each, counted inside and near the budget.
+"""Check that samplers keep the budget: count proposals inside and near it.
 
     python benchmarks/proposals.py [--sampler NAME] [--proposals 10000] [--search 1000]
                                    [--space asmlp] [--budgets 1GFLOPs,4.5GFLOPs,15GFLOPs] [--fill 0.95]
 
-Searches of `--search` trials one after the other, each with its own seed, for top1 and macs; every proposal is told
-back with a synthetic accuracy. `inside`: by the costs that the sampler was told; `near`: at least `--fill` of the
-budget, too. Of one proposal in ten the cost is counted anew from the architecture alone; `wrong` if it differs.
+It runs searches of `--search` trials one after the other, each with its own seed, for top1 and macs; every proposal
+gets a synthetic accuracy. `inside`: inside the budget by the proposal's costs; `near`: also at least `--fill` of it.
+For one proposal in ten the cost is computed again from the architecture; `wrong` if it differs.
 """
 
 import argparse

@@ -1,16 +1,16 @@
-"""What samplers find on a real space of many conditional questions, where functions drawn by chance stand for training.
+"""Compare samplers on a real space of many conditional questions, with random functions in place of training.
 
     python benchmarks/random_functions.py [--space asmlp] [--budget 4.5GFLOPs] [--samplers known_cost,tpe,...]
                                           [--evals 100] [--seeds 20]
 
-No table of trained networks asks as many questions. What an answer is worth is drawn by chance; among numbers it rises
-to one best and falls again. Some pairs of questions are worth more, or less, together; larger networks are better;
-what is told has noise. Every seed is another function, the same one for every sampler.
+No table of trained networks has as many questions. The effect of an answer is random; among numbers it rises to one
+best and falls again. Some pairs of questions interact; larger networks are better; the sampler's results have noise. Every
+seed is another function, the same one for every sampler.
 
-Of each sampler, means over the seeds and their standard errors, after half of the evaluations and after all, without
-the noise: `best`, the highest value, for which alone is searched, in points above the best of the random draws;
-`front`, the hypervolume of value and macs, for both of which is searched, as a multiple of that of the random draws.
-Both count from `random` after all evaluations, which is 0 and 1.
+For each sampler it prints means over the seeds with standard errors, after half of the evaluations and after all,
+without the noise: `best`, the highest value in searches for the value alone, in points above the best random sample;
+`front`, the hypervolume in searches for value and macs, as a multiple of that of random samples. `random` after all
+evaluations has 0 and 1.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from mlpnas.space.tree import Answers, Choose
 
 TASKS = {"best": {"top1": "maximize"}, "front": {"top1": "maximize", "macs": "minimize"}}
 WORTH, TOGETHER, LARGER, NOISE = 1.0, 0.5, 5.0, 0.5  # standard deviations in points; points per factor e of macs
-PAIRS = 0.05  # share of the pairs of questions that are worth something together
+PAIRS = 0.05  # share of the pairs of questions that interact
 LOWEST = 30.0  # points, the corner of the hypervolume
 
 
@@ -60,7 +60,7 @@ def _worth(question: Choose, rng: np.random.Generator) -> dict[object, float]:
 
 
 def search(space: SearchSpace, window: Window, task: str, name: str, evals: int, seed: int) -> NDArray[np.float64]:
-    """(evals, 2): true value and macs of what was proposed, one after the other."""
+    """Return (evals, 2): true value and macs of the proposals in order."""
     sampler, truth = RunStudy(make_sampler(name, space, window, TASKS[task], seed)), RandomFunction(space, seed)
     rng, points = np.random.default_rng([seed, 8]), []
     for trial in range(evals):
@@ -81,7 +81,7 @@ def reached(task: str, points: NDArray[np.float64], most: float) -> float:
 def measured(
     space: SearchSpace, window: Window, task: str, name: str, counts: tuple[int, int], seeds: int
 ) -> NDArray[np.float64]:
-    """(seeds, counts) reached after so many evaluations."""
+    """Return (seeds, counts): the result after so many evaluations."""
     found = [search(space, window, task, name, counts[-1], seed) for seed in range(seeds)]
     return np.array([[reached(task, points[:count], window["macs"][1]) for count in counts] for points in found])
 

@@ -1,10 +1,10 @@
-"""Samplers compared on real trainings: CIFAR-10, a small space, the same budget and number of trials for each.
+"""Compare samplers on real trainings: CIFAR-10, a small space, the same budget and number of trials for each.
 
     python benchmarks/real_training.py --data CIFAR10_FOLDER --runs FOLDER [--samplers A,B] [--trials 40] [--seeds 3]
 
-CIFAR10_FOLDER holds train.parquet and test.parquet. Trainings are short (4 epochs of 2,000 images), so that all of it
-takes an hour or two on one CPU core. Of every search: the best top1 on the 1,000 validation images, which chose it;
-top1 of that network on all test images, which did not; the hypervolume of (top1, macs); and the trials until the best.
+CIFAR10_FOLDER holds train.parquet and test.parquet. Trainings are short (4 epochs of 2,000 images), so that it
+takes one or two hours on one CPU core. It prints for every search the best top1 on the 1,000 validation images, the
+top1 of that network on all test images, the hypervolume of (top1, macs), and the number of trials until the best.
 """
 
 import argparse
@@ -36,7 +36,7 @@ class Found(NamedTuple):
 
 
 def subset(source: Path, folder: Path) -> Path:
-    """The first images alone: validation on 10,000 would take longer than the training."""
+    """Return the first images only: validation on 10,000 would take longer than the training."""
     folder.mkdir(exist_ok=True)
     pq.write_table(pq.read_table(source / "train.parquet").slice(0, IMAGES), folder / "train.parquet")
     pq.write_table(pq.read_table(source / "test.parquet"), folder / "test.parquet")
@@ -44,7 +44,7 @@ def subset(source: Path, folder: Path) -> Path:
 
 
 def search(sampler: str, seed: int, trials: int, data: Path, runs: Path) -> Found:
-    """One search; a run that was cut off goes on."""
+    """Run one search, or resume it."""
     path = runs / f"{sampler}-{seed}"
     if (path / "run.json").exists():
         run = mlpnas.search(run=path, resume=True)
@@ -66,7 +66,7 @@ def search(sampler: str, seed: int, trials: int, data: Path, runs: Path) -> Foun
 
 
 def test_top1(run: Run) -> float:
-    """Of the best network on the test images, as it was trained in the search."""
+    """Return the top1 on the test images of the best network, with its weights of the search."""
     data = datasets.load(datasets.DataRef.from_json(run.manifest.decided.data))
     spec = RECIPE.network(run.spec(run.best()), data)
     network = build(spec)
@@ -91,7 +91,7 @@ def main() -> None:
     options.runs.mkdir(parents=True, exist_ok=True)
     data = subset(options.data, options.runs / "data")
     print(f"{'sampler':12s} {'seed':>4s} {'best top1':>9s} {'on test':>8s} {'hypervolume':>11s} {'found at':>8s}")
-    for seed in range(options.seeds):  # samplers take turns, so that a search that is cut off is a fair one
+    for seed in range(options.seeds):  # samplers take turns, so that an unfinished comparison is fair
         for sampler in options.samplers.split(","):
             found = search(sampler, seed, options.trials, data, options.runs)
             row = f"{found.top1:9.4f} {found.test_top1:8.4f} {found.hypervolume:11.4g} {found.trials_to_best:8d}"

@@ -1,4 +1,4 @@
-"""A complete table of architectures, as what samplers know of a space."""
+"""A complete table of architectures as a samplers' Domain."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class TableSample:
-    """One row of the table; to samplers what mlpnas.space's Sample is."""
+    """One row of the table, in place of mlpnas.space's Sample."""
 
     row: int
     answers: Answers
@@ -28,7 +28,7 @@ class TableSample:
 
 
 class Table:
-    """A complete table as what samplers know of a space (mlpnas.samplers.Domain)."""
+    """A complete table as a Domain (mlpnas.samplers.Domain)."""
 
     def __init__(self, path: Path, questions: Sequence[str], value: str, cost: str, low_fidelity: str | None) -> None:
         columns = [*questions, value, cost, *([low_fidelity] if low_fidelity else [])]
@@ -36,7 +36,7 @@ class Table:
         if missing := set(columns) - set(names):
             raise DataError(f"{path.name}: no column {', '.join(sorted(missing))}; it has {', '.join(names)}")
         table = pq.read_table(path, columns=list(dict.fromkeys(columns)))
-        answers = {name: [_told(answer) for answer in table[name].to_pylist()] for name in questions}
+        answers = {name: [_or_none(answer) for answer in table[name].to_pylist()] for name in questions}
         self.questions = [_question(name, answers[name]) for name in questions]
         rows = [{name: answers[name][row] for name in questions} for row in range(table.num_rows)]
         self.level = Level(encode(self.questions, rows))
@@ -50,7 +50,7 @@ class Table:
         return float(self.costs.min()), float(self.costs.max())
 
     def answers(self, pick: Pick) -> Answers:
-        """Asks the questions that some row with the answers so far answers."""
+        """Ask the questions that have answers in rows with the answers so far."""
         answers, open_rows = {}, np.ones(len(self.costs), bool)
         for number, question in enumerate(self.questions):
             codes = self.level.codes[:, number]
@@ -68,7 +68,7 @@ class Table:
         return self._inside[bounds]
 
     def valued(self, window: Window) -> Rows:
-        """Those inside whose training did not fail."""
+        """Return the rows inside whose training did not fail."""
         inside = self.inside(window)
         found = inside[np.isfinite(self.values[inside])]
         if not len(found):
@@ -105,7 +105,7 @@ class Table:
         return self._candidates(self._nearest(children, window, rng))
 
     def _nearest(self, codes: Codes, window: Window, rng: np.random.Generator) -> Rows:
-        """For each of the codes (n, questions) the row inside the window that differs least; ties by chance."""
+        """Return, for each of the codes (n, questions), the nearest row inside the window; ties by chance."""
         inside = self.inside(window)
         rows = np.array([-1 if (row := self.level.find(own)) is None else row for own in codes])
         out = np.flatnonzero(~np.isin(rows, inside))
@@ -124,15 +124,15 @@ class Table:
 
 
 def _numbers(table: pa.Table, name: str) -> NDArray[np.float64]:
-    """(rows,) of a column; nan where it is empty."""
+    """Return the numbers (rows,) of a column; nan if empty."""
     kind = table.schema.field(name).type
     if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
         raise DataError(f"column {name}: numbers are needed, it holds {kind}")
     return table[name].to_numpy().astype(float)
 
 
-def _told(answer: Any) -> Any:
-    """None for the nan by which pandas says that there is none."""
+def _or_none(answer: Any) -> Any:
+    """Return an answer, or None for the nan of pandas."""
     return None if answer != answer else answer
 
 

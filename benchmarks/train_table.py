@@ -1,11 +1,11 @@
-"""Trains every architecture of a small space, for replays (samplers.py) of a table of this project's own networks.
+"""Train every architecture of a small space, as a table for replays (samplers.py).
 
     python benchmarks/train_table.py [--space benchmarks/vision_mlp_table.yaml] [--data mnist5k] [--processes 2]
                                      --out TABLE.parquet
 
 A row is an architecture: a column for every question (empty where it is not asked), `top1` in per cent on the
-validation images after the last epoch, `top1_first` after the first, macs and params. Rows that the file holds already
-are not trained again, so that a run which was cut off goes on.
+validation images after the last epoch, `top1_first` after the first, macs and params. Rows that the file has already
+are not trained again, so an interrupted run goes on.
 """
 
 import argparse
@@ -48,7 +48,7 @@ class Built(NamedTuple):
 
 
 def every(space: SearchSpace) -> Iterator[Built]:
-    """All that can be built."""
+    """Yield all architectures that can be built."""
     for levels in product(*(list(outcomes(level)) for level in (space.network, *space.stages))):
         answers = {path: label for part, _ in levels for path, label in part.items()}
         try:
@@ -59,7 +59,7 @@ def every(space: SearchSpace) -> Iterator[Built]:
 
 
 def trained(source: str, built: Built) -> Row:
-    """One training from scratch; values are empty where it diverged."""
+    """Train once from scratch; values are empty if training diverged."""
     data = _data(source)
     proxy = RECIPE.network(built.spec, data)
     torch.manual_seed(0)
@@ -99,7 +99,7 @@ def kept(paths: Sequence[str], out: Path) -> list[Row]:
 
 
 def keep(rows: Sequence[Row], paths: Sequence[str], out: Path) -> None:
-    """In the order of the answers, for replays draw by the number of the row."""
+    """Write the rows in the order of their answers, since replays sample by row number."""
     table = pa.table({name: [row.get(name) for row in rows] for name in [*paths, *MEASURED]})
     with replacing(out) as part:
         pq.write_table(table.sort_by([(path, "ascending") for path in paths]), part, compression="zstd")
