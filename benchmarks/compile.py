@@ -37,7 +37,7 @@ def step(model: Callable[[Tensor], Tensor], images: Tensor) -> float:
     return time.perf_counter() - start
 
 
-def tried(action: Callable[[], object]) -> str:
+def attempt(action: Callable[[], object]) -> str:
     try:
         action()
     except Exception as error:
@@ -54,9 +54,9 @@ def main() -> None:
         eager = network(mixer)
         compiled = torch.compile(eager, fullgraph=True)
         start = time.perf_counter()
-        compiles = tried(lambda model=compiled: step(model, images))
+        compiles = attempt(lambda model=compiled: step(model, images))
         first = time.perf_counter() - start
-        exports = tried(lambda model=eager: torch.export.export(model, (images,)))
+        exports = attempt(lambda model=eager: torch.export.export(model, (images,)))
         if compiles != "yes":
             print(f"{mixer:18} {compiles}")
             continue

@@ -4,8 +4,8 @@
                                           [--evals 100] [--seeds 20]
 
 No table of trained networks has as many questions. The effect of an answer is random; among numbers it rises to one
-best and falls again. Some pairs of questions interact; larger networks are better; the sampler's results have noise. Every
-seed is another function, the same one for every sampler.
+best and falls again. Some pairs of questions interact; larger networks are better; the sampler's results have noise.
+Every seed is another function, the same one for every sampler.
 
 For each sampler it prints means over the seeds with standard errors, after half of the evaluations and after all,
 without the noise: `best`, the highest value in searches for the value alone, in points above the best random sample;
