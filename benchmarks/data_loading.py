@@ -21,7 +21,7 @@ from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
 from mlpnas.datasets import Dataset, load, resolve
-from mlpnas.training.batches import Batches
+from mlpnas.training.batches import ImageBatches
 from mlpnas.training.recipe import Recipe
 
 BATCH = 128
@@ -39,13 +39,13 @@ def main() -> None:
         start, cpu = perf_counter(), process_time()
         data = load(resolve(options.data))
         seconds, core = perf_counter() - start, process_time() - cpu
-        print(f"{data.name}: {len(data.labels):,} images decoded in {seconds:.1f} s ({core:.1f} core-s)")
+        print(f"{data.name}: {len(data.targets):,} images decoded in {seconds:.1f} s ({core:.1f} core-s)")
         _compare(data, Path(folder) / "files", options.images, options.rounds)
 
 
 def _compare(data: Dataset, folder: Path, images: int, rounds: int) -> None:
     _write_files(data, folder, images)
-    ours = Batches(data, Recipe(batch_size=BATCH, samples=images, crop_padding=4), data.image, "cpu")
+    ours = ImageBatches(data, Recipe(batch_size=BATCH, samples=images, crop_padding=4), data.image, "cpu")
     theirs = _image_folder(data, folder)
     generator = torch.Generator().manual_seed(0)
     rates = [(_rate(ours.train(generator)), _rate(theirs)) for _ in range(rounds)]
@@ -57,7 +57,7 @@ def _compare(data: Dataset, folder: Path, images: int, rounds: int) -> None:
 def _write_files(data: Dataset, folder: Path, images: int) -> None:
     for index in data.train[:images].tolist():
         pixels = data.pixels[index].permute(1, 2, 0).squeeze(-1).numpy()
-        path = folder / str(int(data.labels[index])) / f"{index}.jpg"
+        path = folder / str(int(data.targets[index])) / f"{index}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).convert("RGB").save(path, quality=95)
 

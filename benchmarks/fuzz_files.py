@@ -23,7 +23,8 @@ from mlpnas.errors import RunError
 from mlpnas.nets.network import build
 from mlpnas.run import Run
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
-from mlpnas.training import checkpoint
+from mlpnas.tasks.classify import Classify
+from mlpnas.training import state as training_state
 from mlpnas.training.loop import Training
 from mlpnas.training.recipe import Recipe
 
@@ -88,7 +89,7 @@ def _digits() -> datasets.Dataset:
 
 def _training() -> Training:
     torch.manual_seed(0)
-    return Training(build(_SPEC), _digits(), _RECIPE, size=(8, 8))
+    return Training(build(_SPEC), Classify(), _digits(), _RECIPE, size=(8, 8))
 
 
 def _states(folder: Path) -> Sequence[File]:
@@ -98,7 +99,7 @@ def _states(folder: Path) -> Sequence[File]:
     state = dict(training.state())
     wrong = [{**state, "epoch": 10**30}, {**state, "epoch": None}, dict(list(state.items())[1:]), [state], {}, 3]
     wrong += [{name: _shrunk(value) for name, value in state.items()}]
-    contents = [checkpoint.dumps(state), *map(_saved, [state, state, state, *wrong])]
+    contents = [training_state.dumps(state), *map(_saved, [state, state, state, *wrong])]
     return [("state.pt", content) for content in contents]
 
 
@@ -118,8 +119,8 @@ def _enter_state(file: File, folder: Path) -> None:
     path = folder / "state.pt"
     path.write_bytes(file[1])
     try:
-        checkpoint.restore(_training(), str(path), until=3)
-    except checkpoint.Unusable as error:  # the trial starts again and says why
+        training_state.restore(_training(), str(path), until=3)
+    except training_state.Unusable as error:  # the trial starts again and says why
         raise RunError(str(error)) from None
 
 

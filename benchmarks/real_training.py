@@ -18,9 +18,11 @@ import mlpnas
 from mlpnas import datasets
 from mlpnas.nets.network import build
 from mlpnas.run import Run
-from mlpnas.training.batches import Batches
+from mlpnas.tasks.classify import Classify
+from mlpnas.training.batches import ImageBatches
 from mlpnas.training.loop import evaluate
 from mlpnas.training.recipe import Recipe
+from mlpnas.training.task import fit_to_data
 
 SPACE = Path(__file__).with_name("real_training.yaml")
 RECIPE = Recipe(epochs=4, samples=2000, batch_size=64, learning_rate=4e-3)
@@ -68,10 +70,10 @@ def search(sampler: str, seed: int, trials: int, data: Path, runs: Path) -> Foun
 def test_top1(run: Run) -> float:
     """Return the top1 on the test images of the best network, with its weights of the search."""
     data = datasets.load(datasets.DataRef.from_json(run.manifest.decided.data))
-    spec = RECIPE.network(run.spec(run.best()), data)
+    spec = RECIPE.network(fit_to_data(run.spec(run.best()), Classify(), data))
     network = build(spec)
     network.load_state_dict(load_file(run.path / run.best().weights))
-    return evaluate(network, Batches(data, RECIPE, spec.image, "cpu").test(), RECIPE.precision)["top1"]
+    return evaluate(network, Classify(), ImageBatches(data, RECIPE, spec.image, "cpu").test(), RECIPE.precision)["top1"]
 
 
 def _place(run: Run, trial: int) -> int:

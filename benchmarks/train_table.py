@@ -30,8 +30,10 @@ from mlpnas.nets.network import build
 from mlpnas.space.space import SearchSpace
 from mlpnas.space.tree import Answers, outcomes
 from mlpnas.spec import ArchSpec
+from mlpnas.tasks.classify import Classify
 from mlpnas.training.loop import Diverged, Training
 from mlpnas.training.recipe import Recipe
+from mlpnas.training.task import fit_to_data
 
 RECIPE = Recipe(epochs=3, batch_size=64, learning_rate=7e-3)
 SPACE = Path(__file__).with_name("vision_mlp_table.yaml")
@@ -61,9 +63,9 @@ def every(space: SearchSpace) -> Iterator[Built]:
 def trained(source: str, built: Built) -> Row:
     """Train once from scratch; values are empty if training diverged."""
     data = _data(source)
-    proxy = RECIPE.network(built.spec, data)
+    proxy = RECIPE.network(fit_to_data(built.spec, Classify(), data))
     torch.manual_seed(0)
-    training = Training(build(proxy), data, RECIPE, size=proxy.image)
+    training = Training(build(proxy), Classify(), data, RECIPE, size=proxy.image)
     try:
         curve = [100 * row.values["top1"] for row in training.run()]
     except Diverged:

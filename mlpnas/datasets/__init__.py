@@ -38,6 +38,7 @@ __all__ = [
     "memory_limit",
     "resolve",
     "survey",
+    "tasks_of",
 ]
 
 _ENOUGH_FOR_STATISTICS = 5_000
@@ -48,7 +49,8 @@ class Source(Protocol):
     """A source of images.
 
     A source that is found by its path also has a class method `recognises(path: Path) -> int`: 0 for no, higher for
-    surer. A source with columns that the user can name has `has_columns = True`.
+    surer. A source with columns that the user can name has `has_columns = True`. A source that serves other tasks than
+    classification names them, files of mlpnas/tasks/, in `tasks`, the first one being meant where nothing else is said.
 
     Attributes:
         needs_path: true if it cannot work without a path.
@@ -67,10 +69,11 @@ class Source(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Decoded images with their labels and splits.
+    """Decoded images with their targets and splits.
 
     Attributes:
-        pixels: uint8 (N, C, H, W). labels: int64 (N,).
+        pixels: uint8 (N, C, H, W).
+        targets: what the task is to predict of each image: labels, int64 (N,), of a classification.
         train, val, test: int64 indices into both. A prefix of `train` is a random sample.
         mean, std: of the train pixels per channel, for pixels between 0 and 1.
         flip: true if a mirrored image still belongs to its class.
@@ -79,7 +82,7 @@ class Dataset:
 
     name: str
     pixels: Tensor
-    labels: Tensor
+    targets: Tensor
     classes: tuple[str, ...]
     train: Tensor
     val: Tensor
@@ -101,7 +104,12 @@ class Dataset:
     @cached_property
     def chance(self) -> float:
         """The top-1 share on val of always answering the most frequent class."""
-        return float(self.labels[self.val].bincount().max()) / len(self.val)
+        return float(self.targets[self.val].bincount().max()) / len(self.val)
+
+
+def tasks_of(ref: DataRef) -> tuple[str, ...]:
+    """Return the names of the tasks that a data set serves."""
+    return getattr(plugins.find("datasets", ref.source), "tasks", ("classify",))
 
 
 def survey(ref: DataRef) -> Survey:
@@ -134,7 +142,7 @@ def load(ref: DataRef) -> Dataset:
     return Dataset(
         name=_name(ref),
         pixels=torch.from_numpy(pixels),
-        labels=torch.from_numpy(content.labels),
+        targets=torch.from_numpy(content.labels),
         classes=content.classes,
         train=torch.from_numpy(splits["train"]),
         val=torch.from_numpy(splits["val"]),

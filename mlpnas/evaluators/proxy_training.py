@@ -22,11 +22,13 @@ from mlpnas.plugins import find
 from mlpnas.record import EpochRow
 from mlpnas.remote import is_remote, retry_writing
 from mlpnas.spec import ArchSpec
-from mlpnas.training import checkpoint
+from mlpnas.tasks import task_of
+from mlpnas.training import state as training_state
 from mlpnas.training.loop import TimeIsUp, Training
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.repeatable import repeatable
 from mlpnas.training.speed import device_name
+from mlpnas.training.task import Task, fit_to_data
 
 _FATAL = (DataError, MissingPackage, RecipeError)
 _LOOKS_FOR_ROOM = 3.0  # seconds between two looks for room on a full disk
@@ -82,7 +84,8 @@ def _attempt(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: f
 
 
 def _train_and_measure(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: float) -> Iterator[Step]:
-    candidate = Candidate(ArchSpec.loads(job.spec), job.device, recipe=recipe, data=data, seed=job.seed)
+    task = task_of(DataRef.from_json(job.data))
+    candidate = Candidate(ArchSpec.loads(job.spec), job.device, task=task, recipe=recipe, data=data, seed=job.seed)
     asked = dict.fromkeys([*job.objectives, *job.limits])
     early = [name for name in asked if not find("objectives", name).needs_training]
     values = measure(early, candidate)
@@ -92,34 +95,37 @@ def _train_and_measure(job: Job, recipe: Recipe, data: Dataset, micro_batch: int
     if len(early) == len(asked):  # training would add nothing
         yield Outcome("done", values)
         return
-    proxy = recipe.network(candidate.spec, data)
-    training = _training(job, proxy, recipe, data, micro_batch, start)
+    proxy = recipe.network(fit_to_data(candidate.spec, task, data))
+    training = _training(job, proxy, task, recipe, data, micro_batch, start)
     if job.restored_from:
         try:
-            checkpoint.restore(training, job.restored_from, job.until or recipe.epochs)
-        except checkpoint.Unusable as error:
+            training_state.restore(training, job.restored_from, job.until or recipe.epochs)
+        except training_state.Unusable as error:
             yield Note(f"begins anew, for its training state {error}")
-            training = _training(job, proxy, recipe, data, micro_batch, start)
+            training = _training(job, proxy, task, recipe, data, micro_batch, start)
     for row in training.run(job.until):
         yield row
-    late = dict.fromkeys(["top1", "loss", *(name for name in asked if name not in early)])
+    late = dict.fromkeys([*task.metrics, *(name for name in asked if name not in early)])
     values |= measure(late, replace(candidate, row=row))
     if reason := _limit_violations(values, job.limits):
         yield Outcome("over_budget", values, error=reason)
         return
     if training.epoch < recipe.epochs:
-        yield from _write_or_wait(job.checkpoint, checkpoint.dumps(training.state()))
+        yield from _write_or_wait(job.checkpoint, training_state.dumps(training.state()))
         yield Outcome("stopped", values)
         return
     written = (yield from _write_or_wait(job.weights, _weights(training.network, proxy, recipe))) if job.weights else ""
     yield Outcome("done", values, weights=written)
 
 
-def _training(job: Job, proxy: ArchSpec, recipe: Recipe, data: Dataset, micro_batch: int, start: float) -> Training:
+def _training(
+    job: Job, proxy: ArchSpec, task: Task, recipe: Recipe, data: Dataset, micro_batch: int, start: float
+) -> Training:
     """Return a new training; the same job has the same initial weights."""
     torch.manual_seed(job.seed)
     return Training(
         build(proxy, recipe.drop_path).to(job.device),
+        task,
         data,
         recipe,
         size=proxy.image,

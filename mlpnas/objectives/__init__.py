@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mlpnas.record import EpochRow
     from mlpnas.spec import ArchSpec
     from mlpnas.training.recipe import Recipe
+    from mlpnas.training.task import Task
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,13 @@ class Candidate:
         spec: as declared, not its proxy.
         device: where timings are taken.
         row: of the last epoch; None before training.
-        recipe, data, seed: of the training, for scores of the network that it begins with.
+        task, recipe, data, seed: of the training, for scores of the network that it begins with.
     """
 
     spec: "ArchSpec"
     device: str = "cpu"
     row: "EpochRow | None" = None
+    task: "Task | None" = None
     recipe: "Recipe | None" = None
     data: "Dataset | None" = None
     seed: int = 0

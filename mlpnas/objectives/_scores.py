@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from mlpnas.nets.network import Network, build
 from mlpnas.objectives import Candidate, Objective
-from mlpnas.training.batches import Batches
+from mlpnas.training.task import fit_to_data
 
 ACTIVATIONS = ("gelu", "silu", "relu")
 _IMAGES = 64
@@ -30,26 +30,29 @@ class Score(Objective):
     tasks = ("classify",)
 
     @abstractmethod
-    def score(self, network: Network, images: Tensor, labels: Tensor) -> Tensor:
-        """Return a number (); the network is this call's own. images: (B, C, H, W), labels: (B,)."""
+    def score(self, network: Network, inputs: Tensor, loss: Callable[[], Tensor]) -> Tensor:
+        """Return a number (); the network is this call's own. `loss` computes its mean loss on `inputs`, (B, ...)."""
 
     def measure(self, candidate: Candidate) -> float:
         """Measure the proxy in float32, as the trial's seed initialises it; NaN where no finite number comes out.
 
         Raises:
-            ValueError: the candidate has no recipe or no data.
+            ValueError: the candidate has no task, no recipe or no data.
         """
-        recipe, data, device = candidate.recipe, candidate.data, torch.device(candidate.device)
-        if recipe is None or data is None:
-            raise ValueError("a score needs a recipe and data")
-        proxy = recipe.network(candidate.spec, data)
+        task, data, device = candidate.task, candidate.data, torch.device(candidate.device)
+        if task is None or candidate.recipe is None or data is None:
+            raise ValueError("a score needs a task, a recipe and data")
+        recipe = replace(candidate.recipe, batch_size=_IMAGES, label_smoothing=0.0)
+        proxy = recipe.network(fit_to_data(candidate.spec, task, data))
         with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.enable_grad():
             torch.manual_seed(candidate.seed)
             network = build(proxy).to(device)
-            batches = Batches(data, replace(recipe, batch_size=_IMAGES), proxy.image, candidate.device)
-            images, labels = next(batches.train(Generator().manual_seed(candidate.seed)))
+            batches = task.batches(data, recipe, proxy.image, candidate.device)
+            inputs, targets = next(batches.train(Generator().manual_seed(candidate.seed)))
             try:
-                value = self.score(network, images, labels).item()
+                value = self.score(
+                    network, inputs, lambda: task.loss(network, inputs, targets, recipe) / len(inputs)
+                ).item()
             except Exception:  # what goes wrong in a score says nothing about the trial
                 return math.nan
         return value if math.isfinite(value) else math.nan

@@ -1,7 +1,8 @@
 """Gradient norm (arXiv:2101.08134, section 3.1): log of the sum of the Euclidean norms of the weights' gradients."""
 
+from collections.abc import Callable
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from mlpnas.nets.network import Network
@@ -11,6 +12,6 @@ from mlpnas.objectives._scores import Score, gradients, matrices
 class GradNorm(Score):
     label = "grad_norm"
 
-    def score(self, network: Network, images: Tensor, labels: Tensor) -> Tensor:
-        found = gradients(F.cross_entropy(network(images), labels), matrices(network))
+    def score(self, network: Network, inputs: Tensor, loss: Callable[[], Tensor]) -> Tensor:
+        found = gradients(loss(), matrices(network))
         return torch.stack([gradient.norm() for gradient in found]).sum().log()

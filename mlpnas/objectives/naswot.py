@@ -4,6 +4,8 @@ The code of an image is the sign of what goes into every GELU, SiLU and ReLU; th
 of units on which their codes agree; the score is log |det kernel|. A network without activations has none.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -14,9 +16,9 @@ from mlpnas.objectives._scores import ACTIVATIONS, Instead, Score
 class Naswot(Score):
     label = "naswot"
 
-    def score(self, network: Network, images: Tensor, labels: Tensor) -> Tensor:
-        count = len(images)
-        kernel = torch.zeros(count, count, dtype=torch.float64, device=images.device)
+    def score(self, network: Network, inputs: Tensor, loss: Callable[[], Tensor]) -> Tensor:
+        count = len(inputs)
+        kernel = torch.zeros(count, count, dtype=torch.float64, device=inputs.device)
 
         def look(activation: object, x: Tensor, *args: object, **kwargs: object) -> Tensor:
             codes = torch.where(x > 0, 1.0, -1.0).reshape(count, -1)
@@ -24,5 +26,5 @@ class Naswot(Score):
             return activation(x, *args, **kwargs)  # type: ignore[operator]
 
         with torch.no_grad(), Instead(dict.fromkeys(ACTIVATIONS, look)):
-            network(images)
+            network(inputs)
         return torch.linalg.slogdet(kernel).logabsdet

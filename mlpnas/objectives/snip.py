@@ -1,6 +1,7 @@
 """SNIP (arXiv:1810.02340, equation 5), summed over the network: log of the sum of |weight * gradient of the loss|."""
 
-import torch.nn.functional as F
+from collections.abc import Callable
+
 from torch import Tensor
 
 from mlpnas.nets.network import Network
@@ -10,5 +11,5 @@ from mlpnas.objectives._scores import Score, saliency
 class Snip(Score):
     label = "snip"
 
-    def score(self, network: Network, images: Tensor, labels: Tensor) -> Tensor:
-        return saliency(F.cross_entropy(network(images), labels), network)
+    def score(self, network: Network, inputs: Tensor, loss: Callable[[], Tensor]) -> Tensor:
+        return saliency(loss(), network)

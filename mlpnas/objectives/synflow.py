@@ -23,13 +23,13 @@ from mlpnas.objectives._scores import ACTIVATIONS, Instead, Score, saliency
 class Synflow(Score):
     label = "synflow"
 
-    def score(self, network: Network, images: Tensor, labels: Tensor) -> Tensor:
+    def score(self, network: Network, inputs: Tensor, loss: Callable[[], Tensor]) -> Tensor:
         network.double()
         with torch.no_grad():
             for parameter in network.parameters():
                 parameter.abs_()
         with Instead(LINEAR):
-            flow = network(torch.ones_like(images[:1], dtype=torch.float64)).sum()
+            flow = network(torch.ones_like(inputs[:1], dtype=torch.float64)).sum()
         return saliency(flow, network)
 
 

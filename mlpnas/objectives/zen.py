@@ -24,9 +24,9 @@ _IMAGES = 16  # as released
 class Zen(Score):
     label = "zen"
 
-    def score(self, network: Network, images: Tensor, labels: Tensor) -> Tensor:
+    def score(self, network: Network, inputs: Tensor, loss: Callable[[], Tensor]) -> Tensor:
         _prepare_as_in_the_paper(network)
-        clean, noise = (torch.randn(_IMAGES, *images.shape[1:]).to(images.device, torch.float64) for _ in range(2))
+        clean, noise = (torch.randn(_IMAGES, *inputs.shape[1:]).to(inputs.device, torch.float64) for _ in range(2))
         divided: list[Tensor] = []
         with torch.no_grad():
             with Instead({name: partial(_record_deviation, divided, rows) for name, rows in _ROWS.items()}):

@@ -6,7 +6,7 @@ from torch import Generator, Tensor
 
 
 def random_crop(images: Tensor, padding: int, generator: Generator) -> Tensor:
-    """Moves each image by up to `padding` pixels on both axes, zeros come in at the rim; (B, C, H, W) -> the same."""
+    """Move each image by up to `padding` pixels on both axes, with zeros at the margin; (B, C, H, W) -> the same."""
     if not padding:
         return images
     count, _, height, width = images.shape
@@ -16,18 +16,18 @@ def random_crop(images: Tensor, padding: int, generator: Generator) -> Tensor:
 
 
 def random_flip(images: Tensor, generator: Generator) -> Tensor:
-    """Mirrors each image, left to right, with probability 1/2; (B, C, H, W) -> the same."""
+    """Mirror each image, left to right, with probability 1/2; (B, C, H, W) -> the same."""
     mirrored = (torch.rand(len(images), generator=generator) < 0.5).to(images.device)
     return torch.where(mirrored[:, None, None, None], images.flip(3), images)
 
 
 def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """uint8 (B, C, H, W) -> float32 with mean 0 and deviation 1, by `mean` and `std` (C, 1, 1) of values 0 to 1."""
+    """Return uint8 (B, C, H, W) as float32 of mean 0 and deviation 1; `mean`, `std`: (C, 1, 1), of values 0 to 1."""
     return images.float().div_(255).sub_(mean).div_(std)
 
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bilinear, smoothed when it shrinks; (B, C, H, W) -> (B, C, *size)."""
+    """Resize bilinearly, smoothing when it shrinks; (B, C, H, W) -> (B, C, *size)."""
     if images.shape[2:] == size:
         return images
     shrinks = images.shape[2] > size[0] or images.shape[3] > size[1]

@@ -1,7 +1,7 @@
-"""Whether training images may be mirrored: found out from the data, where their source does not know.
+"""A test of whether training images may be mirrored, for data whose source does not say.
 
-A simple classifier is fitted on some training images and asked about others, as they are and mirrored. Photos are
-recognised as well either way; digits, text and signs are not.
+A simple classifier is fitted to some training images and evaluated on others, as they are and mirrored. It recognises
+photos equally well both ways, but not digits, text and signs.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _OF_A_CLASS = 0.5
 
 
 class Flip(NamedTuple):
-    """Whether half of the images are mirrored, and why, for people."""
+    """The answer, and why, for people."""
 
     is_on: bool
     reason: str
@@ -50,7 +50,7 @@ def by_look(data: Dataset) -> Flip:
 
 
 def _sides(classes: tuple[str, ...]) -> tuple[str, str] | None:
-    """Two classes whose names differ in left and right alone."""
+    """Return two classes whose names differ only in left and right."""
     by_name = {name.lower(): name for name in classes}
     for lower, name in by_name.items():
         if "left" in lower and (other := by_name.get(lower.replace("left", "right"))):
@@ -60,7 +60,7 @@ def _sides(classes: tuple[str, ...]) -> tuple[str, str] | None:
 
 @dataclass(frozen=True)
 class _Seen:
-    """Which images were recognised, bool (N,), as they are and mirrored; labels: int64 (N,)."""
+    """The images that were recognised as they are and mirrored, bool (N,); labels: int64 (N,)."""
 
     plain: Tensor
     mirrored: Tensor
@@ -68,36 +68,36 @@ class _Seen:
 
 
 def _is_worse(plain: Tensor, mirrored: Tensor, share: float, chance: float) -> bool:
-    """Whether less than `share` of what is recognised plain is so mirrored, beyond `chance` (McNemar's test)."""
+    """Return whether less than `share` of what is recognised plain is recognised mirrored (McNemar's test)."""
     lost, won = int((plain & ~mirrored).sum()), int((mirrored & ~plain).sum())
     least = NormalDist().inv_cdf(1 - chance) * (lost + won) ** 0.5
     return int(mirrored.sum()) < share * int(plain.sum()) and lost - won - 1 > least
 
 
 def _look(data: Dataset) -> _Seen:
-    """Fit on each half of some training images and ask about the other one."""
+    """Fit on each half of some training images and evaluate on the other one."""
     some = data.train[: 2 * _MOST]
-    images, labels = _thumbnails(data, some), data.labels[some]
+    images, labels = _thumbnails(data, some), data.targets[some]
     patches = _patches(images)
     features, flipped = _features(images, patches), _features(images.flip(3), patches)
     plain, mirrored = (torch.zeros(len(some), dtype=torch.bool) for _ in range(2))
     is_even = torch.arange(len(some)) % 2 == 0
     for fit in (is_even, ~is_even):
-        weights = _fitted(features[fit], labels[fit], len(data.classes))
+        weights = _fit_ridge(features[fit], labels[fit], len(data.classes))
         plain[~fit] = (features[~fit] @ weights).argmax(1) == labels[~fit]
         mirrored[~fit] = (flipped[~fit] @ weights).argmax(1) == labels[~fit]
     return _Seen(plain, mirrored, labels)
 
 
 def _thumbnails(data: Dataset, part: Tensor) -> Tensor:
-    """Grey images of mean 0; (N, 1, side, side)."""
+    """Return grey images of mean 0, (N, 1, side, side)."""
     blocks = [resize(data.pixels[some].float() / 255, (_SIDE, _SIDE)) for some in part.split(_BLOCK)]
     images = torch.cat(blocks).mean(1, keepdim=True)
     return images - images.mean((1, 2, 3), keepdim=True)
 
 
 def _patches(images: Tensor) -> Tensor:
-    """Pieces of images with some contrast, as filters: (patches, 1, patch, patch)."""
+    """Return pieces of images with some contrast as filters, (patches, 1, patch, patch)."""
     pieces = F.unfold(images[:500], _PATCH, stride=3).permute(0, 2, 1).reshape(-1, _PATCH**2)
     pieces = pieces - pieces.mean(1, keepdim=True)
     contrast = pieces.norm(dim=1)
@@ -107,7 +107,7 @@ def _patches(images: Tensor) -> Tensor:
 
 
 def _features(images: Tensor, patches: Tensor) -> Tensor:
-    """Coarse pixels, and how much of the image looks like each patch (Coates et al., 2011): (N, features)."""
+    """Return coarse pixels and the similarity of the image to each patch (Coates et al., 2011), (N, features)."""
     rows = []
     for some in images.split(_BLOCK):
         alike = F.conv2d(some, patches, stride=2).relu()
@@ -120,8 +120,8 @@ def _features(images: Tensor, patches: Tensor) -> Tensor:
     return F.pad(torch.cat(rows), (0, 1), value=1.0)
 
 
-def _fitted(features: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """Weights (features, classes) of a ridge regression on the classes, features being scaled alike."""
+def _fit_ridge(features: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """Return the weights (features, classes) of a ridge regression on the classes, with scaled features."""
     scale = features.std(0) + 1e-6
     scale[-1] = 1.0
     x = (features / scale).double()

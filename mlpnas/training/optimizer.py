@@ -20,18 +20,18 @@ class Optimizer:
 
     def __init__(self, network: nn.Module, recipe: Recipe) -> None:
         self.clip_norm = recipe.clip_norm
-        decayed, spared = (_flatten(group) for group in weight_decay_groups(network))
-        self.flats = [*decayed, *spared]
+        decayed, exempt = (_flatten(group) for group in weight_decay_groups(network))
+        self.flats = [*decayed, *exempt]
         groups = [
             {"params": flats, "weight_decay": decay}
-            for flats, decay in ((decayed, recipe.weight_decay), (spared, 0.0))
+            for flats, decay in ((decayed, recipe.weight_decay), (exempt, 0.0))
             if flats
         ]
         self._adamw = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
 
     @property
     def rate(self) -> float:
-        """The learning rate of the next step."""
+        """Learning rate of the next step."""
         return float(self._adamw.param_groups[0]["lr"])
 
     @rate.setter
@@ -49,17 +49,18 @@ class Optimizer:
             flat.grad.zero_()
 
     def state(self) -> dict[str, Any]:
+        """Return what `restore` takes."""
         return self._adamw.state_dict()
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Raises ValueError or KeyError for a state that is not of this optimiser after a step."""
+        """Continue from what `state` returned; raises ValueError or KeyError for the state of another optimiser."""
         settings = self._settings()
         self._adamw.load_state_dict(dict(state))
         if self._settings() != settings or not all(_fits(flat, self._adamw.state[flat]) for flat in self.flats):
             raise ValueError("the state is another optimiser's")
 
     def _settings(self) -> list[dict[str, Any]]:
-        """Of each group; the learning rate follows from the step."""
+        """Return those of each group, without the learning rate, which follows from the step."""
         return [
             {name: value for name, value in group.items() if name not in ("params", "lr")}
             for group in self._adamw.param_groups
@@ -67,7 +68,7 @@ class Optimizer:
 
 
 def _fits(flat: Tensor, state: Mapping[str, Any]) -> bool:
-    """Whether AdamW could have kept this state for a tensor."""
+    """Return whether AdamW could have kept this state for a tensor."""
     return bool(
         state["exp_avg"].shape == flat.shape == state["exp_avg_sq"].shape
         and (state["exp_avg_sq"] >= 0).all()
@@ -76,18 +77,18 @@ def _fits(flat: Tensor, state: Mapping[str, Any]) -> bool:
 
 
 def weight_decay_groups(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Return the parameters that weight decay shrinks, and those that it spares.
+    """Return the parameters with weight decay, and those without.
 
-    It spares vectors (norms, biases, tokens) and what a module lists in `no_weight_decay`: position tables, as timm,
-    DeiT and Swin do.
+    Vectors (norms, biases, tokens) have none, nor has what a module lists in `no_weight_decay`: position tables, as in
+    timm, DeiT and Swin.
     """
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     listed = {
         id(getattr(module, name)) for module in network.modules() for name in getattr(module, "no_weight_decay", ())
     }
-    spared = [parameter for parameter in parameters if parameter.ndim <= 1 or id(parameter) in listed]
-    kept = {id(parameter) for parameter in spared}
-    return [parameter for parameter in parameters if id(parameter) not in kept], spared
+    exempt = [parameter for parameter in parameters if parameter.ndim <= 1 or id(parameter) in listed]
+    kept = {id(parameter) for parameter in exempt}
+    return [parameter for parameter in parameters if id(parameter) not in kept], exempt
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""The proxy of an architecture: smaller in pixels and channels, the same in depth, mixers and proportions."""
+"""The proxy of an architecture: smaller in pixels and channels, with the same depth, mixers and proportions."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,8 +14,8 @@ NARROWEST = 8  # below, token MLPs with small ratios and wide shifts have no cha
 _LARGEST_GAP = 256
 
 
-def proxy(spec: ArchSpec, *, channels: int, classes: int, input_size: int | None, width_scale: float) -> ArchSpec:
-    """The network that is trained in place of `spec`.
+def proxy(spec: ArchSpec, *, input_size: int | None, width_scale: float) -> ArchSpec:
+    """Return the network that is trained in place of `spec`.
 
     The longer side of the input is the smallest from `input_size` (None: the declared one) up that the grids allow,
     the other one the nearest to its proportion. All widths shrink by one factor, the one nearest to `width_scale` that
@@ -24,7 +24,7 @@ def proxy(spec: ArchSpec, *, channels: int, classes: int, input_size: int | None
     Raises:
         ShapeError: no size fits.
     """
-    resized = _resized(replace(spec, channels=channels, classes=classes), input_size)
+    resized = _resized(spec, input_size)
     if width_scale == 1:
         return resized
     for scaled in _scaled(resized, width_scale):
@@ -53,7 +53,7 @@ def _resized(spec: ArchSpec, input_size: int | None) -> ArchSpec:
 
 
 def _sizes(spec: ArchSpec, longer: int) -> Iterator[int | tuple[int, int]]:
-    """Inputs in the proportion of the declared one, whose longer side is `longer` or a little more."""
+    """Yield inputs in the proportion of the declared one, whose longer side is `longer` or a little more."""
     step, (height, width) = spec.stride, spec.image
     for side in range(ceil(longer / step) * step, longer + max(_LARGEST_GAP, step), step):
         sides = [max(round(side * own / max(height, width) / step), 1) * step for own in (height, width)]
@@ -61,7 +61,7 @@ def _sizes(spec: ArchSpec, longer: int) -> Iterator[int | tuple[int, int]]:
 
 
 def _fitted(stage: Stage, grid: Grid) -> Stage:
-    """Options that must divide the grid (windows) go down to the next one that does."""
+    """Return the stage with options that must divide the grid (windows) lowered to the next value that does."""
     fitted = {
         name: next(size for size in range(value, 0, -1) if all(n <= size or n % size == 0 for n in grid[:2]))
         for name, value in _values(stage.mixer, "divides_grid").items()
@@ -70,7 +70,7 @@ def _fitted(stage: Stage, grid: Grid) -> Stage:
 
 
 def _scaled(spec: ArchSpec, scale: float) -> Iterator[ArchSpec]:
-    """`spec` with its widths times unit / whole, the factor nearest to `scale` first."""
+    """Yield `spec` with its widths times unit / whole, the factor nearest to `scale` first."""
     whole = gcd(*(stage.width for stage in spec.stages))
     followers = [value for stage in spec.stages for value in _values(stage.mixer, "scales_with_width").values()]
     step = lcm(*(whole // gcd(whole, value) for value in followers))
@@ -87,7 +87,7 @@ def _narrowed(stage: Stage, unit: int, whole: int) -> Stage:
 
 
 def _values(mixer: Layer, attribute: str) -> dict[str, Any]:
-    """Options that the mixer lists under `attribute`, as given or by default."""
+    """Return the options that the mixer lists under `attribute`, as given or by default."""
     plugin = find("mixers", mixer.name)
     defaults, given = options(plugin, skip=2), dict(mixer.options)
     return {name: given.get(name, defaults[name].default) for name in getattr(plugin, attribute, ())}

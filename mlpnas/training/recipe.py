@@ -10,7 +10,6 @@ from mlpnas.errors import RecipeError, TextError, did_you_mean
 from mlpnas.plain_text import quoted, shortened
 
 if TYPE_CHECKING:
-    from mlpnas.datasets import Dataset, Survey
     from mlpnas.spec import ArchSpec
 
 PRECISIONS = ("fp32", "bf16")
@@ -68,21 +67,15 @@ class Recipe:
                 f"take fewer than {self.epochs}"
             )
 
-    def network(self, spec: "ArchSpec", data: "Dataset | Survey") -> "ArchSpec":
-        """Return the network that is trained in place of `spec`: for these images and classes, at this fidelity.
+    def network(self, spec: "ArchSpec") -> "ArchSpec":
+        """Return the network that is trained in place of `spec` at this fidelity; see task.fit_to_data for the data.
 
         Raises:
             ShapeError: no input size fits the architecture.
         """
         from mlpnas.training.proxy import proxy  # here, for it loads torch, and most who read a recipe need none
 
-        return proxy(
-            spec,
-            channels=data.channels,
-            classes=len(data.classes),
-            input_size=self.input_size,
-            width_scale=self.width_scale,
-        )
+        return proxy(spec, input_size=self.input_size, width_scale=self.width_scale)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,4 +1,4 @@
-"""Settings of the process that are part of what makes a training repeatable, while it computes."""
+"""The settings of the process that make a training repeatable, while it computes."""
 
 import os
 import warnings
@@ -15,7 +15,7 @@ _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"  # without it cuBLAS may add up in anothe
 
 
 def repeatable(steps: Iterator[T], threads: int, device: str) -> Iterator[T]:
-    """The steps of a training, each taken with these settings; between two of them all is as it was before."""
+    """Yield the steps of a training, each computed with these settings, which are undone between two of them."""
     while True:
         with _settings(threads, device), own_random_numbers():
             try:
@@ -64,7 +64,7 @@ def _deterministic() -> Iterator[None]:
 
 @contextmanager
 def own_random_numbers() -> Iterator[None]:
-    """Leave torch's random numbers afterwards as they were; an epoch seeds its own."""
+    """Restore the state of torch's random numbers afterwards; an epoch seeds its own."""
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
     with torch.random.fork_rng(devices):
         yield

@@ -1,4 +1,4 @@
-"""How long a device takes to train networks: some of a kind are timed in both precisions, the others are predicted.
+"""The time that a device takes to train networks: some are timed in both precisions, the others are predicted.
 
 bf16 gains or loses by device, width and size of a network, and networks of equal cost differ by a factor of two. So
 what is timed are networks of the search itself, and the prediction is their cost, corrected by how far the same
@@ -26,6 +26,7 @@ from mlpnas.spec import ArchSpec
 from mlpnas.training.recipe import PRECISIONS, Recipe
 from mlpnas.training.repeatable import repeatable
 from mlpnas.training.step import TrainStep
+from mlpnas.training.task import Task
 
 _TIMED = 8  # networks
 _ROUNDS = 12  # steps in each precision, at most
@@ -42,7 +43,7 @@ class Timings:
 
     Attributes:
         estimates: of the timed networks by `estimate`, rising.
-        seconds: what they took instead, for each precision, in the same order.
+        seconds: measured for each precision, in the same order.
     """
 
     device: str
@@ -50,7 +51,7 @@ class Timings:
     seconds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def step(self, network: ArchSpec, batch: int, precision: str) -> float:
-        """Predict the seconds of a training step; without timings right to a factor of some."""
+        """Predict the seconds of a training step; without timings, right to within a small factor."""
         rough = estimate(network, batch, self.device)
         if not self.estimates:
             return rough
@@ -66,7 +67,7 @@ def estimate(network: ArchSpec, batch: int, device: str) -> float:
     return float(np.dot(amounts, _TYPICAL.get(torch.device(device).type, _TYPICAL["cuda"])))
 
 
-def timings(networks: Sequence[ArchSpec], batch: int, device: str) -> Timings:
+def timings(networks: Sequence[ArchSpec], task: Task, batch: int, device: str) -> Timings:
     """Time a few of `networks`, from small to large, in batches of `batch`; takes seconds, and once.
 
     What was timed is remembered in the cache folder, per device and torch version. A network that cannot be trained is
@@ -81,7 +82,7 @@ def timings(networks: Sequence[ArchSpec], batch: int, device: str) -> Timings:
         images = _images(network, batch, device)
         key = f"{network.key}@{images}"
         if key not in known:
-            known[key] = _timed_or_none(network, images, device)
+            known[key] = _time_or_none(network, task, images, device)
             _remember(device, known)
         if (steps := known[key]) is not None:
             scale = estimate(network, batch, device) / estimate(network, images, device)
@@ -89,11 +90,11 @@ def timings(networks: Sequence[ArchSpec], batch: int, device: str) -> Timings:
     return _timings(rows, batch, device)
 
 
-def known_timings(networks: Sequence[ArchSpec], batch: int, device: str) -> Timings:
-    """Return what `timings` would where all of it is remembered, and none otherwise; takes no time."""
+def known_timings(networks: Sequence[ArchSpec], task: Task, batch: int, device: str) -> Timings:
+    """Return what `timings` returns if all of it is remembered, and otherwise none; takes no time."""
     known = _remembered(device)
     keys = [f"{network.key}@{_images(network, batch, device)}" for network in _picked(networks, batch, device)]
-    return timings(networks, batch, device) if all(key in known for key in keys) else Timings(device)
+    return timings(networks, task, batch, device) if all(key in known for key in keys) else Timings(device)
 
 
 def _timings(rows: Sequence[tuple[ArchSpec, Mapping[str, float]]], batch: int, device: str) -> Timings:
@@ -119,21 +120,22 @@ def _images(network: ArchSpec, batch: int, device: str) -> int:
     return images
 
 
-def _timed_or_none(network: ArchSpec, images: int, device: str) -> dict[str, float] | None:
+def _time_or_none(network: ArchSpec, task: Task, images: int, device: str) -> dict[str, float] | None:
     try:
-        return next(repeatable((step_seconds(one, images, device) for one in [network]), 1, device))
+        return next(repeatable((step_seconds(one, task, images, device) for one in [network]), 1, device))
     except Exception:  # whatever is wrong with it is a finding of its trial
         return None
 
 
-def step_seconds(network: ArchSpec, images: int, device: str) -> dict[str, float]:
+def step_seconds(network: ArchSpec, task: Task, images: int, device: str) -> dict[str, float]:
     """Return the median seconds of a training step in each precision, taken in turns."""
     steps = {
-        precision: TrainStep(build(network).to(device).train(), Recipe(precision=precision, batch_size=images), device)
+        precision: TrainStep(
+            build(network).to(device).train(), task, Recipe(precision=precision, batch_size=images), device
+        )
         for precision in PRECISIONS
     }
-    pixels = torch.randn(images, network.channels, *network.image, device=device)
-    labels = torch.zeros(images, dtype=torch.long, device=device)
+    inputs, targets = task.example(network, images, device)
     # a CPU shared with other work is as fast as ever, and workers have a core each: count this process alone
     clock = process_time if torch.device(device).type == "cpu" else perf_counter
     seconds: dict[str, list[float]] = {precision: [] for precision in PRECISIONS}
@@ -142,7 +144,7 @@ def step_seconds(network: ArchSpec, images: int, device: str) -> dict[str, float
         for precision, step in steps.items():
             synchronise(device)
             before = clock()
-            step(pixels, labels)
+            step(inputs, targets)
             synchronise(device)
             seconds[precision].append(clock() - before)
         if number > 1 and clock() - start > _NETWORK_SECONDS:
@@ -151,6 +153,7 @@ def step_seconds(network: ArchSpec, images: int, device: str) -> dict[str, float
 
 
 def synchronise(device: str) -> None:
+    """Wait until a GPU has computed what was asked of it."""
     if torch.device(device).type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -183,7 +186,7 @@ def _file(device: str) -> Path:
 
 @remember
 def device_name(device: str) -> str:
-    """The processor's or GPU's own name."""
+    """Return the processor's or GPU's own name."""
     if torch.device(device).type == "cuda":
         return torch.cuda.get_device_name(device)
     try:

@@ -68,25 +68,25 @@ def data(source: str) -> Dataset:
 def test_pixels_and_labels_belong_together(data: Dataset) -> None:
     count, channels, *image = data.pixels.shape
     assert data.pixels.dtype == torch.uint8
-    assert data.labels.dtype == torch.int64
-    assert data.labels.shape == (count,)
+    assert data.targets.dtype == torch.int64
+    assert data.targets.shape == (count,)
     assert (data.channels, data.image) == (channels, tuple(image))
-    assert int(data.labels.max()) == len(data.classes) - 1
-    assert int(data.labels.min()) == 0
+    assert int(data.targets.max()) == len(data.classes) - 1
+    assert int(data.targets.min()) == 0
 
 
 def test_every_image_is_in_one_part(data: Dataset) -> None:
     parts = torch.cat([data.train, data.val, data.test])
-    assert torch.equal(parts.sort().values, torch.arange(len(data.labels)))
+    assert torch.equal(parts.sort().values, torch.arange(len(data.targets)))
 
 
 @pytest.mark.parametrize("part", ["train", "val", "test"])
 def test_parts_hold_every_class(data: Dataset, part: str) -> None:
-    assert data.labels[getattr(data, part)].unique().tolist() == list(range(len(data.classes)))
+    assert data.targets[getattr(data, part)].unique().tolist() == list(range(len(data.classes)))
 
 
 def test_classes_keep_their_share(data: Dataset) -> None:
-    shares = [data.labels[part].bincount() / len(part) for part in (data.train, data.val)]
+    shares = [data.targets[part].bincount() / len(part) for part in (data.train, data.val)]
     assert torch.allclose(*shares, atol=1 / len(data.val))
 
 
@@ -97,7 +97,7 @@ def test_statistics_are_those_of_train(data: Dataset) -> None:
 
 
 def test_a_prefix_of_train_is_mixed(data: Dataset) -> None:
-    half = data.labels[data.train[: len(data.train) // 2]]
+    half = data.targets[data.train[: len(data.train) // 2]]
     assert half.unique().tolist() == list(range(len(data.classes)))
 
 
@@ -124,7 +124,7 @@ def test_loads_once_per_process_and_alike_every_time(source: str) -> None:
 
 
 def test_chance_is_that_of_the_most_frequent_class(data: Dataset) -> None:
-    labels = data.labels[data.val].numpy()
+    labels = data.targets[data.val].numpy()
     assert data.chance == pytest.approx(max(np.mean(labels == label) for label in range(len(data.classes))))
 
 

@@ -58,7 +58,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(ray_cluster.ray, "nodes", lambda: told)
 
     def on(node: str, function: Any, *arguments: Any) -> Any:
-        if function is memory.whole:
+        if function is memory.total_bytes:
             return {"large": 80, "small": 24}[node]
         return function(node, *arguments)
 

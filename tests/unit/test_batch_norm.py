@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from mlpnas.datasets import Dataset
 from mlpnas.nets.network import build
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
+from mlpnas.tasks.classify import Classify
 from mlpnas.training import batches as batches_module
-from mlpnas.training import checkpoint, loop
+from mlpnas.training import loop
+from mlpnas.training import state as training_state
 from mlpnas.training.average import Average
-from mlpnas.training.batches import Batches
+from mlpnas.training.batches import ImageBatches
 from mlpnas.training.loop import Training, evaluate
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.statistics import reestimate
@@ -45,7 +47,7 @@ def _statistics(network: nn.Module) -> list[Tensor]:
 def test_statistics_are_those_of_the_sample(digits: Dataset) -> None:
     """The mean over batches, each with the weights of now: what a fresh cumulative average in train mode gives."""
     network = _network()
-    sample = Batches(digits, SHORT, (8, 8), "cpu").sample
+    sample = ImageBatches(digits, SHORT, (8, 8), "cpu").sample
     reestimate(network, sample, "fp32")
     other = build(BATCH_NORM).train()
     other.load_state_dict(network.state_dict())
@@ -62,11 +64,11 @@ def test_statistics_are_those_of_the_sample(digits: Dataset) -> None:
 
 def test_the_sample_is_small_plain_and_the_same_each_time(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = replace(SHORT, crop_padding=0.1, flip="yes")
-    plain = torch.cat([images for images, _ in Batches(digits, recipe, (8, 8), "cpu")._plain(digits.train)])
-    (images,) = Batches(digits, recipe, (8, 8), "cpu").sample()
+    plain = torch.cat([images for images, _ in ImageBatches(digits, recipe, (8, 8), "cpu")._plain(digits.train)])
+    (images,) = ImageBatches(digits, recipe, (8, 8), "cpu").sample()
     assert torch.equal(images, plain[:256])
     monkeypatch.setattr(batches_module, "_VAL_BATCH", 32)
-    some = list(Batches(digits, recipe, (8, 8), "cpu").sample())
+    some = list(ImageBatches(digits, recipe, (8, 8), "cpu").sample())
     assert len(some) == 4
     assert torch.equal(torch.cat(some), plain[:128])
 
@@ -74,10 +76,10 @@ def test_the_sample_is_small_plain_and_the_same_each_time(digits: Dataset, monke
 def test_a_network_of_one_epoch_is_judged_as_it_is(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     """The running mean lags behind: it is right once the rate has fallen to nothing, if at all."""
     network = _network()
-    (row,) = Training(network, digits, SHORT, size=(8, 8)).run(until=1)
+    (row,) = Training(network, Classify(), digits, SHORT, size=(8, 8)).run(until=1)
     monkeypatch.setattr(loop, "reestimate", lambda *_: None)
     lagging = _network()
-    (before,) = Training(lagging, digits, SHORT, size=(8, 8)).run(until=1)
+    (before,) = Training(lagging, Classify(), digits, SHORT, size=(8, 8)).run(until=1)
     assert row.train_loss == before.train_loss
     assert row.values["val_loss"] < before.values["val_loss"]
     assert row.values["top1"] > before.values["top1"] + 0.1
@@ -87,11 +89,11 @@ def test_a_network_of_one_epoch_is_judged_as_it_is(digits: Dataset, monkeypatch:
 def test_what_is_kept_is_what_was_evaluated(digits: Dataset, ema_decay: float | None) -> None:
     network = _network()
     recipe = replace(SHORT, ema_decay=ema_decay)
-    *_, last = Training(network, digits, recipe, size=(8, 8)).run()
-    found = evaluate(network, Batches(digits, recipe, (8, 8), "cpu").val(), "fp32")
+    *_, last = Training(network, Classify(), digits, recipe, size=(8, 8)).run()
+    found = evaluate(network, Classify(), ImageBatches(digits, recipe, (8, 8), "cpu").val(), "fp32")
     assert (found["val_loss"], found["top1"]) == (last.values["val_loss"], last.values["top1"])
     before = [value.clone() for value in _statistics(network)]
-    reestimate(network, Batches(digits, recipe, (8, 8), "cpu").sample, "fp32")
+    reestimate(network, ImageBatches(digits, recipe, (8, 8), "cpu").sample, "fp32")
     for kept, again in zip(before, _statistics(network), strict=True):
         assert torch.equal(kept, again), "statistics of these weights"
 
@@ -102,15 +104,15 @@ def test_a_batch_norm_training_resumes_as_if_never_stopped(
 ) -> None:
     recipe = replace(SHORT, ema_decay=ema_decay, drop_path=0.2)
     whole = _network()
-    expected = [replace(row, seconds=0) for row in Training(whole, digits, recipe, size=(8, 8)).run()]
+    expected = [replace(row, seconds=0) for row in Training(whole, Classify(), digits, recipe, size=(8, 8)).run()]
     rows, file = [], tmp_path / "state"
     for until in (1, 2, None):
         network = _network()
-        training = Training(network, digits, recipe, size=(8, 8))
+        training = Training(network, Classify(), digits, recipe, size=(8, 8))
         if file.exists():
-            checkpoint.restore(training, str(file), recipe.epochs)
+            training_state.restore(training, str(file), recipe.epochs)
         rows += [replace(row, seconds=0) for row in training.run(until)]
-        file.write_bytes(checkpoint.dumps(training.state()))
+        file.write_bytes(training_state.dumps(training.state()))
     assert rows == expected
     for one, other in zip(network.state_dict().values(), whole.state_dict().values(), strict=True):
         assert torch.equal(one, other)

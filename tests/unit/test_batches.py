@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mlpnas.datasets import Dataset, load, resolve
 from mlpnas.training.augmentation import normalise, random_crop, random_flip, resize
-from mlpnas.training.batches import Batches
+from mlpnas.training.batches import ImageBatches
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.recipes import read
 from tests.support.image_files import write_folder
@@ -59,11 +59,11 @@ def test_resizing_keeps_flat_images_flat() -> None:
 
 def test_an_epoch_shows_each_sample_once(digits: Dataset) -> None:
     recipe = Recipe(samples=256, batch_size=64)
-    batches = Batches(digits, recipe, (8, 8), "cpu")
+    batches = ImageBatches(digits, recipe, (8, 8), "cpu")
     first, second = (
         torch.cat([labels for _, labels in batches.train(torch.Generator().manual_seed(seed))]) for seed in (1, 2)
     )
-    expected = digits.labels[digits.train[:256]]
+    expected = digits.targets[digits.train[:256]]
     assert torch.equal(first.sort().values, expected.sort().values)
     assert torch.equal(first.bincount(), second.bincount())
     assert not torch.equal(first, second)
@@ -71,21 +71,21 @@ def test_an_epoch_shows_each_sample_once(digits: Dataset) -> None:
 
 @pytest.mark.parametrize(("samples", "batch_size", "steps"), [(256, 64, 4), (250, 64, 3), (20, 64, 1)])
 def test_only_full_batches_unless_there_is_but_one(digits: Dataset, samples: int, batch_size: int, steps: int) -> None:
-    batches = Batches(digits, Recipe(samples=samples, batch_size=batch_size), (8, 8), "cpu")
+    batches = ImageBatches(digits, Recipe(samples=samples, batch_size=batch_size), (8, 8), "cpu")
     sizes = [len(labels) for _, labels in batches.train(torch.Generator())]
     assert sizes == [min(samples, batch_size)] * steps
     assert batches.steps == steps
 
 
 def test_val_and_test_are_whole_and_in_order(digits: Dataset) -> None:
-    batches = Batches(digits, Recipe(samples=20), (8, 8), "cpu")
-    assert torch.equal(torch.cat([labels for _, labels in batches.val()]), digits.labels[digits.val])
-    assert torch.equal(torch.cat([labels for _, labels in batches.test()]), digits.labels[digits.test])
+    batches = ImageBatches(digits, Recipe(samples=20), (8, 8), "cpu")
+    assert torch.equal(torch.cat([labels for _, labels in batches.val()]), digits.targets[digits.val])
+    assert torch.equal(torch.cat([labels for _, labels in batches.test()]), digits.targets[digits.test])
 
 
 def test_data_that_must_not_be_flipped_is_not(digits: Dataset) -> None:
     def images(data: Dataset, recipe: Recipe) -> Tensor:
-        return next(iter(Batches(data, recipe, (8, 8), "cpu").train(torch.Generator().manual_seed(0))))[0]
+        return next(iter(ImageBatches(data, recipe, (8, 8), "cpu").train(torch.Generator().manual_seed(0))))[0]
 
     plain, may_flip = images(digits, Recipe(flip="no")), replace(digits, flip=True)
     assert torch.equal(images(digits, Recipe(flip="auto")), plain)
@@ -98,16 +98,16 @@ def test_data_that_must_not_be_flipped_is_not(digits: Dataset) -> None:
 def test_crops_of_the_named_recipes_show_most_of_each_image(
     recipe: str, side: int, pixels: int, digits: Dataset
 ) -> None:
-    white = replace(digits, pixels=torch.full((len(digits.labels), 1, side, side), 255, dtype=torch.uint8), flip=False)
-    batches = Batches(white, replace(read(recipe), samples=64, batch_size=64), (side, side), "cpu")
+    white = replace(digits, pixels=torch.full((len(digits.targets), 1, side, side), 255, dtype=torch.uint8), flip=False)
+    batches = ImageBatches(white, replace(read(recipe), samples=64, batch_size=64), (side, side), "cpu")
     assert batches.padding == pixels
     shown, _ = next(batches.train(torch.Generator().manual_seed(0)))
     assert float((shown == shown.max()).float().mean()) > 0.85
 
 
 def test_crop_padding_is_a_share_of_the_shorter_side(digits: Dataset) -> None:
-    wide = replace(digits, pixels=torch.zeros(len(digits.labels), 1, 16, 64, dtype=torch.uint8))
-    assert [Batches(wide, Recipe(crop_padding=share), (16, 64), "cpu").padding for share in (0, 0.01, 0.125)] == [
+    wide = replace(digits, pixels=torch.zeros(len(digits.targets), 1, 16, 64, dtype=torch.uint8))
+    assert [ImageBatches(wide, Recipe(crop_padding=share), (16, 64), "cpu").padding for share in (0, 0.01, 0.125)] == [
         0,
         1,
         2,
@@ -116,11 +116,11 @@ def test_crop_padding_is_a_share_of_the_shorter_side(digits: Dataset) -> None:
 
 def test_large_images_shrink_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = load(resolve(str(write_folder(tmp_path, 8, size=(64, 64)))))
-    once = Batches(data, Recipe(crop_padding=16), (16, 16), "cpu")
+    once = ImageBatches(data, Recipe(crop_padding=16), (16, 16), "cpu")
     assert once.pixels.shape[2:] == (16, 16)
     assert once.padding == 4
     monkeypatch.setenv("MLPNAS_MEMORY_LIMIT", "1KiB")
-    each_time = Batches(data, Recipe(crop_padding=16), (16, 16), "cpu")
+    each_time = ImageBatches(data, Recipe(crop_padding=16), (16, 16), "cpu")
     assert each_time.pixels.shape[2:] == (64, 64)
     assert each_time.padding == 16
     (small, _), (large, _) = next(once.val()), next(each_time.val())

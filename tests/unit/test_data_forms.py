@@ -105,10 +105,10 @@ def test_a_form_of_data_is_read_or_refused_in_clear_words(name: str, tmp_path: P
 def _check_classes(data: Dataset) -> None:
     """Every image has the class of its colour, and every part holds every class."""
     colours = data.pixels.float().mean((2, 3)).argmax(1)
-    pairs = {(int(colour), int(label)) for colour, label in zip(colours, data.labels, strict=True)}
+    pairs = {(int(colour), int(label)) for colour, label in zip(colours, data.targets, strict=True)}
     assert len(pairs) == 3, "each colour has one class"
     for part in (data.train, data.val, data.test):
-        assert len(data.labels[part].unique()) == len(data.classes)
+        assert len(data.targets[part].unique()) == len(data.classes)
 
 
 def test_archives_and_tables_are_the_same_data_as_the_folder(tmp_path: Path, samples: list[Any]) -> None:

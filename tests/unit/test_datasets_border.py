@@ -187,7 +187,7 @@ def test_labels_may_be_anything(dictionary: bool, labels: list[Any]) -> None:
         data = _load(write_parquet(Path(path) / "x.parquet", values, images))
         if data:
             assert len(data.classes) == len(set(data.classes)) >= 2
-            assert sorted(data.labels.unique().tolist()) == list(range(len(data.classes)))
+            assert sorted(data.targets.unique().tolist()) == list(range(len(data.classes)))
 
 
 @given(st.lists(st.lists(st.text(max_size=8), min_size=2, max_size=2), max_size=6))

@@ -17,7 +17,8 @@ from mlpnas.job import Job, Outcome
 from mlpnas.nets.network import build
 from mlpnas.record import EpochRow
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
-from mlpnas.training.batches import Batches
+from mlpnas.tasks.classify import Classify
+from mlpnas.training.batches import ImageBatches
 from mlpnas.training.loop import evaluate
 from mlpnas.training.recipe import Recipe
 
@@ -75,7 +76,7 @@ def test_the_evaluated_weights_are_written(tmp_path: Path) -> None:
         assert Recipe.loads(content.metadata()["recipe"]).ema_decay == 0.9
     network, data = build(proxy), load(resolve("digits"))
     network.load_state_dict(tensors)
-    found = evaluate(network, Batches(data, RECIPE, proxy.image, "cpu").val(), "fp32")
+    found = evaluate(network, Classify(), ImageBatches(data, RECIPE, proxy.image, "cpu").val(), "fp32")
     loss, top1 = found["val_loss"], found["top1"]
     assert top1 == rows[-1].values["top1"]
     assert loss == pytest.approx(rows[-1].values["val_loss"], rel=1e-5)

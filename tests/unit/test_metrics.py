@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, f1_score, top_k_accuracy_score
 
 from mlpnas.store import Store
+from mlpnas.tasks.classify import Classify
 from mlpnas.training.loop import evaluate
 from tests.support.epochs import epoch_row
 
 
 def _evaluated(logits: torch.Tensor, labels: torch.Tensor) -> Mapping[str, float]:
     """Return what an evaluation in batches of seven finds, of a network that says the logits that it is given."""
-    return evaluate(torch.nn.Identity(), zip(logits.split(7), labels.split(7), strict=True), "fp32")
+    return evaluate(torch.nn.Identity(), Classify(), zip(logits.split(7), labels.split(7), strict=True), "fp32")
 
 
 @given(st.integers(2, 12), st.integers(1, 40), st.integers(0, 2**20))

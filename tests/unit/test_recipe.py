@@ -13,10 +13,12 @@ from mlpnas.datasets import load, resolve
 from mlpnas.errors import MlpnasError, RecipeError, ShapeError, UnknownName
 from mlpnas.nets.network import build
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
+from mlpnas.tasks.classify import Classify
 from mlpnas.training.named import SETTINGS
 from mlpnas.training.proxy import NARROWEST, proxy
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.recipes import read
+from mlpnas.training.task import fit_to_data
 
 RATES = st.floats(1e-5, 1)
 
@@ -143,7 +145,7 @@ MIXERS = st.sampled_from(
 
 
 def _scaled(spec: ArchSpec, size: int, scale: float) -> ArchSpec:
-    return proxy(spec, channels=1, classes=10, input_size=size, width_scale=scale)
+    return proxy(replace(spec, channels=1, classes=10), input_size=size, width_scale=scale)
 
 
 @settings(max_examples=25)
@@ -184,7 +186,7 @@ def test_windows_follow_the_grid() -> None:
 def test_an_impossible_size_goes_up_to_the_next() -> None:
     spec = _pyramid(64, [Layer.of("gmlp", ratio=2)] * 4)
     assert [_scaled(spec, size, 1).input_size for size in (1, 28, 32, 33)] == [32, 32, 32, 64]
-    declared = proxy(spec, channels=1, classes=10, input_size=None, width_scale=1)
+    declared = proxy(replace(spec, channels=1, classes=10), input_size=None, width_scale=1)
     assert declared == replace(spec, channels=1, classes=10)
 
 
@@ -207,7 +209,7 @@ def test_an_impossible_architecture_is_an_error() -> None:
 def test_recipe_makes_the_network_for_the_data() -> None:
     data = load(resolve("digits"))
     spec = ArchSpec((Stage(64, 1, Layer("token_mlp")),), Stem(4), 32)
-    small = Recipe(input_size=8, width_scale=0.5).network(spec, data)
+    small = Recipe(input_size=8, width_scale=0.5).network(fit_to_data(spec, Classify(), data))
     assert (small.channels, small.classes, small.input_size, small.stages[0].width) == (1, 10, 8, 32)
     assert build(small)(data.pixels[:2].float()).shape == (2, 10)
 

@@ -1,6 +1,7 @@
 """Zero-cost scores: what each is on small networks, and what all of them keep."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -23,10 +24,13 @@ from mlpnas.objectives.synflow import LINEAR, Synflow
 from mlpnas.objectives.zen import Zen
 from mlpnas.plugins import find
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
+from mlpnas.tasks.classify import Classify
 from mlpnas.training.recipe import Recipe
+from mlpnas.training.task import fit_to_data
 
 SPEC = ArchSpec((Stage(16, 2, Layer("token_mlp")),), Stem(4), 16, classes=10)
-CANDIDATE = Candidate(SPEC, recipe=Recipe(), data=load(resolve("digits")))
+DATA = load(resolve("digits"))
+CANDIDATE = Candidate(SPEC, task=Classify(), recipe=Recipe(), data=DATA)
 ALL = scores()
 LAYERS = {
     "attention": Layer.of("attention", head_dim=8),
@@ -39,7 +43,7 @@ LAYERS = {
 
 def _score(name: str, network: nn.Module, images: Tensor, labels: Tensor | None = None) -> float:
     labels = torch.zeros(len(images), dtype=torch.long) if labels is None else labels
-    return find("objectives", name)().score(network, images, labels).item()
+    return find("objectives", name)().score(network, images, lambda: F.cross_entropy(network(images), labels)).item()
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -80,14 +84,15 @@ def test_of_the_network_that_would_be_trained(monkeypatch: pytest.MonkeyPatch) -
 def test_the_weights_are_those_that_training_begins_with(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Tensor] = []
 
-    def look(self: Score, network: Network, images: Tensor, labels: Tensor) -> Tensor:
+    def look(self: Score, network: Network, inputs: Tensor, loss: Callable[[], Tensor]) -> Tensor:
         seen.append(network.head.classifier.weight.detach().clone())
         return torch.tensor(0.0)
 
     monkeypatch.setattr(Snip, "score", look)
     measure(["snip"], replace(CANDIDATE, seed=3))
     torch.manual_seed(3)
-    assert torch.equal(seen[0], build(Recipe().network(SPEC, CANDIDATE.data)).head.classifier.weight)  # type: ignore[arg-type]
+    proxy = Recipe().network(fit_to_data(SPEC, Classify(), DATA))
+    assert torch.equal(seen[0], build(proxy).head.classifier.weight)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

@@ -68,7 +68,7 @@ def test_a_space_for_448_pixels_is_trained_on_images_of_448(tmp_path: Path) -> N
     manifest = prepared(folder, SPACE.replace("32", "448").replace("patch: 4", "patch: 56"))
     data = decoded(manifest)
     assert data.pixels.shape == (12, 1, 448, 448)
-    assert np.array_equal(data.pixels[data.labels == 0][0, 0].numpy(), board)
+    assert np.array_equal(data.pixels[data.targets == 0][0, 0].numpy(), board)
     assert manifest.found.data["size"] == [1, 448, 448]
     assert "stored 448x448 pixels, used at 448x448" in manifest.decided.notes
 

@@ -31,7 +31,7 @@ FAST = {"fp32": (0.05,), "bf16": (0.05,)}  # seconds where one was estimated
     [(17 * GB, 80 * GB, 4), (1 * GB, 80 * GB, 8), (41 * GB, 80 * GB, 1), (200 * GB, 80 * GB, 1), (inf, 80 * GB, 1)],
 )
 def test_as_many_share_a_gpu_as_fit_it(needs: float, there: float, count: int) -> None:
-    assert memory.sharers(needs, there) == count
+    assert memory.trials_per_gpu(needs, there) == count
 
 
 @pytest.mark.parametrize("count", range(1, 9))
@@ -69,8 +69,8 @@ class Fake:
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Return figures for a test to change: [bytes of the heaviest, bytes of the GPU, seconds of a trial]."""
     figures = [17.0 * GB, 80.0 * GB, 60.0]
-    monkeypatch.setattr(memory, "needed", lambda *_: figures[0])
-    monkeypatch.setattr(memory, "whole", lambda *_: figures[1])
+    monkeypatch.setattr(memory, "training_bytes", lambda *_: figures[0])
+    monkeypatch.setattr(memory, "total_bytes", lambda *_: figures[1])
     monkeypatch.setattr(sizing.auto, "expected_seconds", lambda *_: figures[2])
     monkeypatch.setattr(sizing, "device_name", lambda device: f"a {device}")
     return figures
@@ -136,7 +136,7 @@ def test_a_share_that_needs_no_measuring_is_not_measured(
     def fail(*_: Any) -> float:
         raise AssertionError("measured")
 
-    monkeypatch.setattr(memory, "needed", fail)
+    monkeypatch.setattr(memory, "training_bytes", fail)
     assert _prepared(monkeypatch, [Node(16, 2)], **asked).decided.gpus_per_trial == share
 
 
@@ -191,7 +191,7 @@ def test_short_trials_go_to_the_pool(
 
 
 def test_the_scheduler_fits_the_time_to_the_first_rung(monkeypatch: pytest.MonkeyPatch, measured: list[float]) -> None:
-    monkeypatch.setattr(sizing.auto, "timings", lambda networks, batch, device: Timings(device, (1.0,), FAST))
+    monkeypatch.setattr(sizing.auto, "timings", lambda networks, task, batch, device: Timings(device, (1.0,), FAST))
     manifest = _prepared(monkeypatch, [Node(2, 0)], recipe="auto", fidelity="epochs=1,3,9")
     assert manifest.decided.recipe["epochs"] == 9
     for said in (", 9 epochs of 1,151 images", "after 1 or 3 epochs; the mean is 2.3", "s to its first stop: a pool"):

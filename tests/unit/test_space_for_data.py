@@ -135,7 +135,7 @@ def test_networks_for_wide_images_count_build_and_have_proxies(mixer: str) -> No
     assert spec.image == (192, 320)
     assert [grid.shape for grid in spec.grids()] == [(48, 80), (24, 40)]
     assert ArchSpec.loads(spec.dumps()) == spec
-    small = proxy(spec, channels=1, classes=4, input_size=96, width_scale=0.5)
+    small = proxy(replace(spec, channels=1, classes=4), input_size=96, width_scale=0.5)
     assert small.image == (56, 96)
     network = build(small).eval()
     assert network(torch.zeros(2, 1, 56, 96)).shape == (2, 4)
@@ -147,9 +147,9 @@ def test_sides_of_a_proxy_keep_their_proportion() -> None:
     _, spec = SearchSpace(OPEN).walk(lambda question: question.labels[0])
     tall = replace(spec, input_size=(320, 192))
     for longer, other in ((32, 16), (64, 40), (90, 56), (320, 192)):
-        sides = proxy(spec, channels=3, classes=10, input_size=longer, width_scale=1).image
+        sides = proxy(replace(spec, channels=3, classes=10), input_size=longer, width_scale=1).image
         assert (sides[1] - longer < 8, sides[0]) == (True, other)
-        assert proxy(tall, channels=3, classes=10, input_size=longer, width_scale=1).image == sides[::-1]
+        assert proxy(replace(tall, channels=3, classes=10), input_size=longer, width_scale=1).image == sides[::-1]
 
 
 def test_sizes_on_the_command_line() -> None:

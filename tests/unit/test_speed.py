@@ -9,8 +9,10 @@ import torch
 
 from mlpnas import cache
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
+from mlpnas.tasks.classify import Classify
 from mlpnas.training import speed
 from mlpnas.training.speed import Timings, estimate, known_timings, timings
+from mlpnas.training.task import Task
 
 Clock = Callable[[ArchSpec, int, str], dict[str, float]]
 
@@ -27,7 +29,7 @@ def timed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[int, in
     """(width, images) of each network that is timed: fp32 takes twice the estimate, bf16 three times."""
     calls: list[tuple[int, int]] = []
 
-    def steps(network: ArchSpec, images: int, device: str) -> dict[str, float]:
+    def steps(network: ArchSpec, task: Task, images: int, device: str) -> dict[str, float]:
         calls.append((network.stages[0].width, images))
         rough = estimate(network, images, device)
         return {"fp32": 2 * rough, "bf16": 3 * rough}
@@ -39,7 +41,7 @@ def timed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[int, in
 
 
 def test_a_few_networks_are_timed_and_the_others_follow(timed: list[tuple[int, int]]) -> None:
-    found = timings(NETWORKS, 64, "cpu")
+    found = timings(NETWORKS, Classify(), 64, "cpu")
     assert len(timed) == 8
     for network in NETWORKS:
         rough = estimate(network, 64, "cpu")
@@ -58,17 +60,17 @@ def test_a_network_between_two_timed_ones_is_corrected_by_both() -> None:
 
 
 def test_what_was_timed_is_written_down(timed: list[tuple[int, int]]) -> None:
-    assert known_timings(NETWORKS, 64, "cpu") == Timings("cpu")
-    first = timings(NETWORKS, 64, "cpu")
-    assert timings(NETWORKS, 64, "cpu") == known_timings(NETWORKS, 64, "cpu") == first
+    assert known_timings(NETWORKS, Classify(), 64, "cpu") == Timings("cpu")
+    first = timings(NETWORKS, Classify(), 64, "cpu")
+    assert timings(NETWORKS, Classify(), 64, "cpu") == known_timings(NETWORKS, Classify(), 64, "cpu") == first
     assert len(timed) == 8
-    timings(NETWORKS, 32, "cpu")
+    timings(NETWORKS, Classify(), 32, "cpu")
     assert len(timed) == 16, "other batches are other steps"
     file = cache.folder("speed") / "a-processor-tm-2-ghz.json"
     known = cache.read_json(file)
     assert known is not None
     cache.write_json(file, known | {"torch": "1.0"})
-    assert timings(NETWORKS, 64, "cpu") == first
+    assert timings(NETWORKS, Classify(), 64, "cpu") == first
     assert len(timed) == 24, "another torch is another speed"
 
 
@@ -76,19 +78,19 @@ def test_what_was_timed_is_written_down(timed: list[tuple[int, int]]) -> None:
     "damage", [{"steps": 3}, {"steps": {}}, {"steps": {"KEY": "x"}}, {"steps": {"KEY": {"fp32": 1.0}}}, {}]
 )
 def test_a_damaged_cache_is_measured_anew(damage: dict[str, object], timed: list[tuple[int, int]]) -> None:
-    first = timings(NETWORKS, 64, "cpu")
+    first = timings(NETWORKS, Classify(), 64, "cpu")
     file = cache.folder("speed") / "a-processor-tm-2-ghz.json"
     known = cache.read_json(file)
     assert known is not None
     if isinstance(steps := damage.get("steps"), dict) and "KEY" in steps:
         damage = {"steps": known["steps"] | {next(iter(known["steps"])): steps["KEY"]}}
     cache.write_json(file, {"torch": torch.__version__, **damage})
-    assert timings(NETWORKS, 64, "cpu") == first
+    assert timings(NETWORKS, Classify(), 64, "cpu") == first
 
 
 def test_large_networks_are_timed_with_fewer_images(timed: list[tuple[int, int]]) -> None:
     large = replace(_network(1024, depth=12), input_size=256)
-    found = timings([large], 64, "cpu")
+    found = timings([large], Classify(), 64, "cpu")
     ((_, images),) = timed
     assert 2 <= images < 64
     assert found.step(large, 64, "fp32") == pytest.approx(2 * estimate(large, 64, "cpu"))
@@ -99,18 +101,18 @@ def test_a_network_that_cannot_be_trained_is_left_to_its_trial(
 ) -> None:
     working: Clock = speed.step_seconds
 
-    def steps(network: ArchSpec, images: int, device: str) -> dict[str, float]:
+    def steps(network: ArchSpec, task: Task, images: int, device: str) -> dict[str, float]:
         if network == NETWORKS[1]:
             raise RuntimeError("does not train")
-        return working(network, images, device)
+        return working(network, task, images, device)
 
     monkeypatch.setattr(speed, "step_seconds", steps)
-    assert len(timings(NETWORKS, 64, "cpu").estimates) == 7
-    assert timings([NETWORKS[1]], 64, "cpu") == Timings("cpu", (), {"fp32": (), "bf16": ()})
+    assert len(timings(NETWORKS, Classify(), 64, "cpu").estimates) == 7
+    assert timings([NETWORKS[1]], Classify(), 64, "cpu") == Timings("cpu", (), {"fp32": (), "bf16": ()})
 
 
 def test_a_real_step_takes_time_and_no_random_numbers() -> None:
     before = torch.get_rng_state()
-    found = timings([_network()], 4, "cpu")
+    found = timings([_network()], Classify(), 4, "cpu")
     assert torch.equal(torch.get_rng_state(), before)
     assert all(0 < seconds < 10 for (seconds,) in found.seconds.values())

@@ -36,7 +36,7 @@ def test_a_survey_says_what_loading_gives(tmp_path: Path) -> None:
     about, data = survey(ref), load(ref)
     assert about.classes == data.classes == ("cat", "dog", "owl")
     assert about.images == {"train": len(data.train), "val": len(data.val), "test": len(data.test)}
-    assert about.counts == tuple(data.labels[data.train].bincount().tolist())
+    assert about.counts == tuple(data.targets[data.train].bincount().tolist())
     assert about.origins == {"train": "train/", "val": "val/", "test": "split off train"}
     assert (about.smallest, about.largest) == ((10, 20), (30, 30))
     assert (about.size, about.channels) == (data.image, data.channels)
@@ -93,7 +93,7 @@ def test_bad_images_are_skipped_when_that_is_asked_for(tmp_path: Path) -> None:
     ref = resolve(str(_with_bad(tmp_path / "pets", 6)), skip_bad=True)
     about, data = survey(ref), load(ref)
     assert [file for file, _ in about.skipped] == [f"pets/cat/bad{number:02d}.png" for number in range(6)]
-    assert sum(about.images.values()) == len(data.labels) == 18
+    assert sum(about.images.values()) == len(data.targets) == 18
     assert any(note.startswith("6 files skipped, pets/cat/bad00.png the first") for note in about.notes)
     assert about.fingerprint == data.fingerprint
 
@@ -102,7 +102,7 @@ def test_an_image_whose_pixels_cannot_be_used_is_skipped_too(tmp_path: Path) -> 
     deep = Image.fromarray(np.array([[0, 1_000_000]], np.int32))  # a good header, and 20 bits
     deep.save(write_folder(tmp_path / "pets") / "cat" / "deep.tif")
     data = load(resolve(str(tmp_path / "pets"), skip_bad=True))
-    assert len(data.labels) == 18
+    assert len(data.targets) == 18
 
 
 def test_a_class_of_bad_images_alone_is_left_out(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_class_of_bad_images_alone_is_left_out(tmp_path: Path) -> None:
     write_folder(tmp_path / "test", 2)
     data = load(resolve(str(tmp_path), skip_bad=True))
     assert data.classes == ("cat", "owl")
-    assert data.labels[data.test].tolist() == [0, 0, 1, 1]
+    assert data.targets[data.test].tolist() == [0, 0, 1, 1]
 
 
 def test_a_file_that_changes_between_scan_and_decoding_is_named(

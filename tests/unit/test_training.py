@@ -13,12 +13,13 @@ from mlpnas.datasets import Dataset
 from mlpnas.nets.network import build
 from mlpnas.record import EpochRow
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
-from mlpnas.training import checkpoint
+from mlpnas.tasks.classify import Classify
+from mlpnas.training import state as training_state
 from mlpnas.training.average import Average
-from mlpnas.training.batches import Batches
+from mlpnas.training.batches import ImageBatches
 from mlpnas.training.loop import Diverged, TimeIsUp, Training, evaluate
 from mlpnas.training.recipe import Recipe
-from mlpnas.training.schedule import factor
+from mlpnas.training.schedule import lr_factor
 
 SPEC = ArchSpec((Stage(16, 2, Layer("token_mlp"), 2),), Stem(2), 8, channels=1, classes=10)
 SHORT = Recipe(epochs=2, samples=256, batch_size=64, learning_rate=5e-3, warmup_epochs=0.5)
@@ -38,7 +39,7 @@ def _network(seed: int = 0, spec: ArchSpec = SPEC, drop_path: float = 0.0) -> nn
 
 
 def _train(network: nn.Module, data: Dataset, recipe: Recipe, **options: object) -> list[EpochRow]:
-    rows = Training(network, data, recipe, size=(8, 8), **options).run()  # type: ignore[arg-type]
+    rows = Training(network, Classify(), data, recipe, size=(8, 8), **options).run()  # type: ignore[arg-type]
     return [replace(row, seconds=0) for row in rows]
 
 
@@ -50,7 +51,7 @@ def _weights(network: nn.Module) -> Tensor:
 
 
 def test_rate_rises_then_falls_to_zero() -> None:
-    factors = [factor(step, 100, 10) for step in range(101)]
+    factors = [lr_factor(step, 100, 10) for step in range(101)]
     assert factors[:10] == pytest.approx([(step + 1) / 11 for step in range(10)])
     assert factors[10] == 1
     assert factors[10:] == pytest.approx([(1 + cos(pi * step / 90)) / 2 for step in range(91)])
@@ -59,7 +60,7 @@ def test_rate_rises_then_falls_to_zero() -> None:
 def test_rows_tell_the_rate(digits: Dataset) -> None:
     recipe = replace(SHORT, epochs=4, warmup_epochs=1)
     rates = [row.learning_rate for row in _train(_network(), digits, recipe)]
-    assert rates == pytest.approx([recipe.learning_rate * factor(step, 16, 4) for step in (3, 7, 11, 15)])
+    assert rates == pytest.approx([recipe.learning_rate * lr_factor(step, 16, 4) for step in (3, 7, 11, 15)])
 
 
 # loop
@@ -81,7 +82,7 @@ def test_same_seed_same_result(digits: Dataset, precision: str) -> None:
 def test_interrupted_consumption_changes_nothing(digits: Dataset) -> None:
     expected = _train(_network(drop_path=0.2), digits, SHORT)
     rows = []
-    for row in Training(_network(drop_path=0.2), digits, SHORT, size=(8, 8)).run():
+    for row in Training(_network(drop_path=0.2), Classify(), digits, SHORT, size=(8, 8)).run():
         torch.manual_seed(99)
         rows.append(replace(row, seconds=0))
     assert rows == expected
@@ -94,11 +95,11 @@ def test_a_resumed_training_equals_the_uninterrupted_one(digits: Dataset, tmp_pa
     rows: list[EpochRow] = []
     for seed, until in [(0, 1), (7, 3), (8, None)]:  # how a later network began must not matter
         network = _network(seed, drop_path=0.2)
-        training = Training(network, digits, recipe, size=(8, 8))
+        training = Training(network, Classify(), digits, recipe, size=(8, 8))
         if (tmp_path / "state").exists():
-            checkpoint.restore(training, str(tmp_path / "state"), recipe.epochs)
+            training_state.restore(training, str(tmp_path / "state"), recipe.epochs)
         rows += [replace(row, seconds=0) for row in training.run(until)]
-        (tmp_path / "state").write_bytes(checkpoint.dumps(training.state()))
+        (tmp_path / "state").write_bytes(training_state.dumps(training.state()))
     assert rows == expected
     assert torch.equal(_weights(network), _weights(whole))
 
@@ -129,7 +130,7 @@ def test_loss_and_accuracy_are_what_they_say(digits: Dataset) -> None:
             return torch.tensor([0.0, 2.0, 1.0]).repeat(len(images), 1)
 
     labels = torch.tensor([1, 1, 2, 0])
-    found = evaluate(Fixed(), iter([(torch.zeros(4, 1, 8, 8), labels)]), "fp32")
+    found = evaluate(Fixed(), Classify(), iter([(torch.zeros(4, 1, 8, 8), labels)]), "fp32")
     loss, top1 = found["val_loss"], found["top1"]
     logits = np.array([0.0, 2.0, 1.0])
     log_shares = logits - np.log(np.exp(logits).sum())
@@ -154,7 +155,7 @@ def test_a_loss_that_is_no_number_ends_the_training(digits: Dataset, value: floa
     network = _Spoilt(5, value)
     rows = []
     with pytest.raises(Diverged, match="in epoch 2"):
-        rows.extend(Training(network, digits, SHORT, size=(8, 8)).run())
+        rows.extend(Training(network, Classify(), digits, SHORT, size=(8, 8)).run())
     assert network.left > -11, "noticed within ten steps"
 
 
@@ -181,7 +182,7 @@ def test_average_follows_the_weights() -> None:
 def test_the_average_is_what_is_evaluated_and_kept(digits: Dataset) -> None:
     network = _network()
     *_, last = _train(network, digits, replace(SHORT, ema_decay=0.99))
-    found = evaluate(network, Batches(digits, SHORT, (8, 8), "cpu").val(), "fp32")
+    found = evaluate(network, Classify(), ImageBatches(digits, SHORT, (8, 8), "cpu").val(), "fp32")
     loss, top1 = found["val_loss"], found["top1"]
     assert (loss, top1) == (last.values["val_loss"], last.values["top1"])
     plain = _network()

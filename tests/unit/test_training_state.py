@@ -17,7 +17,8 @@ from mlpnas.job import Job, Note, Outcome
 from mlpnas.nets.network import build
 from mlpnas.record import EpochRow
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
-from mlpnas.training import checkpoint
+from mlpnas.tasks.classify import Classify
+from mlpnas.training import state as training_state
 from mlpnas.training.loop import Training
 from mlpnas.training.recipe import Recipe
 
@@ -27,7 +28,7 @@ RECIPE = Recipe(epochs=3, samples=32, batch_size=32, warmup_epochs=0, ema_decay=
 
 def _training() -> Training:
     torch.manual_seed(0)
-    return Training(build(SPEC), load(resolve("digits")), RECIPE, size=(8, 8))
+    return Training(build(SPEC), Classify(), load(resolve("digits")), RECIPE, size=(8, 8))
 
 
 def _state() -> dict[str, Any]:
@@ -38,7 +39,7 @@ def _state() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def good() -> bytes:
-    return checkpoint.dumps(_state())
+    return training_state.dumps(_state())
 
 
 def _plain(state: Any) -> bytes:
@@ -52,8 +53,8 @@ def _refused(content: bytes | None, file: Path) -> str:
     if content is not None:
         file.write_bytes(content)
     training = _training()
-    with pytest.raises(checkpoint.Unusable) as told:
-        checkpoint.restore(training, str(file), 3)
+    with pytest.raises(training_state.Unusable) as told:
+        training_state.restore(training, str(file), 3)
     return str(told.value)
 
 
@@ -61,7 +62,7 @@ def test_states_of_this_and_earlier_versions_are_resumed(good: bytes, tmp_path: 
     for content in (good, _plain(_state())):
         (tmp_path / "state").write_bytes(content)
         training = _training()
-        checkpoint.restore(training, str(tmp_path / "state"), 3)
+        training_state.restore(training, str(tmp_path / "state"), 3)
         assert training.epoch == 1
 
 
@@ -79,8 +80,8 @@ def test_damaged_bytes_are_noticed_or_harmless(
     (tmp_path / "state").write_bytes(damaged)
     training = _training()
     try:
-        checkpoint.restore(training, str(tmp_path / "state"), 3)
-    except checkpoint.Unusable:
+        training_state.restore(training, str(tmp_path / "state"), 3)
+    except training_state.Unusable:
         return
     assert is_plain
     assert 0 < training.epoch < 3
@@ -155,12 +156,12 @@ WRONG |= {f"weight {name}": (lambda state, c=change: _every_weight(state, c)) fo
 
 
 @pytest.mark.parametrize("change", WRONG.values(), ids=WRONG)
-@pytest.mark.parametrize("write", [_plain, checkpoint.dumps], ids=["plain", "digest"])
+@pytest.mark.parametrize("write", [_plain, training_state.dumps], ids=["plain", "digest"])
 def test_a_state_of_another_training_is_not_resumed(
     change: Callable[[Any], Any], write: Callable[[Any], bytes], tmp_path: Path
 ) -> None:
     changed = change(_state())
-    if write is checkpoint.dumps and not isinstance(changed, dict):
+    if write is training_state.dumps and not isinstance(changed, dict):
         return
     assert _refused(write(changed), tmp_path / "state")
 

@@ -52,7 +52,7 @@ class Cluster:
         names = [name for name, node in self._nodes.items() if node.gpus]
         if not names:
             return function(*arguments)
-        sizes = self._answers([_on(name, memory.whole) for name in names], _GPU_PATIENCE)
+        sizes = self._answers([_on(name, memory.total_bytes) for name in names], _GPU_PATIENCE)
         return self._answers([_on(names[sizes.index(min(sizes))], function, *arguments)])[0]
 
     def _answers(self, questions: list[Any], patience: float | None = None) -> list[Any]:

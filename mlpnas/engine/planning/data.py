@@ -12,8 +12,10 @@ from mlpnas.objectives import describe
 from mlpnas.plugins import find
 from mlpnas.search_options import SearchOptions
 from mlpnas.spec import ArchSpec
+from mlpnas.tasks import task_of
 from mlpnas.training import mirroring
 from mlpnas.training.recipe import Recipe
+from mlpnas.training.task import Task
 
 _UNEVEN = 0.8  # share of the images in one class, from which top-1 says little
 
@@ -46,9 +48,11 @@ def find_data(options: SearchOptions) -> tuple[DataRef, Survey]:
         label_column=options.label_column,
         skip_bad=options.skip_bad_images,
     )
-    about = datasets.survey(ref)
+    about, task = datasets.survey(ref), task_of(ref)
     for name in options.objectives:
-        if reason := describe(name)().objection(len(about.classes)):
+        if (tasks := describe(name).tasks) and task.name not in tasks:
+            raise RunError(f"--objectives {name}: it is measured for {', '.join(tasks)}; the data serve {task.name}")
+        if reason := describe(name)().objection(task.outputs(about)):
             raise RunError(f"--objectives {name}: {reason}")
     return ref, about
 
@@ -69,9 +73,15 @@ def decode(
     ref = replace(ref, size=image)
     about, data = datasets.survey(ref), datasets.load(ref)
     is_mirrored, told = _mirroring(options.flip if options.flip != "auto" else recipe.flip, ref, data)
-    notes = (*about.notes, *_seen(about, image), told, *_uneven(about, options.objectives), *_misfits(specs[0], about))
+    notes = (
+        *about.notes,
+        *_seen(about, image),
+        told,
+        *_uneven(about, options.objectives),
+        *_misfits(specs[0], about, task_of(ref)),
+    )
     recipe = replace(recipe, flip="yes" if is_mirrored else "no")
-    return Data(ref, recipe, _facts(about, data, is_mirrored), notes)
+    return Data(ref, recipe, _facts(about, data, is_mirrored), tuple(notes))
 
 
 def _seen(about: Survey, image: tuple[int, int]) -> Iterator[str]:
@@ -103,10 +113,10 @@ def _uneven(about: Survey, objectives: Sequence[str]) -> Iterator[str]:
         )
 
 
-def _misfits(spec: ArchSpec, about: Survey) -> Iterator[str]:
+def _misfits(spec: ArchSpec, about: Survey, task: Task) -> Iterator[str]:
     """What a space states otherwise than the data have it."""
     for name, stated, there in (
-        ("classes", spec.classes, len(about.classes)),
+        ("classes", spec.classes, task.outputs(about)),
         ("channels", spec.channels, about.channels),
     ):
         if stated != there:

@@ -22,6 +22,7 @@ from mlpnas.samplers import make_sampler
 from mlpnas.search_options import SearchOptions, describe_call
 from mlpnas.space.space import SearchSpace
 from mlpnas.space.tables import SUMMED, Window
+from mlpnas.tasks import task_of
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.speed import device_name
 
@@ -38,7 +39,7 @@ def prepare(options: SearchOptions, folder: Path) -> Manifest:
     fidelity = rungs.parse(options.fidelity, objectives)
     recipe = _recipe(options)
     ref, about = find_data(options)
-    space = options.space.for_data(about.channels, len(about.classes))
+    space = options.space.for_data(about.channels, task_of(ref).outputs(about))
     limits = space.limits(options.budget)
     window = space.window(options.budget, options.fill)
     rng = np.random.default_rng(options.seed)

@@ -8,9 +8,11 @@ import torch
 
 from mlpnas import datasets
 from mlpnas.spec import ArchSpec
+from mlpnas.tasks import task_of
 from mlpnas.training import auto, memory
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.speed import device_name
+from mlpnas.training.task import Task, fit_to_data
 from mlpnas.units import show
 
 
@@ -58,19 +60,19 @@ def plan_trials(request: SizingRequest) -> TrialPlan:
     Raises:
         DataError: that machine cannot read the data. ShapeError: an architecture fits no input size.
     """
-    about, notes = datasets.survey(request.data), list[str]()
+    about, task, notes = datasets.survey(request.data), task_of(request.data), list[str]()
     recipe = request.recipe
     if recipe is None:
         recipe, notes = auto.choose(
-            request.specs, about, request.device, request.workers, request.trials, request.rungs
+            request.specs, task, about, request.device, request.workers, request.trials, request.rungs
         )
-    networks = [recipe.network(spec, about) for spec in request.specs]
+    networks = [recipe.network(fit_to_data(spec, task, about)) for spec in request.specs]
     image = max(net.image[0] for net in networks), max(net.image[1] for net in networks)
     share = 0.0
     if torch.device(request.device).type == "cuda":
-        count, why = _sharers(request, recipe, networks, image)
+        count, why = _sharers(request, task, recipe, networks, image)
         share, notes = memory.share(count), [*notes, *why]
-    seconds = auto.expected_seconds(recipe, request.specs, about, request.device)
+    seconds = auto.expected_seconds(recipe, request.specs, task, about, request.device)
     return TrialPlan(recipe, image, share, seconds, device_name(request.device), tuple(notes))
 
 
@@ -86,14 +88,14 @@ def to_last_rung(plan: TrialPlan, rungs: tuple[int, ...]) -> TrialPlan:
 
 
 def _sharers(
-    request: SizingRequest, recipe: Recipe, networks: Sequence[ArchSpec], image: tuple[int, int]
+    request: SizingRequest, task: Task, recipe: Recipe, networks: Sequence[ArchSpec], image: tuple[int, int]
 ) -> tuple[int, list[str]]:
     if request.sharers == 1:
         return 1, []
     data = datasets.load(replace(request.data, size=image))
-    needs = memory.needed(memory.heaviest(networks, recipe.batch_size), recipe, data, request.device)
-    there = memory.whole(request.device)
-    count = memory.sharers(needs, there, request.sharers)
+    needs = memory.training_bytes(memory.heaviest(networks, recipe.batch_size), task, recipe, data, request.device)
+    there = memory.total_bytes(request.device)
+    count = memory.trials_per_gpu(needs, there, request.sharers)
     return count, [_explain(count, needs, there, recipe.batch_size)]
 
 

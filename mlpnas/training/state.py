@@ -1,4 +1,4 @@
-"""A training that stops before its end, as bytes in a file, so that it goes on later in whichever process."""
+"""The state of an unfinished training as bytes in a file, so that any process can continue it later."""
 
 import warnings
 from collections.abc import Iterator, Mapping
@@ -19,24 +19,24 @@ _DIGITS = 64
 
 
 class Unusable(ValueError):
-    """A training state that nothing can go on from; says why."""
+    """The training state cannot be continued; the message says why."""
 
 
 def dumps(state: Mapping[str, Any]) -> bytes:
-    """`state` as `Training.state` gives it, after a digest by which damage is noticed."""
+    """Return what `Training.state` returned as bytes, after a digest by which damage is noticed."""
     content = BytesIO()
     torch.save(dict(state), content)
     return _MARK + sha256(content.getvalue()).hexdigest().encode() + b"\n" + content.getvalue()
 
 
 def restore(training: "Training", target: str, until: int) -> None:
-    """Let a new training go on from the state in a file, by path or URI.
+    """Let a new training continue from the state in a file, by path or URI.
 
     Args:
-        until: the epoch that it is to be trained to.
+        until: the epoch up to which it will be trained.
 
     Raises:
-        Unusable: for whatever is wrong with the state; `training` may be half restored then, and is of no use.
+        Unusable: the state is damaged or of another training. `training` may be half restored then and is of no use.
     """
     try:
         content = read_bytes(target)
@@ -58,7 +58,7 @@ def restore(training: "Training", target: str, until: int) -> None:
 
 
 def _intact(content: bytes) -> bytes:
-    """What `dumps` has put behind the digest; states of earlier versions have none."""
+    """Return what `dumps` wrote after the digest; states of earlier versions have no digest."""
     if not content.startswith(_MARK):
         return content
     digest, plain = content[len(_MARK) :][:_DIGITS], content[len(_MARK) + _DIGITS + 1 :]
@@ -76,7 +76,10 @@ def _check(training: "Training", until: int) -> None:
 
 
 def _skeleton(value: Any) -> Any:
-    """Of a state: its names, and the shapes and types of its tensors; an optimiser has none before its first step."""
+    """Return the names in a state, and the shapes and types of its tensors, without the optimiser's.
+
+    An optimiser has no tensors before its first step.
+    """
     if isinstance(value, Tensor):
         return value.shape, value.dtype
     if isinstance(value, Mapping):
