@@ -134,7 +134,7 @@ class Driver:
         """Return from where, and up to which epoch, a trial that crashed is tried again: from its last stop."""
         stopped = self.known.get(record.key)
         if stopped is not None and stopped.trial == record.trial and stopped.status == "stopped":
-            return stopped, self.rungs.promote(stopped)
+            return stopped, self.rungs.promote(stopped.trial, stopped.epochs)
         return untried_record(record), self.rungs.first
 
     def _promote(self, trial: int, until: int) -> Job:

@@ -15,7 +15,7 @@ from mlpnas.record import Record
 _RUNGS = re.compile(r"epochs=[0-9]{1,6}(?: *, *[0-9]{1,6}){1,30}")
 
 
-class Rungs:
+class Rungs(Halving):
     """Successive halving of a run's trials by the first objective that needs a training.
 
     It is told every record; telling a new one all records of a run again rebuilds it.
@@ -36,31 +36,15 @@ class Rungs:
         self._cost = [*costs, *limited, "macs"][0]
         self._objective = next(iter(trained or manifest.decided.objectives))
         self._sign = 1.0 if manifest.decided.objectives[self._objective] == "maximize" else -1.0
-        self._halving = Halving(rungs, by_cost=bool(costs))
+        super().__init__(rungs, by_cost=bool(costs))
 
     def take(self, record: Record) -> None:
         """Take the record of a trial that has ended, or stopped for now."""
         value = self._sign * record.values.get(self._objective, float("-inf"))
         if record.status == "stopped" and self._cost in record.values:
-            self._halving.report(record.trial, record.epochs, record.values[self._cost], value)
+            self.report(record.trial, record.epochs, record.values[self._cost], value)
         else:
-            self._halving.retire(record.trial)
-
-    def promote_next(self) -> tuple[int, int] | None:
-        """Return the trial that is promoted now, if any, and up to which epoch it is trained."""
-        return self._halving.promote_next()
-
-    def promote(self, record: Record) -> int:
-        """Return up to which epoch a stopped trial is trained next, however it ranks."""
-        return self._halving.promote(record.trial, record.epochs)
-
-    def promote_best_stopped(self) -> tuple[int, int] | None:
-        """Promote the best stopped trial, however it ranks; see promote_next."""
-        return self._halving.promote_best_stopped()
-
-    def promotable(self) -> set[tuple[int, int]]:
-        """Return the trials that may still be promoted, and their epochs: these training states are kept."""
-        return self._halving.promotable()
+            self.retire(record.trial)
 
 
 def parse(text: str, objectives: Iterable[str]) -> tuple[int, ...]:

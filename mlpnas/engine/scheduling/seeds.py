@@ -42,10 +42,10 @@ def _near_misses(space: SearchSpace, limits: Window) -> list[str]:
         if len(spec.stages) != len(space.stages) or space.find(spec) is None:
             continue
         costs = cost(spec)
-        for quantity, (_, bound) in limits.items():
-            if bound < (value := getattr(costs, quantity)) <= bound * _JUST_ABOVE:
+        for quantity, (_, high) in limits.items():
+            if high < (value := getattr(costs, quantity)) <= high * _JUST_ABOVE:
                 counted = "" if spec == published.find(name).spec else f" with {spec.classes} classes"
                 notes.append(
-                    f"{name} has {show(value, quantity)}{counted}, just above the limit of {show(bound, quantity)}"
+                    f"{name} has {show(value, quantity)}{counted}, just above the limit of {show(high, quantity)}"
                 )
     return notes
