@@ -153,7 +153,7 @@ class Replay:
         return Record(trial, str(sample.row), "", sample.answers, status, origin, {**values, **sample.costs}, epochs)
 
     def regret(self) -> float:
-        """The worst value of the table counts while nothing within the cap was found."""
+        """Return the regret; until a row within the cap is found, the worst value of the table counts."""
         values, (found, within) = self.table.values, self._judged()
         return float(values[within].max() - (values[found].max() if len(found) else np.nanmin(values)))
 

@@ -52,5 +52,5 @@ def test_exports_with_a_free_batch_size(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", names("mixers"))
-def test_says_what_it_is(name: str) -> None:
+def test_names_itself(name: str) -> None:
     assert find("mixers", name).__doc__

@@ -1,4 +1,4 @@
-"""What every data set keeps, whatever its source."""
+"""The contract of every data set."""
 
 import urllib.request
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from tests.support.image_files import image, write_folder, write_parquet
 
 
 def _made(name: str, folder: Path) -> str:
-    """What to write on the command line for a source that reads what the user has."""
+    """Return the command-line text for a source that reads files of the user."""
     match name:
         case "parquet":
             write_parquet(folder / "train.parquet", [0, 1, 2] * 12)
@@ -45,7 +45,7 @@ def _made(name: str, folder: Path) -> str:
 
 @pytest.fixture(scope="module", params=names("datasets"))
 def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """What names each source; skips where its files are not on this machine."""
+    """Return the name of each source; skip if its files are not on this machine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(urllib.request, "urlopen", _no_network)
         text = _made(request.param, tmp_path_factory.mktemp(request.param))

@@ -1,4 +1,4 @@
-"""What every stem and every head keeps, whichever file it comes from."""
+"""The contract of every stem and every head."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -39,7 +39,7 @@ def test_a_job_becomes_steps_with_one_outcome_at_the_end(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", names("evaluators"))
-def test_what_an_architecture_does_wrong_is_an_outcome(name: str) -> None:
+def test_a_failing_architecture_is_an_outcome(name: str) -> None:
     impossible = replace(SPEC, stem=Stem(3))  # does not divide the input
     job = replace(JOB, spec=impossible.dumps(), evaluator=Named(name))
     *_, outcome = evaluator_of(job).run(job)

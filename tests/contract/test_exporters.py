@@ -1,4 +1,4 @@
-"""What every exporter keeps, and that what is exported is the network it says it is."""
+"""The contract of every exporter: the exported files hold the network that they name."""
 
 import json
 from dataclasses import replace
@@ -48,7 +48,7 @@ SPECS["others"] = ArchSpec(
 
 
 def disturbed(spec: ArchSpec) -> nn.Module:
-    """A network far from its initialisation, so that no branch is close to zero."""
+    """Return a network far from its initialisation, so that no branch is close to zero."""
     network = fresh(spec, seed=1)
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():

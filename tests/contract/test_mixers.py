@@ -1,4 +1,4 @@
-"""What every token mixer keeps, whichever file it comes from."""
+"""The contract of every token mixer."""
 
 from functools import cache
 from inspect import Parameter
@@ -28,7 +28,7 @@ def case(request: pytest.FixtureRequest) -> tuple[str, Grid]:
 
 @cache
 def width(name: str) -> int:
-    """The first of the widths that fits."""
+    """Return the first of the widths that fits."""
     for dim in WIDTHS:
         try:
             find("mixers", name)(dim, PLANE)
@@ -49,7 +49,7 @@ def tokens(name: str, grid: Grid, batch: int = 2) -> Tensor:
 
 
 def scrambled(mixer: nn.Module) -> nn.Module:
-    """With weights far from special starting values (gates of 1, tables of 0)."""
+    """Set weights far from special initial values (gates of 1, tables of 0)."""
     with torch.no_grad():
         for parameter in mixer.parameters():
             parameter.normal_(std=0.2)
@@ -154,7 +154,7 @@ def test_planes_reject_extra_tokens(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MIXERS)
-def test_fixed_grid_is_said_where_weights_know_the_grid(name: str) -> None:
+def test_mixers_with_weights_per_grid_are_fixed_grid(name: str) -> None:
     def shapes(grid: Grid) -> list[torch.Size]:
         return [parameter.shape for parameter in make(name, grid).parameters()]
 
@@ -163,6 +163,6 @@ def test_fixed_grid_is_said_where_weights_know_the_grid(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MIXERS)
-def test_stands_in_a_network(name: str) -> None:
+def test_works_in_a_network(name: str) -> None:
     spec = ArchSpec((Stage(width(name), 2, Layer(name)),), Stem(2), input_size=28, classes=5)
     assert build(spec)(torch.randn(2, 3, 28, 28)).shape == (2, 5)

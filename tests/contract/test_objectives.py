@@ -1,4 +1,4 @@
-"""What every objective keeps."""
+"""The contract of every objective."""
 
 import math
 from dataclasses import asdict

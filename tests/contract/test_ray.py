@@ -38,7 +38,7 @@ class _Loop(ray_tune.Controller):  # type: ignore[misc, name-defined]
 def test_a_trial_whose_worker_starts_takes_no_other_worker(
     starting: dict[str, str] | None, taken: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where Ray keeps that elsewhere, Tune decides by itself."""
+    """Tune decides by itself if Ray has moved this."""
     monkeypatch.setattr(TuneController, "_maybe_reuse_cached_actor", lambda self, trial: True)
     assert _Loop(starting)._maybe_reuse_cached_actor("trial") is taken
 

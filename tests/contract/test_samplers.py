@@ -1,4 +1,4 @@
-"""What every sampler must keep, whatever file it stands in."""
+"""The contract of every sampler."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -37,7 +37,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def opened(browser: str, page: Path, profile: Path, *options: str) -> tuple[str, list[str]]:
-    """The document after its scripts have run, and what stands on the console (refused requests among it)."""
+    """Return the document after its scripts have run, and the console's messages, including refused requests."""
     command = [browser, *QUIET, f"--user-data-dir={profile}", "--virtual-time-budget=8000", "--enable-logging=stderr"]
     done = subprocess.run(
         [*command, *(options or ["--dump-dom"]), page.as_uri()], capture_output=True, text=True, timeout=120

@@ -30,7 +30,7 @@ def searching(folder: Path, *more: str, **environment: str) -> Terminal:
 
 
 @pytest.mark.slow
-def test_ctrl_c_while_preparing_says_that_nothing_was_begun(tmp_path: Path) -> None:
+def test_ctrl_c_while_preparing_says_that_nothing_started(tmp_path: Path) -> None:
     terminal = searching(tmp_path, *LOCAL)
     terminal.wait_for("preparing")
     terminal.press(CTRL_C, times=5)

@@ -69,7 +69,7 @@ QUICK = manifest(
 
 
 def small(rng: Random) -> ArchSpec:
-    """A network of one or two stages for 28 x 28 grey images."""
+    """Return a network of one or two stages for 28 x 28 grey images."""
     stages: list[Stage] = []
     width = rng.choice([16, 24, 32, 48])
     for number in range(rng.choice([1, 2, 2])):
@@ -132,7 +132,7 @@ def record(trial: int, spec: ArchSpec, top1: float | None, status: str = "done",
 
 
 def write(folder: Path, records: Sequence[Record] = (), manifest: Manifest = QUICK, curves: bool = True) -> Run:
-    """A run folder with these records."""
+    """Return a run folder with these records."""
     folder.mkdir(parents=True, exist_ok=True)
     manifest.write(folder)
     store = Store(folder)
@@ -144,7 +144,7 @@ def write(folder: Path, records: Sequence[Record] = (), manifest: Manifest = QUI
 
 
 def quick(folder: Path, trials: int = 24, seed: int = 1) -> Run:
-    """A search on mnist5k with a front, a duplicate, an early stop and three failures."""
+    """Return a search on mnist5k with a front, a duplicate, an early stop and three failures."""
     rng, records = Random(seed), list[Record]()
     for trial in range(trials):
         spec = affordable(rng, BUDGET)
@@ -166,7 +166,7 @@ def quick(folder: Path, trials: int = 24, seed: int = 1) -> Run:
 
 
 def backbones(folder: Path, trials: int = 40, seed: int = 2) -> Run:
-    """A search for 224 x 224 backbones under 15 GMACs that began with two published models."""
+    """Return a search for 224 x 224 backbones under 15 GMACs that began with two published models."""
     rng, budget = Random(seed), 15e9
     specs = [find("as_mlp_t").spec, find("as_mlp_s").spec]
     while len(specs) < trials:
@@ -190,7 +190,7 @@ def backbones(folder: Path, trials: int = 40, seed: int = 2) -> Run:
 
 
 def backbone(rng: Random) -> ArchSpec:
-    """A pyramid of four stages."""
+    """Return a pyramid of four stages."""
     width = rng.choice([64, 96, 128])
     layers = [Layer.of("axial_shift", shift_size=5), Layer("gmlp"), Layer.of("attention", head_dim=32)]
     stages = [

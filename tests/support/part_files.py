@@ -16,7 +16,7 @@ ROW = {"trial": 1, "key": "k", "spec": SPEC.dumps(), "answers": "{}", "status": 
 
 
 def run_of(folder: Path, *numbers: int, **changes: Any) -> Run:
-    """A run with a part for each of these trials."""
+    """Return a run with a part for each of these trials."""
     run = fake_runs.write(folder, manifest=replace(fake_runs.QUICK, **changes))
     for number in numbers:
         run.store.append(record(number, SPEC, 0.5 + number / 100), fake_runs.curve(number, 0.5))

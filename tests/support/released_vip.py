@@ -19,7 +19,7 @@ Weights = Mapping[str, Tensor]
 
 
 def shapes(spec: ArchSpec, branches: Callable[[str, int], Shapes]) -> Shapes:
-    """Every tensor of the released state dict; `branches` gives those of a mixer (its prefix, its width)."""
+    """Yield every tensor of the released state dict; `branches` gives those of a mixer (its prefix, its width)."""
     widths = [stage.width for stage in spec.stages]
     found = _conv("patch_embed.proj", 3, widths[0], spec.stem.kernel or spec.stem.patch)
     place = 0
@@ -107,7 +107,7 @@ def _convolved(x: Tensor, w: Weights, key: str, stride: int, padding: int) -> Te
 
 
 def renamed(names: Iterable[str], naming: Mapping[str, str]) -> dict[str, str]:
-    """From our names to theirs."""
+    """Rename our tensors to their names."""
     ours = {}
     for name in names:
         own = name
@@ -119,7 +119,7 @@ def renamed(names: Iterable[str], naming: Mapping[str, str]) -> dict[str, str]:
 
 
 def fitting(names: Iterable[str], network: Network, namings: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """The names under the one naming that gives every tensor of the network its own, and no other."""
+    """Return the names under the only naming that gives every tensor of the network its own."""
     own = network.state_dict().keys()
     (fits,) = [ours for naming in namings if (ours := renamed(names, naming)).keys() == own]
     return fits
@@ -140,7 +140,7 @@ def difference(
     namings: Iterable[Mapping[str, str]],
     branches: Callable[[Tensor, Weights, str], list[Tensor]],
 ) -> float:
-    """Of the logits, relative to the largest, between `forward` and our network with the same weights."""
+    """Return the relative difference of the logits of `forward` and our network with the same weights."""
     with torch.device("meta"):
         network = Network(spec).eval()
     own, names = network.state_dict(), fitting(state, network, namings)

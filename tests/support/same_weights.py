@@ -16,7 +16,7 @@ Keys = Sequence[Mapping[str, str]]
 
 
 def check_timm_logits(name: str, timm_name: str, keys: Keys, size: int = 224) -> None:
-    """In both precisions; `size` in pixels where timm's model takes any."""
+    """Compare logits in both precisions; `size` in pixels if timm's model takes any."""
     theirs, ours = randomised(timm.create_model(timm_name)), build(find(name).spec.at(size)).eval()
     fill(ours, theirs.state_dict(), keys, timm_name)
     images = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(1))
@@ -51,6 +51,6 @@ def randomised(model: nn.Module) -> nn.Module:
 
 
 def gap(logits: Tensor, expected: Tensor) -> float:
-    """The largest difference over the largest logit; the expected ones must differ among each other."""
+    """Return the largest difference over the largest logit; the expected logits must differ from each other."""
     assert expected.std() > 0.1
     return ((logits - expected).abs().max() / expected.abs().max()).item()

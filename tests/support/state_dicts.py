@@ -14,12 +14,12 @@ State = dict[str, Tensor]
 
 
 def state_of(spec: ArchSpec) -> State:
-    """A state dict of ours, no two tensors alike."""
+    """Return our state dict with distinct tensors."""
     return {name: tensor.clone() for name, tensor in shaken(build(spec)).state_dict().items()}
 
 
 def shaken(model: nn.Module) -> nn.Module:
-    """Every weight drawn anew, for initial ones hide mistakes: zeros, ones, equal tables."""
+    """Set every weight to random values, because initial ones hide mistakes: zeros, ones, equal tables."""
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():

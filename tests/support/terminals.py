@@ -54,7 +54,7 @@ class Terminal:
         self.file = -1
 
     def end(self, seconds: float = 60) -> int:
-        """The exit code."""
+        """Return the exit code."""
         while self.file >= 0 and self._read():
             pass
         code = self.process.wait(seconds)
@@ -63,7 +63,7 @@ class Terminal:
         return code
 
     def _read(self) -> bool:
-        """Whether there may be more to come."""
+        """Return whether there may be more output."""
         if select.select([self.file], [], [], 0.1)[0]:
             try:
                 part = os.read(self.file, 65536)

@@ -1,4 +1,4 @@
-"""What several of these tests need."""
+"""Fixtures that several of these tests share."""
 
 import importlib
 import sys
@@ -30,7 +30,7 @@ def digits() -> Dataset:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """Where a run is kept; nobody waits for anything."""
+    """Return the place of a remote run, without waiting."""
     place, write = Place(tmp_path / "far" / "tiny"), remote.write_bytes
 
     def write_if_it_answers(target: str | Path, content: bytes) -> None:

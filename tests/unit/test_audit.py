@@ -38,7 +38,7 @@ def _useful(cost: Floats, rest: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _verdicts(planted: Planted, runs: int = RUNS, weight: float = 1.0, seed: int = 0) -> Counter[str]:
-    """Of a planted score in so many runs; worth = weight * log cost + an equal share of the rest."""
+    """Return the verdicts on a planted score in so many runs; worth = weight * log cost + an equal share of noise."""
     found: Counter[str] = Counter()
     for run in range(runs):
         rng = np.random.default_rng([seed, run])
@@ -57,7 +57,7 @@ def test_a_score_that_counts_macs_is_flagged(planted: Planted) -> None:
     assert _verdicts(planted)[EQUAL] >= 0.95 * RUNS
 
 
-def test_a_useful_score_is_kept() -> None:
+def test_a_useful_score_is_better() -> None:
     assert _verdicts(_useful)[BETTER] >= 0.95 * RUNS
 
 

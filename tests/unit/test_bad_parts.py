@@ -118,7 +118,7 @@ def test_a_bad_curve_costs_no_trial(tmp_path: Path) -> None:
 
 
 def test_a_wide_bad_part_hides_no_narrow_ones(tmp_path: Path) -> None:
-    """As a crash in a compaction leaves it, and a bit that fell over since."""
+    """A crash in a compaction leaves such parts; then one bit flips."""
     run = run_of(tmp_path, 0, 1, 2)
     narrow = {path: path.read_bytes() for path in (tmp_path / "trials").iterdir()}
     run.store.trials.compact()

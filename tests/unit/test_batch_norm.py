@@ -73,7 +73,7 @@ def test_the_sample_is_small_plain_and_the_same_each_time(digits: Dataset, monke
     assert torch.equal(torch.cat(some), plain[:128])
 
 
-def test_a_network_of_one_epoch_is_judged_as_it_is(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_of_one_epoch_is_evaluated_as_it_is(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     """The running mean lags behind: it is right once the rate has fallen to nothing, if at all."""
     network = _network()
     (row,) = Training(network, Classify(), digits, SHORT, size=(8, 8)).run(until=1)
@@ -86,7 +86,7 @@ def test_a_network_of_one_epoch_is_judged_as_it_is(digits: Dataset, monkeypatch:
 
 
 @pytest.mark.parametrize("ema_decay", [None, 0.9])
-def test_what_is_kept_is_what_was_evaluated(digits: Dataset, ema_decay: float | None) -> None:
+def test_the_stored_weights_are_those_evaluated(digits: Dataset, ema_decay: float | None) -> None:
     network = _network()
     recipe = replace(SHORT, ema_decay=ema_decay)
     *_, last = Training(network, Classify(), digits, recipe, size=(8, 8)).run()

@@ -1,4 +1,4 @@
-"""What a training is shown: augmentation and batches."""
+"""The input of a training: augmentation and batches."""
 
 from dataclasses import replace
 from pathlib import Path

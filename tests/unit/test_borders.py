@@ -1,4 +1,4 @@
-"""What people write is right, or refused in one sentence: properties of spaces, specs, recipes and quantities."""
+"""Input of people is accepted, or refused in one sentence: spaces, specs, recipes and quantities."""
 
 import json
 from contextlib import nullcontext, suppress
@@ -99,7 +99,7 @@ def test_a_layer_refuses_unknown_options_of_any_name(name: str) -> None:
         cost(spec)
 
 
-def test_one_is_not_true_whatever_was_costed_before() -> None:
+def test_one_is_not_true_after_any_costing() -> None:
     for value, is_right in [(True, True), (1, False), (1.0, False)]:
         stage = Stage(16, 1, Layer.of("window_attention", window=8, head_dim=8, shifted=value))
         with nullcontext() if is_right else pytest.raises(SpecError, match="shifted: expected one of true, false"):
@@ -198,6 +198,6 @@ def test_trials_are_counted_in_plain_digits(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["0", "+0"])
-def test_a_search_of_no_trial_is_none_also_when_it_goes_on(text: str) -> None:
+def test_zero_trials_are_refused_on_resume_too(text: str) -> None:
     with pytest.raises(MlpnasError, match=r"--trials .*must be at least 1"):
         Count.read(text)

@@ -58,7 +58,7 @@ def files(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
 
 
-def test_it_shows_what_is_kept(folder: Path, cli: Cli) -> None:
+def test_it_shows_the_cached_files(folder: Path, cli: Cli) -> None:
     told = cli()
     assert told.splitlines()[0] == f"{folder}: 2.93 KiB"
     assert "images" in told
@@ -79,7 +79,7 @@ def test_it_clears_one_kind_or_all(folder: Path, cli: Cli) -> None:
     assert "no kind is called 'image' - did you mean images?" in cli("clear", "image", code=2)
 
 
-def test_what_is_not_of_mlpnas_and_links_are_left(folder: Path, cli: Cli, tmp_path: Path) -> None:
+def test_foreign_files_and_links_are_left(folder: Path, cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     for name in ("mine/thesis.tex", "cache/images/holiday.png", "cache/notes.txt"):
         (tmp_path / name).write_text("mine")
@@ -103,7 +103,7 @@ def test_a_file_that_is_being_written_is_left(folder: Path, cli: Cli) -> None:
     assert (old.exists(), new.exists()) == (False, True)
 
 
-def test_the_copy_of_a_run_goes_where_all_of_it_was_sent(copy: Path, cli: Cli) -> None:
+def test_a_copy_without_unsent_changes_is_cleared(copy: Path, cli: Cli) -> None:
     assert "runs: 1 cleared" in cli("clear", "runs")
     assert not copy.exists()
 

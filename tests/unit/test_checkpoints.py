@@ -64,7 +64,7 @@ def test_foreign_objects_are_refused_and_not_run(wrap: Callable[[Foreign], Any],
 
 
 class CfgNode(dict[str, Any]):
-    """As yacs has it."""
+    """A stand-in for yacs's class."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         super().__init__(settings)

@@ -98,7 +98,7 @@ def test_counters_of_batch_norms_are_whole_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "prefix", ["_orig_mod.", "model.", "module.", "model._orig_mod.", "_orig_mod.module.", "module.model._orig_mod."]
 )
-def test_what_wrappers_put_before_names_is_taken_away(prefix: str, tmp_path: Path) -> None:
+def test_prefixes_of_wrappers_are_removed(prefix: str, tmp_path: Path) -> None:
     state = state_of(TINY)
     wrapped: Any = {f"{prefix}{name}": tensor for name, tensor in state.items()}
     assert same(load_checkpoint(TINY, saved(wrapped, tmp_path / "a.safetensors")), state)

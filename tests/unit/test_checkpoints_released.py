@@ -22,7 +22,7 @@ from tests.support.state_dicts import State, same, saved, shaken, state_of
 
 
 def shallow(name: str) -> ArchSpec:
-    """A published isotropic network cut down to its first block."""
+    """Return a published isotropic network cut down to its first block."""
     spec = find(name).spec
     return replace(spec, stages=(replace(spec.stages[0], depth=1),))
 

@@ -37,7 +37,7 @@ print("loaded:", *sys.modules)
 
 
 def run(code: str, *arguments: str) -> tuple[str, set[str]]:
-    """What `code` prints, and the modules it has loaded at the end."""
+    """Return the output of `code`, and the modules it has loaded at the end."""
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     output, _, loaded = done.stdout.rpartition("loaded:")
@@ -45,7 +45,7 @@ def run(code: str, *arguments: str) -> tuple[str, set[str]]:
 
 
 def command_lines() -> list[list[str]]:
-    """Every command, and every command of a group."""
+    """Return every command, and every command of a group."""
     lines: list[list[str]] = [[]]
     for name in names("commands"):
         group = getattr(import_module(f"mlpnas.commands.{name}"), "app", None)

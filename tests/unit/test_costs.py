@@ -54,7 +54,7 @@ def spec(request: pytest.FixtureRequest) -> ArchSpec:
 
 
 def kept_bytes(network: Network, batch: int) -> int:
-    """What a real forward pass on the CPU keeps for backward, parameters and buffers left out."""
+    """Return the bytes that a real forward pass on the CPU keeps for backward, without parameters and buffers."""
     own = {tensor.untyped_storage().data_ptr() for tensor in (*network.parameters(), *network.buffers())}
     kept = {}
 
@@ -80,7 +80,7 @@ def test_params_and_macs_are_those_of_the_whole_network(spec: ArchSpec) -> None:
 
 
 def test_activation_bytes_are_those_of_a_real_training_step(spec: ArchSpec) -> None:
-    """To the byte, but for batch norm: its statistics are kept once for a batch, not for each image."""
+    """Bytes agree exactly but for batch norm, whose statistics are kept once per batch, not per image."""
     network = build(spec)
     marginal = kept_bytes(network, batch=5) - kept_bytes(network, batch=4)
     once = 0.002 if any(stage.norm == BATCH for stage in spec.stages) else 0
@@ -114,7 +114,7 @@ def test_known_shapes_change_no_count(mixer: str, norm: Layer, monkeypatch: pyte
     assert quick.peak_bytes == pytest.approx(slow.peak_bytes, rel=0.01)
 
 
-def test_blocks_cost_what_their_formulas_say() -> None:
+def test_costs_of_blocks_equal_their_formulas() -> None:
     """../shared/reference: AxialShift 4(C^2+C)+4C params, 4NC^2 MACs; channel MLP 2rC^2+rC+C, 2rNC^2; a norm 2C."""
     width, ratio, tokens = 20, 3, 36
     params = 4 * (width**2 + width) + 4 * width + 2 * ratio * width**2 + ratio * width + width + 2 * 2 * width
@@ -306,6 +306,6 @@ def test_published_models_build_as_costed() -> None:
         ),
     ],
 )
-def test_what_no_computer_holds_is_said_and_not_tried(stage: Stage, size: int, says: str) -> None:
+def test_too_large_layers_are_refused_without_trying(stage: Stage, size: int, says: str) -> None:
     with pytest.raises(ShapeError, match=says):
         cost(ArchSpec((stage,), Stem(1), size))

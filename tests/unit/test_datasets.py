@@ -81,7 +81,7 @@ def test_parquet_class_names_of_hugging_face(tmp_path: Path) -> None:
     assert load(resolve(str(tmp_path))).classes == ("no", "yes")
 
 
-def test_what_is_called_validation_validates(tmp_path: Path) -> None:
+def test_a_folder_called_validation_is_val(tmp_path: Path) -> None:
     write_folder(tmp_path / "train", 10)
     write_folder(tmp_path / "valid", 2)
     data = load(resolve(str(tmp_path)))
@@ -139,7 +139,7 @@ def test_decodes_once_and_again_when_a_file_changes(tmp_path: Path, monkeypatch:
     assert len(opened) == 24
 
 
-def test_damaged_cache_is_made_anew(tmp_path: Path, cache: Path) -> None:
+def test_a_damaged_cache_is_made_again(tmp_path: Path, cache: Path) -> None:
     ref = resolve(str(write_folder(tmp_path, 4)))
     first = load(ref)
     for file in (cache / "images").glob("*.json"):
@@ -175,7 +175,7 @@ def test_memory_limit_needs_a_size(text: str, monkeypatch: pytest.MonkeyPatch) -
         memory_limit()
 
 
-def test_too_little_disk_is_said_before_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_disk_is_reported_before_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=100))
     with pytest.raises(DataError, match="100 B are free"):
         load(resolve(str(write_folder(tmp_path, 4))))
@@ -196,7 +196,7 @@ def test_digest_is_of_all_pixels() -> None:
 
 
 class _Fake:
-    """What torchvision's loaders give: arrays for train and test."""
+    """A stand-in for torchvision's loaders: arrays for train and test."""
 
     classes = ("one", "two")
 

@@ -35,7 +35,7 @@ def _edited(data: bytes, edits: list[tuple[float, bytes, int]]) -> bytes:
 
 
 def _load(path: Path) -> Dataset | None:
-    """The data, or None where they are refused in a few words."""
+    """Return the data, or None if they are refused in a few words."""
     load.cache_clear()
     try:
         return load(resolve(str(path)))

@@ -41,7 +41,7 @@ SPEC = ArchSpec(
 
 
 def trained(module: nn.Module, seed: int = 0) -> nn.Module:
-    """As after training: all parameters and batch-norm statistics far from where they start."""
+    """Return a network as after training: all parameters and batch-norm statistics far from their initial values."""
     generator = torch.Generator().manual_seed(seed)
     for name, value in module.state_dict().items():
         noise = torch.randn(value.shape, generator=generator)
@@ -166,7 +166,7 @@ def test_costs_of_the_deployed_form_are_upstream_s(name: str) -> None:
         (12, Grid(7, 7), {"share_sets": 0}, "share_sets 0 does not divide"),
     ],
 )
-def test_what_does_not_fit_is_told_with_what_does(dim: int, grid: Grid, given: dict[str, int], said: str) -> None:
+def test_a_misfit_is_refused_with_the_sizes_that_fit(dim: int, grid: Grid, given: dict[str, int], said: str) -> None:
     with pytest.raises(ShapeError, match=said):
         RepMlp(dim, grid, **given)
 
@@ -195,7 +195,7 @@ def test_latency_is_that_of_the_exported_form(monkeypatch: pytest.MonkeyPatch) -
 
 
 def run_of(folder: Path, kept: bool) -> mlpnas.Run:
-    """A run of one trial, with or without its trained weights, in the form that is trained."""
+    """Return a run of one trial in its training form, with or without its weights."""
     run = fake_runs.write(folder, [fake_runs.record(0, SPEC, 0.9, weights="weights/0.safetensors")])
     if kept:
         (folder / "weights").mkdir()

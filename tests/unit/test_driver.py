@@ -58,7 +58,7 @@ def test_a_failure_is_a_record_and_the_search_goes_on(tmp_path: Path, status: st
     assert [record.trial for record in run.done()] == [run.records[1].trial]
 
 
-def test_a_trial_is_on_disk_before_it_is_told(tmp_path: Path) -> None:
+def test_a_trial_is_on_disk_before_it_is_reported(tmp_path: Path) -> None:
     driver, _ = new_driver(tmp_path, trials=1)
     seen: list[int] = []
     driver.tell = lambda event: seen.append(len(Run(tmp_path).records)) if event["event"] == "trial" else None

@@ -1,4 +1,4 @@
-"""From a trial to a model: which network leaves, with which weights, and what its card says."""
+"""Export of a trial as a model: its network, its weights, its card."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +39,7 @@ def logits(network: nn.Module, spec: ArchSpec) -> Tensor:
 
 
 def run_with(folder: Path, trained: ArchSpec | None, declared: ArchSpec = DECLARED) -> Run:
-    """A run of one trial and its repeat, with the weights of `trained`; None: they were not kept."""
+    """Return a run of one trial and its duplicate, with the weights of `trained`; None: not kept."""
     written = fake_runs.record(0, declared, 0.9, weights="weights/0.safetensors")
     repeat = replace(written, trial=1, origin="duplicate", weights="")
     run = fake_runs.write(folder, [written, repeat])

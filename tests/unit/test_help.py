@@ -1,4 +1,4 @@
-"""What help says: of every command and group, by both names, with everything that a catalogue holds."""
+"""The help of every command and group, by both names, with everything in a catalogue."""
 
 import os
 import re
@@ -39,7 +39,7 @@ def test_help_of_a_space_names_the_shipped_ones(command: str) -> None:
 
 
 def test_a_space_that_is_added_is_named(tmp_path: Path) -> None:
-    """From the folder: no list is typed in anywhere."""
+    """The names come from the folder, not from a list."""
     (tmp_path / "brand_new.yaml").touch()
     code = "from mlpnas import plugins; from pathlib import Path; plugins.shipped_folder = lambda: Path('.')"
     program = f"{code}; import sys; sys.argv = ['mlpnas', 'search', '-h']; from mlpnas.cli import main; main()"

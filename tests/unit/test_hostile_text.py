@@ -30,7 +30,7 @@ def run_of(folder: Path, **changes: object) -> Run:
 
 
 def rewritten(run: Run, **columns: str) -> Run:
-    """The run as anybody may have written its only part."""
+    """Return a run whose only part may come from anybody."""
     (path,) = (run.path / "trials").iterdir()
     pq.write_table(pa.Table.from_pylist([{**row, **columns} for row in pq.read_table(path).to_pylist()]), path)
     return Run(run.path)

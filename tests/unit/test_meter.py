@@ -41,7 +41,7 @@ def test_convolutions_have_shape_and_layout_of_a_real_one(
 
 
 def test_costs_load_no_compiler() -> None:
-    """It takes a second, in every process that asks for a cost."""
+    """The compiler takes a second to load, in every process that computes a cost."""
     code = """
 import sys, torch
 from mlpnas import cost, published

@@ -1,4 +1,4 @@
-"""What an evaluation counts, against scikit-learn, and how it is kept."""
+"""The metrics of an evaluation, against scikit-learn, and their storage."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -109,7 +109,7 @@ def test_options_that_do_not_fit(name: str, options: dict[str, float], says: str
 def test_fused_attention_and_two_products_are_the_same(
     tokens: int, biases: int, has_amx: bool, kind: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which of them is taken depends on tokens, type, gradients and machine; what comes out does not."""
+    """The choice depends on tokens, type, gradients and machine; the output does not."""
     monkeypatch.setattr(attention, "_has_amx", lambda: has_amx)
     query, key, value = (torch.randn(4, 3, tokens, 8).to(kind).requires_grad_() for _ in range(3))
     bias = torch.randn(biases, 3, tokens, tokens, requires_grad=True) if biases else None

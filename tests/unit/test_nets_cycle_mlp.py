@@ -22,7 +22,7 @@ B1 = find("cycle_mlp_b1").spec
 
 
 def branch_shapes(key: str, dim: int) -> Shapes:
-    """The released layers keep their offsets as a buffer."""
+    """Return the released state dict; its layers keep their offsets as a buffer."""
     found = {f"{key}.mlp_c.weight": (dim, dim)}
     for axis in "hw":
         found |= linear(f"{key}.sfc_{axis}", dim, dim) | {f"{key}.sfc_{axis}.offset": (1, 2 * dim, 1, 1)}
@@ -47,7 +47,7 @@ def branches(x: Tensor, w: Weights, key: str, cycle: int = 3) -> list[Tensor]:
 
 
 def small(mixer: Layer) -> ArchSpec:
-    """On 16x24, 8x12, 4x6 and 2x3 patches; widths that no cycle divides."""
+    """Return a network on 16x24, 8x12, 4x6 and 2x3 patches, with widths that no cycle divides."""
     widths, depths = (8, 16, 22, 32), (2, 1, 2, 1)
     stages = zip(B1.stages, widths, depths, strict=True)
     return replace(
@@ -111,6 +111,6 @@ def test_weights_fit_another_input_size() -> None:
         (32, Grid(4, 4, extra=1), 3, "pool: avg"),
     ],
 )
-def test_what_does_not_fit_is_told_the_remedy(dim: int, grid: Grid, cycle: int, says: str) -> None:
+def test_a_misfit_is_refused_with_the_remedy(dim: int, grid: Grid, cycle: int, says: str) -> None:
     with pytest.raises(ShapeError, match=says):
         CycleFc(dim, grid, cycle=cycle)

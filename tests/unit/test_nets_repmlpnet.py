@@ -109,7 +109,7 @@ def gate(x: Tensor, w: Weights, key: str) -> Tensor:
 
 
 def of_set(w: Weights, key: str, number: int) -> Weights:
-    """A batch norm's numbers of one share set."""
+    """Return a batch norm's numbers of one share set."""
     return {name: value[number : number + 1] for name, value in w.items() if name.startswith(f"{key}.") and value.ndim}
 
 

@@ -68,7 +68,7 @@ def swin_mlp(images: Tensor, w: Weights, depths: tuple[int, ...], window: int, h
 
 
 def shapes(spec: ArchSpec, window: int, head_dim: int) -> dict[str, tuple[int, ...]]:
-    """The tensors of a released checkpoint."""
+    """Return the tensors of a released checkpoint."""
     widths = [stage.width for stage in spec.stages]
     layers: dict[str, tuple[int, ...]] = {
         "patch_embed.proj": (widths[0], 3, 4, 4),

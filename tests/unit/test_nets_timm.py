@@ -68,7 +68,7 @@ def randomised(model: nn.Module) -> nn.Module:
 
 
 def difference(ours: nn.Module, theirs: nn.Module, dtype: torch.dtype) -> float:
-    """Of the logits, relative to the largest."""
+    """Return the difference of the logits, relative to the largest."""
     images = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(1), dtype=dtype)
     with torch.no_grad():
         expected, logits = theirs.to(dtype)(images), ours.to(dtype)(images)

@@ -31,7 +31,7 @@ def branches(x: Tensor, w: Weights, key: str) -> list[Tensor]:
 
 
 def small(name: str, widths: tuple[int, ...]) -> ArchSpec:
-    """A published model's boundaries; 56 x 84 pixels are 8x12 patches of 7."""
+    """Return a published model's boundaries; 56 x 84 pixels are 8x12 patches of 7."""
     spec = find(name).spec
     stages = (replace(stage, width=width, depth=2) for stage, width in zip(spec.stages, widths, strict=True))
     return replace(spec, stages=tuple(stages), input_size=(56, 84), classes=10)
@@ -66,6 +66,6 @@ def test_released_names_and_sizes(name: str) -> None:
         (28, Grid(14, 14, extra=1), "pool: avg"),
     ],
 )
-def test_what_does_not_fit_is_told_the_remedy(dim: int, grid: Grid, says: str) -> None:
+def test_a_misfit_is_refused_with_the_remedy(dim: int, grid: Grid, says: str) -> None:
     with pytest.raises(ShapeError, match=says):
         Permute(dim, grid)

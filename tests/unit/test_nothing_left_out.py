@@ -1,4 +1,4 @@
-"""Nothing that looks like data is left out, or taken for something else, without a word."""
+"""Nothing that looks like data is left out or misread without a message."""
 
 import tarfile
 from io import BytesIO
@@ -66,7 +66,7 @@ def test_a_damaged_row_of_a_split_table_is_named_by_its_number(tmp_path: Path) -
         survey(resolve(str(tmp_path / "all.parquet")))
 
 
-def test_tables_below_the_ones_that_are_read_are_said(tmp_path: Path) -> None:
+def test_deeper_tables_are_reported(tmp_path: Path) -> None:
     write_parquet(tmp_path / "train.parquet", [0, 1] * 10)
     write_parquet(tmp_path / "data" / "test.parquet", [0, 1])
     notes = survey(resolve(str(tmp_path))).notes
@@ -91,7 +91,7 @@ def test_problems_of_labels_csv_are_reported_for_its_folder_too(text: bytes, say
         survey(resolve(str(tmp_path)))
 
 
-def test_pages_and_frames_that_are_not_read_are_said(tmp_path: Path) -> None:
+def test_unread_pages_and_frames_are_reported(tmp_path: Path) -> None:
     write_folder(tmp_path)
     frames = [image(number) for number in range(3)]
     for ending in ("gif", "tiff", "webp"):
@@ -99,7 +99,7 @@ def test_pages_and_frames_that_are_not_read_are_said(tmp_path: Path) -> None:
     assert "images with several frames or pages, read by their first one: 3" in survey(resolve(str(tmp_path))).notes
 
 
-def test_a_tar_that_was_cut_short_between_two_files_is_said(tmp_path: Path) -> None:
+def test_a_tar_cut_short_between_two_files_is_reported(tmp_path: Path) -> None:
     whole = tmp_path / "pets.tar"
     with tarfile.open(whole, "w") as tar:
         for number in range(24):

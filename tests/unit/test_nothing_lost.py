@@ -156,7 +156,7 @@ def test_another_disk_error_ends_the_search_with_a_remedy(tmp_path: Path, monkey
         end(driver, job)
 
 
-def test_what_a_killed_writer_left_is_cleared_away(tmp_path: Path) -> None:
+def test_files_of_a_killed_writer_are_deleted(tmp_path: Path) -> None:
     write_text(tmp_path / "run.json", "{}")
     for name in (".run.json.0123abcd", ".lock", ".3.safetensors.89abcdef", ".notes.txt"):
         (tmp_path / name).touch()

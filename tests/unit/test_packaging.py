@@ -1,4 +1,4 @@
-"""What pip installs is whole: every file of the package, the shipped spaces, the version, the pins."""
+"""The installed package is complete: every file, the shipped spaces, the version, the pins."""
 
 import os
 import subprocess
@@ -34,7 +34,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sources(folder: str) -> set[str]:
-    """The files below a folder of the checkout, as paths in it."""
+    """Return the files below a folder of the checkout, as paths in it."""
     files = (path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     return {path.relative_to(ROOT).as_posix() for path in files}
 

@@ -25,8 +25,8 @@ def part(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes, list[An
     return path, path.read_bytes(), run.store.history()
 
 
-def test_no_bit_that_falls_over_changes_what_is_read(part: tuple[Path, bytes, list[Any]]) -> None:
-    """Of a part without checksums, one bit in seven did."""
+def test_no_flipped_bit_changes_the_rows(part: tuple[Path, bytes, list[Any]]) -> None:
+    """In a part without checksums, one bit in seven did."""
     path, content, wanted = part
     rng, refused = Random(0), 0
     for _ in range(400):

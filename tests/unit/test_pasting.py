@@ -20,7 +20,7 @@ NAME = "it's $(touch x) `y`; a run"
 
 
 def printed(text: str) -> list[list[str]]:
-    """The commands in a text, as a shell would split them."""
+    """Return the commands in a text, as a shell would split them."""
     return [shlex.split(part) for part in re.findall(r"mlpnas (?:search|export) [^\n]*", text)]
 
 

@@ -57,7 +57,7 @@ def test_a_message_quotes_at_most_200_characters_of_anything(name: str) -> None:
     assert len(shortened(value)) <= 200
 
 
-def test_what_is_short_is_quoted_as_it_is() -> None:
+def test_short_text_is_quoted_unchanged() -> None:
     assert [quoted(v) for v in ("a", 3, 0.5, None, [1, "b"], {"c": True})] == [
         "'a'",
         "3",

@@ -74,7 +74,7 @@ def test_all_workers_are_kept_busy_and_none_is_replaced(tmp_path: Path) -> None:
     assert {"event": "note", "text": "trial 0 waits: no room"} in events
 
 
-def test_a_trial_whose_worker_dies_begins_again_on_another(tmp_path: Path) -> None:
+def test_a_trial_of_a_dead_worker_is_requeued(tmp_path: Path) -> None:
     workers = Scripted({1: [DEATH]})
     run, events = _search(tmp_path, workers)
     assert {record.status for record in run.records} == {"done"}

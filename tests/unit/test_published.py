@@ -120,13 +120,13 @@ def test_weights_fit_another_size_but_for_the_position_table(name: str) -> None:
 
 @pytest.mark.parametrize("name", of_resolution("fixed"))
 def test_a_fixed_resolution_makes_another_network(name: str) -> None:
-    """In ViP the shapes stay: its matrices mix as many segments of as many rows, which are others then."""
+    """ViP's shapes stay, but its matrices then mix other segments of other rows."""
     spec = shallow(find(name).spec)
     assert bool(differing(shapes(spec), shapes(spec.at(2 * spec.image[0])))) is (find(name).family != "vip")
 
 
 def shallow(spec: ArchSpec) -> ArchSpec:
-    """With at most two blocks in a stage."""
+    """Return a spec with at most two blocks per stage."""
     return replace(spec, stages=tuple(replace(stage, depth=min(stage.depth, 2)) for stage in spec.stages))
 
 
@@ -154,7 +154,7 @@ def test_finds_by_name_or_file(tmp_path: Path) -> None:
     assert find_spec("swin_t") == find_spec(str(file)) == find("swin_t").spec
 
 
-def test_a_wrong_name_is_told_a_near_one() -> None:
+def test_a_wrong_name_gets_a_near_one() -> None:
     with pytest.raises(UnknownName, match="did you mean as_mlp_t"):
         find_spec("as_mpl_t")
 
@@ -213,7 +213,7 @@ def test_table_halves_what_is_printed_as_2_x_macs() -> None:
     assert " 1.33    1.33   1.35 " in published("--family", "gmlp")
 
 
-def test_sources_stand_below_where_wanted() -> None:
+def test_sources_are_printed_below_on_demand() -> None:
     assert "svip-lab/AS-MLP" not in published("--family", "as_mlp")
     assert "as_mlp_t: svip-lab/AS-MLP, README.md; theirs: svip-lab/AS-MLP @ " in published(
         "--family", "as_mlp", "--sources"
@@ -236,6 +236,6 @@ def test_the_document_is_current() -> None:
     assert (ROOT / "docs" / "published.md").read_text(encoding="utf-8") == document(ROWS), made
 
 
-def test_an_unknown_family_is_told_the_known_ones() -> None:
+def test_an_unknown_family_gets_the_known_ones() -> None:
     with pytest.raises(UnknownName, match="did you mean swin"):
         published("--family", "swim")

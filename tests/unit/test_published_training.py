@@ -12,7 +12,7 @@ _LARGE = 10e9  # MACs; a step on two images is six times as many
 
 
 def architectures() -> list[object]:
-    """Each once, under all its names: DeiT and ViT differ in their training alone."""
+    """Return each network once, under all its names: DeiT and ViT differ only in their training."""
     by_spec: dict[ArchSpec, list[str]] = {}
     for name in names():
         by_spec.setdefault(find(name).spec, []).append(name)

@@ -204,7 +204,7 @@ def test_export_refuses_and_writes_nothing(cli: Cli, tmp_path: Path, arguments: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_export_keeps_what_stands_there(cli: Cli, tmp_path: Path) -> None:
+def test_export_keeps_existing_files(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "spec.json").write_text("mine")
     (tmp_path / "notes").write_text("mine")
     assert "is not empty; name another folder, or add --force" in error(cli("export", "quick", "--to", str(tmp_path)))

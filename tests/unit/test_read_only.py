@@ -1,4 +1,4 @@
-"""Where nothing can be written: one message that names the place, and another way where there is one."""
+"""Read-only places: one message that names the place, and another way if there is one."""
 
 import ctypes
 import errno
@@ -46,7 +46,7 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
 
 
 def told(folder: Path, *lines: str, **environment: str) -> dict[str, list[str]]:
-    """What the standard error says of each command line, its exit code last."""
+    """Return the lines of standard error of each command, its exit code last."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *lines],
         cwd=folder,

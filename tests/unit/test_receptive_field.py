@@ -22,7 +22,7 @@ def shift(size: int, dilation: int = 1) -> Layer:
 
 
 def cross(side: int, size: int, dilation: int) -> np.ndarray:
-    """The tokens that AS-MLP's shifts bring to the centre (arXiv:2107.08391, figure 3)."""
+    """Return the tokens that AS-MLP's shifts bring to the centre (arXiv:2107.08391, figure 3)."""
     seen, middle = np.zeros((side, side), bool), side // 2
     reach = [middle + (step - size // 2) * dilation for step in range(size)]
     seen[reach, middle] = seen[middle, reach] = True

@@ -19,7 +19,7 @@ FEW = [row for row in rows() if row["depth"] == 1 and row["ratio"] == 1 and row[
 
 @pytest.fixture
 def replay(replays: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Replay:
-    """What the command says of a table."""
+    """Return the command's result for a table."""
 
     def run(table: Path, sampler: str, *options: str, evals: int = 20, seeds: int = 2) -> dict[str, Any]:
         argv = ["samplers.py", "--table", str(table), "--questions", ",".join(QUESTIONS), "--maximize", "top1"]
@@ -38,7 +38,7 @@ def _written(folder: Path, few: list[dict[str, object]]) -> Path:
 
 @pytest.mark.parametrize("extra", [[], ["--cap-quantile", "0.3"], ["--cap-quantile", "0.3", "--workers", "4"]])
 @pytest.mark.parametrize("name", ["random", "known_cost", "optuna_tpe_constraints"])
-def test_a_replay_tells_what_was_found(replay: Replay, table_file: Path, name: str, extra: list[str]) -> None:
+def test_a_replay_prints_its_results(replay: Replay, table_file: Path, name: str, extra: list[str]) -> None:
     found = replay(table_file, name, *extra)
     assert list(found) == ["sampler", "evals", "seeds", "regret", "hypervolume", "over_cap", "seconds_per_ask"]
     assert len(found["regret"]) == len(found["hypervolume"]) == 2
@@ -108,7 +108,7 @@ def test_a_table_where_every_training_failed_is_not_searched(
         (["--evals", "0"], "0 is no whole number from 1 on"),
     ],
 )
-def test_what_is_wrong_is_said(
+def test_problems_are_reported(
     replay: Replay, table_file: Path, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as left:

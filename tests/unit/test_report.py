@@ -73,7 +73,7 @@ def test_each_page_has_its_own_nonce(tmp_path: Path) -> None:
     assert len(nonces) == 2
 
 
-def test_front_is_drawn_as_it_is(run: Run, page: Page) -> None:
+def test_the_drawn_front_is_the_front(run: Run, page: Page) -> None:
     drawn = points(traces(page, "front")["front"])
     wanted = [(r.values["macs"], r.values["top1"]) for r in run.front()]
     assert drawn == [*wanted, (QUICK.decided.limits["macs"], wanted[-1][1])]

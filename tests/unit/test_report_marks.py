@@ -1,4 +1,4 @@
-"""What is written into the front's chart covers no dot, on wide pages and on phones; every budget is there."""
+"""The labels of the front's chart cover no dot, on wide pages and on phones; every budget is shown."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -79,7 +79,7 @@ def limited(run: Run, folder: Path, limits: Mapping[str, float], **objectives: s
     return chart(fake_runs.write(folder, records, manifest))
 
 
-def test_every_budget_is_drawn_or_said(run: Run, tmp_path: Path) -> None:
+def test_every_budget_is_drawn_or_named(run: Run, tmp_path: Path) -> None:
     layout = limited(run, tmp_path / "a", {"macs": 3e6, "params": 6e4, "latency": 0.012})
     assert [shape["x0"] for shape in layout["shapes"]] == [3e6]
     assert "budget 3 MMACs" in [note["text"] for note in layout["annotations"]]

@@ -1,4 +1,4 @@
-"""What a resumed run goes on with: the same data, wherever they are now, and machines that can train it."""
+"""Resumed runs: the same data at any place, and machines that can train."""
 
 import json
 import shutil
@@ -89,7 +89,7 @@ def test_data_that_have_moved_are_found_at_their_new_place(made: Path, images: P
 
 
 def test_data_of_an_older_run_are_compared_by_their_counts(made: Path, images: Path) -> None:
-    """Its fingerprint was of decoded pixels: no reason to refuse, and none to trust."""
+    """The old fingerprint hashed decoded pixels, so it decides nothing."""
     manifest = json.loads((made / "run.json").read_text())
     manifest["found"]["data"]["fingerprint"] = "6eab286d742c4db7"
     (made / "run.json").write_text(json.dumps(manifest))

@@ -141,7 +141,7 @@ def test_published_seeds_are_retried_too(tmp_path: Path) -> None:
     assert [_next(again).trial for _ in lost] == lost
 
 
-def test_records_of_an_older_version_are_judged_by_their_errors(tmp_path: Path) -> None:
+def test_faults_of_older_records_follow_from_their_errors(tmp_path: Path) -> None:
     """They name no fault, so that only three like crashes in a row count."""
     plain = Record(0, "a", "{}", {}, "failed", error="index 3")
     rows = [replace(plain, trial=number, key=str(number), error=f"index {number}") for number in range(3)]

@@ -174,7 +174,7 @@ def test_two_searches_of_the_same_second_have_two_names(tmp_path: Path, monkeypa
 def test_a_second_search_of_the_same_name_leaves_the_first_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It began to prepare before the first had written anything, and ended after it."""
+    """The second search starts to prepare before the first has written anything, and ends after it."""
     prepare, seen = search_module.prepare, list[Run]()
 
     def prepared(*arguments: Any) -> Any:

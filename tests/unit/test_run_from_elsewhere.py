@@ -43,7 +43,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
 
 
 def written(folder: Path, *names: str) -> Path:
-    """A run whose trials name such weights, in a part each."""
+    """Return a run whose trials name such weights, in a part each."""
     run = fake_runs.write(folder)
     for number, name in enumerate(names):
         run.store.append(fake_runs.record(number, SPEC, 0.5 + number / 100))
@@ -197,7 +197,7 @@ def test_names_in_the_memory_of_a_copy_delete_nothing_elsewhere(place: Place) ->
 
 @pytest.mark.parametrize("uri", ["s3://elsewhere/run", "FAR"])
 def test_a_folder_that_calls_itself_a_copy_is_none(tmp_path: Path, place: Place, uri: str) -> None:
-    """Its report goes nowhere, and nobody is asked for the place that it names."""
+    """Its report is not sent, and the place that it names is not contacted."""
     far = Place(tmp_path / "victim")
     folder = fake_runs.quick(tmp_path / "runs" / "quick").path
     (folder / ".mirror.json").write_text(json.dumps({"uri": uri.replace("FAR", far.uri), "files": {}}))

@@ -86,7 +86,7 @@ def test_known_cost_goes_on_where_nothing_can_be_learned(table) -> None:  # type
 
 
 @pytest.mark.parametrize(("status", "draws"), [("done", 10), ("stopped", 20)])
-def test_known_cost_draws_more_where_trials_stop_early(table, status: str, draws: int, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_known_cost_samples_more_if_trials_stop_early(table, status: str, draws: int, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     modelled, kind = [], find("samplers", "known_cost")
     best = kind._best
     monkeypatch.setattr(kind, "_best", lambda self, trial, rng: modelled.append(trial) or best(self, trial, rng))
@@ -104,7 +104,7 @@ def _rising(table) -> Archive:  # type: ignore[no-untyped-def]
     return archive
 
 
-def test_of_ten_draws_nearly_the_lowest_is_bad(table) -> None:  # type: ignore[no-untyped-def]
+def test_of_ten_samples_nearly_the_lowest_is_bad(table) -> None:  # type: ignore[no-untyped-def]
     archive = _rising(table)
     model = Model(archive, "top1", "macs", scale_from=10, far=0.75)
     model.update(np.arange(10), archive.running(0))
@@ -155,7 +155,7 @@ def test_a_small_window_is_searched_through(table) -> None:  # type: ignore[no-u
         assert len(rows) > 0.9 * count, name
 
 
-def test_stratified_draws_are_spread_over_cost(table) -> None:  # type: ignore[no-untyped-def]
+def test_stratified_samples_are_spread_over_cost(table) -> None:  # type: ignore[no-untyped-def]
     records = _search(table, "random:stratify=true", 200, {"top1": "maximize", "macs": "minimize"})
     plain = _search(table, "random", 200, {"top1": "maximize", "macs": "minimize"})
     edges = np.geomspace(table.costs.min(), 8e6, 6)

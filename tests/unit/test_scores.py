@@ -193,7 +193,7 @@ def test_naswot_sees_an_activation_once() -> None:
 
 @pytest.mark.parametrize("norm", ["layer", "group", "batch"])
 def test_zen_does_not_see_the_scale_that_norms_hide(norm: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the compensation, a factor on the input of a norm counts as it would without the norm."""
+    """The compensation makes a factor on a norm's input count as it would without the norm."""
     spec = ArchSpec((Stage(16, 2, Layer("token_mlp"), 2, Layer(norm)),), Stem(4), 16)
     initialise = nn.init.normal_
     plain = measure(["zen"], replace(CANDIDATE, spec=spec))["zen"]

@@ -1,4 +1,4 @@
-"""What a search makes of its data: their size, classes, mirroring, and what its first lines say."""
+"""The data of a search: size, classes, mirroring, and the first lines about them."""
 
 import json
 from collections.abc import Callable
@@ -41,7 +41,7 @@ Picture = Callable[[np.random.Generator], NDArray[np.uint8]]
 
 
 def write(folder: Path, count: int, **pictures: Picture) -> Path:
-    """A folder of images per class."""
+    """Return a folder of images per class."""
     for name, picture in pictures.items():
         (folder / name).mkdir(parents=True)
         for number in range(count):
@@ -97,7 +97,7 @@ def test_images_fit_the_largest_network_inside_the_budget(tmp_path: Path) -> Non
     assert decoded(prepared(folder, several, budget=("100kMACs",))).image == (16, 16)
 
 
-def test_what_networks_see_is_said_where_images_are_smaller(tmp_path: Path) -> None:
+def test_the_input_of_networks_is_reported_for_smaller_images(tmp_path: Path) -> None:
     manifest = prepared("digits")
     assert decoded(manifest).image == (8, 8)
     assert any(note.startswith("networks see 32x32 pixels") for note in manifest.decided.notes)

@@ -91,7 +91,7 @@ def test_which_inputs_the_weights_fit() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in names() if "swin" in name or name.startswith(("as_mlp", "vit_s"))])
-def test_networks_fit_what_is_said(name: str) -> None:
+def test_networks_fit_the_reported_sizes(name: str) -> None:
     spec = find_spec(name)
     if "multiples of" in (words := describe_fit(spec)):
         assert cost(spec.at(2 * int(words.split("multiples of ")[1].split(",")[0]))).macs

@@ -71,7 +71,7 @@ def test_candidates_are_architectures_inside_at_their_exact_cost(space: SearchSp
             assert all(low <= candidates.costs[name][number] <= high for name, (low, high) in window.items())
 
 
-def test_one_edit_answers_one_question_anew(space: SearchSpace) -> None:
+def test_one_edit_changes_one_answer(space: SearchSpace) -> None:
     rng = np.random.default_rng(2)
     parents = space.samples(200, {}, rng).codes
     kept, changed = 0, set()

@@ -1,4 +1,4 @@
-"""What a space leaves to the data, and inputs that are not square."""
+"""Fields that a space leaves to the data, and inputs that are not square."""
 
 import json
 from dataclasses import replace
@@ -59,7 +59,7 @@ def test_classes_and_channels_that_are_left_out_are_the_data_s() -> None:
     assert bound.hash == space.hash
 
 
-def test_classes_and_channels_that_are_stated_stand() -> None:
+def test_stated_classes_and_channels_stay() -> None:
     space = SearchSpace(STATED)
     assert space.left_out == ()
     assert space.for_data(channels=1, classes=4) is space
@@ -73,7 +73,7 @@ def test_shipped_spaces_are_for_any_data(name: str) -> None:
     assert list(yaml.safe_load(find_file(name).read_text())["input"]) == ["size"]
 
 
-def test_what_a_space_leaves_to_the_data_is_said() -> None:
+def test_fields_left_to_the_data_are_reported() -> None:
     space = SearchSpace.load("quick")
     said = "  channels and classes are the data's in a search; counted here: 3 channels and 1,000 classes"
     assert said in list(lines(space))
@@ -102,7 +102,7 @@ def test_a_seed_near_the_budget_is_costed_with_the_datas_classes(
     assert any(note.startswith(f"mixer_s16 has {show(macs, 'macs')} with 4 classes, just above") for note in notes)
 
 
-def test_a_run_is_gone_on_with_in_the_space_as_it_was() -> None:
+def test_a_resumed_run_keeps_its_space() -> None:
     facts = {"objectives": {"top1": "maximize"}, "space_text": OPEN}
     spec = manifest("new", image={"channels": 1, "classes": 4}, **facts).search_space().tables.networks[0]
     assert spec.assembly.image == {"channels": 1, "classes": 4, "size": (192, 320)}

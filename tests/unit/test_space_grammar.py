@@ -138,7 +138,7 @@ DRAWN = {"quick": "d8f8c6c648f91194", "isotropic": "49bdd27ff482db4e"}
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_random_streams_stay_what_they_were(name: str) -> None:
+def test_random_streams_stay_the_same(name: str) -> None:
     space = SearchSpace.load(name)
     low, high = space.range("macs")
     window, rng, digest = {"macs": (0.0, low + (high - low) / 3)}, np.random.default_rng(7), sha256()

@@ -67,7 +67,7 @@ def test_counts_inside_a_window(space: SearchSpace, everything: dict[str, float]
     assert space.tables.count("macs", bound / 2, bound) == sum(bound / 2 <= m <= bound for m in everything.values())
 
 
-def test_draws_are_uniform_inside_the_budget(space: SearchSpace, everything: dict[str, float]) -> None:
+def test_samples_are_uniform_inside_the_budget(space: SearchSpace, everything: dict[str, float]) -> None:
     bound = float(np.quantile(list(everything.values()), 0.25))
     within = [key for key, macs in everything.items() if macs <= bound]
     rng = np.random.default_rng(0)
@@ -87,7 +87,7 @@ def test_a_coarse_raster_never_lets_a_cost_through(space: SearchSpace, monkeypat
 
 @pytest.mark.parametrize("name", shipped())
 @pytest.mark.parametrize("share", [0.02, 0.5])
-def test_shipped_spaces_draw_inside_any_budget(name: str, share: float) -> None:
+def test_samples_of_shipped_spaces_lie_inside_any_budget(name: str, share: float) -> None:
     space = _loaded(name)
     low, high = space.tables.range("macs")
     budget = f"{(low + share * (high - low)) / 1e6:f}MMACs"
@@ -120,7 +120,7 @@ def test_any_answers_can_be_fitted(space: SearchSpace, random: object, share: fl
     assert space.spec(fitted.answers) == fitted.spec
 
 
-def test_what_fits_already_stays(space: SearchSpace) -> None:
+def test_a_fitting_architecture_stays(space: SearchSpace) -> None:
     rng = np.random.default_rng(3)
     for _ in range(50):
         sample = space.sample(rng, {})

@@ -77,7 +77,7 @@ def test_what_was_timed_is_written_down(timed: list[tuple[int, int]]) -> None:
 @pytest.mark.parametrize(
     "damage", [{"steps": 3}, {"steps": {}}, {"steps": {"KEY": "x"}}, {"steps": {"KEY": {"fp32": 1.0}}}, {}]
 )
-def test_a_damaged_cache_is_measured_anew(damage: dict[str, object], timed: list[tuple[int, int]]) -> None:
+def test_a_damaged_cache_is_measured_again(damage: dict[str, object], timed: list[tuple[int, int]]) -> None:
     first = timings(NETWORKS, Classify(), 64, "cpu")
     file = cache.folder("speed") / "a-processor-tm-2-ghz.json"
     known = cache.read_json(file)

@@ -1,4 +1,4 @@
-"""What is known of data before they are decoded, and what people read of it."""
+"""The survey of data before they are decoded, and its lines for people."""
 
 import os
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def fresh() -> None:
 
 
 def _with_bad(folder: Path, count: int) -> Path:
-    """A folder of 18 good images, half of `count` unreadable at once, half only when they are decoded."""
+    """Return a folder of 18 good images, half of `count` unreadable at once, half only when they are decoded."""
     write_folder(folder)
     for number in range(count):
         data = b"no image" if number % 2 else encoded(0, size=(60, 60))[:-900]
@@ -52,7 +52,7 @@ def test_a_survey_decodes_nothing_and_looks_once(tmp_path: Path, monkeypatch: py
     assert survey(ref) == first
 
 
-def test_a_damaged_cache_is_looked_at_anew(tmp_path: Path, cache: Path) -> None:
+def test_a_damaged_scan_is_made_again(tmp_path: Path, cache: Path) -> None:
     ref = resolve(str(write_folder(tmp_path)))
     first = survey(ref)
     for file in (cache / "images").glob("*.scan.json"):
@@ -207,7 +207,7 @@ def test_fingerprints_of_older_versions_are_known_as_such() -> None:
     assert not is_comparable(None)
 
 
-def test_grey_images_among_colour_are_said(tmp_path: Path) -> None:
+def test_grey_images_among_colour_are_reported(tmp_path: Path) -> None:
     write_folder(tmp_path)
     image(0, mode="L").save(tmp_path / "cat" / "grey.png")
     assert "grey images, read as colour like the others: 1" in survey(resolve(str(tmp_path))).notes

@@ -1,4 +1,4 @@
-"""What people see of the commands: on narrow, colourless and ASCII terminals, and of names that others have chosen."""
+"""The output of commands on narrow, colourless and ASCII terminals, and of foreign names."""
 
 import ast
 import io

@@ -40,7 +40,7 @@ def main(train_table: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 class Here:
-    """In the place of a pool."""
+    """A stand-in for a pool."""
 
     def __init__(self, *how: object) -> None:
         self.map = map

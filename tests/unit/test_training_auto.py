@@ -1,4 +1,4 @@
-"""What `--recipe auto` picks, with the seconds of a step given, so that the pick does not depend on the machine."""
+"""The choice of `--recipe auto` with given seconds per step, so that it does not depend on the machine."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,7 +25,7 @@ def digits() -> Survey:
 
 @pytest.fixture
 def photos(digits: Survey) -> Survey:
-    """As if there were 40,000 photos of up to 256 x 400."""
+    """Return a survey of 40,000 photos of up to 256 x 400."""
     images = {"train": 40_000, "val": 10_000}
     return replace(digits, channels=3, smallest=(100, 90), largest=(256, 400), images=images)
 
@@ -134,7 +134,7 @@ def test_early_stopping_leaves_time_for_more_images(photos: Survey) -> None:
 
 
 def _work(recipe: auto.Recipe) -> float:
-    """Of an epoch, about."""
+    """Return the approximate work of an epoch."""
     assert recipe.samples
     assert recipe.input_size
     return recipe.samples * (recipe.input_size * recipe.width_scale) ** 2

@@ -43,7 +43,7 @@ def good() -> bytes:
 
 
 def _plain(state: Any) -> bytes:
-    """As versions before wrote it: without a digest."""
+    """Write a training state as earlier versions did: without a digest."""
     content = io.BytesIO()
     torch.save(state, content)
     return content.getvalue()
@@ -71,7 +71,7 @@ def test_states_of_this_and_earlier_versions_are_resumed(good: bytes, tmp_path: 
 def test_damaged_bytes_are_noticed_or_harmless(
     good: bytes, tmp_path: Path, place: int, new: bytes, cut: int, is_plain: bool
 ) -> None:
-    """With a digest every change is noticed; without one nothing but `Unusable` is raised, and no NaN comes in."""
+    """A digest reveals every change; without one only `Unusable` is raised, and no NaN is read."""
     content = good[good.index(b"\n") + 1 :] if is_plain else good
     place %= len(content)
     damaged = content[:place] + new + content[place + cut :]
@@ -167,7 +167,7 @@ def test_a_state_of_another_training_is_not_resumed(
 
 
 @pytest.mark.parametrize("content", [b"", b"no state", None, b"PK\x03\x04", b"mlpnas training state, sha256 "])
-def test_what_is_no_state_is_not_gone_on_from(content: bytes | None, tmp_path: Path) -> None:
+def test_a_file_that_is_no_state_is_not_resumed(content: bytes | None, tmp_path: Path) -> None:
     assert _refused(content, tmp_path / "state")
 
 

@@ -1,4 +1,4 @@
-"""What weight decay spares: the same parameters as timm spares in the same network."""
+"""Parameters without weight decay: the same as timm's in the same network."""
 
 import pytest
 import timm
@@ -25,7 +25,7 @@ def _sizes(parameters: list[nn.Parameter]) -> list[int]:
         ("swin_t", "swin_tiny_patch4_window7_224"),
     ],
 )
-def test_weight_decay_spares_what_timm_spares(ours: str, theirs: str) -> None:
+def test_parameters_without_decay_equal_timms(ours: str, theirs: str) -> None:
     with torch.device("meta"):
         network, model = build(find(ours).spec), timm.create_model(theirs)
     spared, decayed = param_groups_weight_decay(model, 0.05, no_weight_decay_list=model.no_weight_decay())
