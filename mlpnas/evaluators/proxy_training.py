@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from errno import ENOENT
 from math import ceil, inf
 from pathlib import Path
@@ -46,12 +46,13 @@ class ProxyTraining:
         Raises:
             DataError, MissingPackage, RecipeError: no other job would survive this either.
         """
-        recipe, data = Recipe.from_json(job.recipe), load(DataRef.from_json(job.data))
+        ref, recipe = DataRef.from_json(job.data), Recipe.from_json(job.recipe)
+        task, data = task_of(ref), load(ref)
         start, epochs = monotonic(), 0
         outcome = Outcome("failed")
         for micro_batch in (recipe.batch_size, ceil(recipe.batch_size / 2)):
-            steps = _attempt(job, recipe, data, micro_batch, start)
-            for step in repeatable(steps, job.threads, job.device):
+            attempt = _Attempt(job, recipe, task, data, micro_batch, start)
+            for step in repeatable(attempt.steps(), job.threads, job.device):
                 if isinstance(step, Outcome):
                     outcome = step
                 elif not isinstance(step, EpochRow):
@@ -65,76 +66,88 @@ class ProxyTraining:
         yield replace(outcome, epochs=epochs, seconds=monotonic() - start, device=device_name(job.device))
 
 
-def _attempt(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: float) -> Iterator[Step]:
-    """Train once; turn what goes wrong into an outcome."""
-    epochs = 0
-    try:
-        for step in _train_and_measure(job, recipe, data, micro_batch, start):
-            epochs = step.epoch if isinstance(step, EpochRow) else epochs
-            yield step
-        return
-    except _FATAL:
-        raise
-    except TimeIsUp:
-        count = f"{epochs} epoch" + "s" * (epochs != 1)
-        outcome = Outcome("failed", error=f"{TIME_LIMIT} {job.time_limit:g}s reached after {count}")
-    except Exception as error:  # whatever an architecture does wrong is a finding about it
-        outcome = outcome_of(error)
-    yield outcome  # not inside `except`: the error holds on to the network's memory
+@dataclass(frozen=True)
+class _Attempt:
+    """One try of a job, with one size of micro-batches."""
 
+    job: Job
+    recipe: Recipe
+    task: Task
+    data: Dataset
+    micro_batch: int
+    start: float
 
-def _train_and_measure(job: Job, recipe: Recipe, data: Dataset, micro_batch: int, start: float) -> Iterator[Step]:
-    task = task_of(DataRef.from_json(job.data))
-    candidate = Candidate(ArchSpec.loads(job.spec), job.device, task=task, recipe=recipe, data=data, seed=job.seed)
-    asked = dict.fromkeys([*job.objectives, *job.limits])
-    early = [name for name in asked if not find("objectives", name).needs_training]
-    values = measure(early, candidate)
-    if reason := _limit_violations(values, job.limits):
-        yield Outcome("over_budget", values, error=reason)
-        return
-    if len(early) == len(asked):  # training would add nothing
-        yield Outcome("done", values)
-        return
-    proxy = recipe.network(fit_to_data(candidate.spec, task, data))
-    training = _training(job, proxy, task, recipe, data, micro_batch, start)
-    if job.restored_from:
+    def steps(self) -> Iterator[Step]:
+        """Yield the steps of the job; what goes wrong becomes an outcome."""
+        epochs = 0
         try:
-            training_state.restore(training, job.restored_from, job.until or recipe.epochs)
-        except training_state.Unusable as error:
-            yield Note(f"begins anew, for its training state {error}")
-            training = _training(job, proxy, task, recipe, data, micro_batch, start)
-    for row in training.run(job.until):
-        yield row
-    late = dict.fromkeys([*task.metrics, *(name for name in asked if name not in early)])
-    values |= measure(late, replace(candidate, row=row))
-    if reason := _limit_violations(values, job.limits):
-        yield Outcome("over_budget", values, error=reason)
-        return
-    if training.epoch < recipe.epochs:
-        yield from _write_or_wait(job.checkpoint, training_state.dumps(training.state()))
-        yield Outcome("stopped", values)
-        return
-    written = (yield from _write_or_wait(job.weights, _weights(training.network, proxy, recipe))) if job.weights else ""
-    yield Outcome("done", values, weights=written)
+            for step in self._train_and_measure():
+                epochs = step.epoch if isinstance(step, EpochRow) else epochs
+                yield step
+            return
+        except _FATAL:
+            raise
+        except TimeIsUp:
+            count = f"{epochs} epoch" + "s" * (epochs != 1)
+            outcome = Outcome("failed", error=f"{TIME_LIMIT} {self.job.time_limit:g}s reached after {count}")
+        except Exception as error:  # whatever an architecture does wrong is a finding about it
+            outcome = outcome_of(error)
+        yield outcome  # not inside `except`: the error holds on to the network's memory
 
+    def _train_and_measure(self) -> Iterator[Step]:
+        job, recipe, spec = self.job, self.recipe, ArchSpec.loads(self.job.spec)
+        candidate = Candidate(spec, job.device, task=self.task, recipe=recipe, data=self.data, seed=job.seed)
+        asked = dict.fromkeys([*job.objectives, *job.limits])
+        early = [name for name in asked if not find("objectives", name).needs_training]
+        values = measure(early, candidate)
+        violations = _limit_violations(values, job.limits)
+        if violations or len(early) == len(asked):  # in both cases nothing is to be trained
+            yield Outcome("over_budget" if violations else "done", values, error=violations)
+            return
+        proxy = recipe.network(fit_to_data(spec, self.task, self.data))
+        training = yield from self._begin(proxy)
+        for row in training.run(job.until):
+            yield row
+        late = dict.fromkeys([*self.task.metrics, *(name for name in asked if name not in early)])
+        values |= measure(late, replace(candidate, row=row))
+        if violations := _limit_violations(values, job.limits):
+            yield Outcome("over_budget", values, error=violations)
+        elif training.epoch < recipe.epochs:
+            yield from _write_or_wait(job.checkpoint, training_state.dumps(training.state()))
+            yield Outcome("stopped", values)
+        else:
+            weights = ""
+            if job.weights:
+                weights = yield from _write_or_wait(job.weights, _weights(training.network, proxy, recipe))
+            yield Outcome("done", values, weights=weights)
 
-def _training(
-    job: Job, proxy: ArchSpec, task: Task, recipe: Recipe, data: Dataset, micro_batch: int, start: float
-) -> Training:
-    """Return a new training; the same job has the same initial weights."""
-    torch.manual_seed(job.seed)
-    return Training(
-        build(proxy, recipe.drop_path).to(job.device),
-        task,
-        data,
-        recipe,
-        size=proxy.image,
-        seed=job.seed,
-        device=job.device,
-        micro_batch=micro_batch,
-        deadline=start + (job.time_limit or inf),
-        trial=job.trial,
-    )
+    def _begin(self, proxy: ArchSpec) -> Generator[Note, None, Training]:
+        """Return the training of the job, restored from its training state where there is a usable one."""
+        job, training = self.job, self._new_training(proxy)
+        if job.restored_from:
+            try:
+                training_state.restore(training, job.restored_from, job.until or self.recipe.epochs)
+            except training_state.Unusable as error:
+                yield Note(f"begins anew, for its training state {error}")
+                return self._new_training(proxy)
+        return training
+
+    def _new_training(self, proxy: ArchSpec) -> Training:
+        """Return a new training; the same job has the same initial weights."""
+        job = self.job
+        torch.manual_seed(job.seed)
+        return Training(
+            build(proxy, self.recipe.drop_path).to(job.device),
+            self.task,
+            self.data,
+            self.recipe,
+            size=proxy.image,
+            seed=job.seed,
+            device=job.device,
+            micro_batch=self.micro_batch,
+            deadline=self.start + (job.time_limit or inf),
+            trial=job.trial,
+        )
 
 
 def _limit_violations(values: Mapping[str, float], limits: Mapping[str, float]) -> str:
