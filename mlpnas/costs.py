@@ -1,4 +1,4 @@
-"""What an architecture costs, measured on the meta device piece by piece and remembered: no weights, no data.
+"""The cost of an architecture, measured piece by piece on the meta device and remembered: no weights, no data.
 
 All figures are for one image. MACs are multiply-accumulates of convolutions, linears and attention products; biases,
 norms, activations, softmax, pooling and shifts count 0. Bytes are float32's, with CPU kernels and attention's scores
@@ -20,7 +20,7 @@ from mlpnas.spec import ArchSpec, Grid, Stage
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one image.
+    """The cost of one image.
 
     Attributes:
         params: learned numbers.
@@ -35,7 +35,7 @@ class Cost:
     peak_bytes: int = 0
 
     def __add__(self, other: "Cost") -> "Cost":
-        """One after the other: all add up, but of the peaks the higher one stays."""
+        """Return the cost of both, one after the other: all add up, but of the peaks the higher one stays."""
         return Cost(
             self.params + other.params,
             self.macs + other.macs,
@@ -44,7 +44,7 @@ class Cost:
         )
 
     def __mul__(self, times: int) -> "Cost":
-        """`times` of it, one after the other."""
+        """Return the cost of `times` of it, one after the other."""
         return Cost(self.params * times, self.macs * times, self.activation_bytes * times, self.peak_bytes)
 
 
@@ -57,7 +57,7 @@ class Row(NamedTuple):
 
 
 def cost(spec: ArchSpec) -> Cost:
-    """The sum over all pieces of a network.
+    """Return the sum over all pieces of a network.
 
     Raises:
         ShapeError: layers do not fit together. SpecError, UnknownName: options or layers that do not exist.
@@ -66,7 +66,7 @@ def cost(spec: ArchSpec) -> Cost:
 
 
 def cost_table(spec: ArchSpec) -> list[Row]:
-    """Stem, then downsample and blocks of every stage, then head; raises as `cost` does."""
+    """Return rows for the stem, the downsample and the blocks of every stage, and the head; raises as `cost` does."""
     pieces, rows = plan(spec), []
     widths, grids = [stage.width for stage in spec.stages], spec.grids()
     with within("stem"):
@@ -84,12 +84,12 @@ def cost_table(spec: ArchSpec) -> list[Row]:
 
 
 def stage_cost(stage: Stage, grid: Grid) -> Cost:
-    """The blocks of a stage on `grid`, without its downsample; raises as `cost` does."""
+    """Return the cost of the blocks of a stage on `grid`, without its downsample; raises as `cost` does."""
     return _unwrap(_stage_cost(stage, grid))
 
 
 def piece_cost(piece: Piece) -> Cost:
-    """Raises as `cost` does."""
+    """Return the cost of a piece; raises as `cost` does."""
     return _unwrap(_piece_cost(piece))
 
 
@@ -136,7 +136,7 @@ _BATCH = 2  # batch norm needs more than one value per channel
 
 
 def _training(module: nn.Module, x: Tensor, own: set[int]) -> tuple[int, int]:
-    """(bytes kept for the backward pass, MACs)."""
+    """Return the bytes kept for the backward pass, and the MACs."""
     kept: dict[int, Tensor] = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -150,7 +150,7 @@ def _training(module: nn.Module, x: Tensor, own: set[int]) -> tuple[int, int]:
 
 
 def _inference(module: nn.Module, x: Tensor, own: set[int]) -> int:
-    """Peak bytes, `x` included."""
+    """Return the peak bytes, `x` included."""
     module.eval()
     with torch.no_grad(), Meter(own) as meter:
         meter.watch(x)

@@ -141,7 +141,7 @@ class ArchSpec:
         grids = [grid]
         for number, stage in enumerate(self.stages[1:], 2):
             if stage.downsample.name != "none":
-                grid = halved(grid, number)
+                grid = halve(grid, number)
             grids.append(grid)
         return tuple(grids)
 
@@ -194,7 +194,7 @@ def read_size(text: str) -> int | tuple[int, int]:
     return kind.read(wanted)
 
 
-def halved(grid: Grid, number: int) -> Grid:
+def halve(grid: Grid, number: int) -> Grid:
     """Return the grid after the downsampling before stage `number` (from 1).
 
     Raises:

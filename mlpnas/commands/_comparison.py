@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from mlpnas.costs import Cost, cost
-from mlpnas.nets.deploy import deployed
+from mlpnas.nets.deploy import deploy_spec
 from mlpnas.nets.plan import Resolution, resolution
 from mlpnas.published import Form, Measured, Published, find_measured
 from mlpnas.spec import ArchSpec
@@ -84,5 +84,5 @@ def rows(models: Sequence[Published]) -> list[Row]:
 
 def _rows(model: Published) -> Iterator[Row]:
     yield Row(model, "train", model.spec, cost(model.spec), find_measured(model.name))
-    if (spec := deployed(model.spec)) != model.spec:
+    if (spec := deploy_spec(model.spec)) != model.spec:
         yield Row(model, "deploy", spec, cost(spec), find_measured(model.name, "deploy"))

@@ -6,7 +6,7 @@ from typing import Any
 from mlpnas.errors import ExportError, SpecError
 from mlpnas.exporters._card import card
 from mlpnas.exporters._model import Model, fresh, with_weights
-from mlpnas.nets.deploy import deploy, deployed
+from mlpnas.nets.deploy import deploy, deploy_spec
 from mlpnas.record import Record
 from mlpnas.run import Run
 from mlpnas.spec import ArchSpec
@@ -34,7 +34,7 @@ def model_of(run: Run, record: Record, *, as_proxy: bool = False) -> Model:
     else:
         network, is_trained = fresh(spec, record.seed), False
         origin = f"fresh from seed {record.seed}: {_why_fresh(declared, trained)}"
-    if (form := deployed(spec)) != spec:
+    if (form := deploy_spec(spec)) != spec:
         if is_trained:
             spec, network, origin = form, deploy(network), f"{origin}, then folded by mlpnas.deploy"
         else:

@@ -1,4 +1,4 @@
-"""Three branches summed with weights of their own making, as in ViP and CycleMLP."""
+"""Three branches summed with weights that are computed from them, as in ViP and CycleMLP."""
 
 import torch
 import torch.nn.functional as F

@@ -1,4 +1,4 @@
-"""How mixers cut a plane into windows."""
+"""Windows of a plane, for mixers."""
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -43,7 +43,7 @@ def _divides(window: int, grid: Grid) -> bool:
     return window > 0 and all(side <= window or side % window == 0 for side in (grid.height, grid.width))
 
 
-def padded(x: Tensor, window: Sides) -> Tensor:
+def pad_to_windows(x: Tensor, window: Sides) -> Tensor:
     """Return (B, H, W, C) with zeros below and to the right, so that windows divide it, as in Swin for detection."""
     below, right = (-side % size for side, size in zip(x.shape[1:3], window, strict=True))
     return F.pad(x, (0, 0, 0, right, 0, below)) if below or right else x

@@ -13,7 +13,7 @@ _FUSED_FROM = 128  # tokens
 
 
 class Attention(nn.Module):
-    """dim // head_dim heads, each token attends to all. x: (B, *tokens, C) -> the same shape.
+    """Attention with dim // head_dim heads, over all tokens. x: (B, *tokens, C) -> the same shape.
 
     Raises:
         ShapeError: `head_dim` does not divide `dim`.
@@ -33,7 +33,7 @@ class Attention(nn.Module):
 
 
 def count_heads(mixer: str, dim: int, head_dim: int) -> int:
-    """Raises ShapeError where the heads do not fill `dim`."""
+    """Return the number of heads; raises ShapeError where they do not fill `dim`."""
     if head_dim < 1 or dim % head_dim:
         fitting = ", ".join(str(size) for size in range(1, dim + 1) if dim % size == 0)
         raise ShapeError(f"{mixer}: head_dim {head_dim} does not divide width {dim}; those that do: {fitting}")
@@ -41,18 +41,18 @@ def count_heads(mixer: str, dim: int, head_dim: int) -> int:
 
 
 def split_heads(qkv: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
-    """(B, N, 3 * C) -> three of (B, heads, N, C // heads)."""
+    """Split (B, N, 3 * C) into three of (B, heads, N, C // heads)."""
     query, key, value = qkv.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4).unbind()
     return query, key, value
 
 
 def join_heads(x: Tensor) -> Tensor:
-    """(B, heads, N, C // heads) -> (B, N, C)."""
+    """Join (B, heads, N, C // heads) to (B, N, C)."""
     return x.transpose(1, 2).flatten(2)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None) -> Tensor:
-    """softmax(query key^T / sqrt(D) + bias) value, for (B, heads, N, D).
+    """Return softmax(query key^T / sqrt(D) + bias) value, for (B, heads, N, D).
 
     Args:
         bias: (G, heads, N, N); G divides B, and the bias repeats along it.

@@ -15,7 +15,7 @@ ROWS, COLUMNS = -3, -2  # the axes of (..., height, width, channels) along which
 
 
 class AxialShift(nn.Module):
-    """Channel groups move by different offsets along one axis, linears mix them; both axes in parallel.
+    """Channel groups moved by different offsets along one axis and mixed by linears; both axes in parallel.
 
     As released, except for `dilation`, which multiplies the offsets (the paper's ablation; its code is not released).
     x: (B, H, W, C) -> (B, H, W, C).
@@ -49,16 +49,16 @@ class AxialShift(nn.Module):
 
 
 def axial_shift(x: Tensor, axis: int, shift_size: int, dilation: int = 1) -> Tensor:
-    """Moves channel group g by (g - shift_size // 2) * dilation along `axis`; zeros come in at the rim.
+    """Move channel group g by (g - shift_size // 2) * dilation along `axis`, with zeros at the margin.
 
-    Groups have ceil(C / shift_size) channels, the last what is left: the released CUDA kernel's grouping.
+    Groups have ceil(C / shift_size) channels, the last one the rest, as in the released CUDA kernel.
 
     Args:
         x: (..., H, W, C).
         axis: ROWS or COLUMNS.
     """
     if torch.compiler.is_compiling():  # compilers fuse pad and cat, and mistreat slices that are written in place
-        return _padded(x, axis, shift_size, dilation)
+        return _pad_and_join(x, axis, shift_size, dilation)
     return _Shift.apply(x, axis, shift_size, dilation)
 
 
@@ -73,7 +73,7 @@ class _Shift(torch.autograd.Function):
         groups, length = _groups(x.shape[-1], shift_size, dilation), x.shape[axis]
         zero_margins(out, axis, max(abs(offset) for _, _, offset in groups))
         for start, stop, offset in groups:
-            before, after = _rims(offset, length)
+            before, after = _margins(offset, length)
             kept = length - before - after
             source = x.narrow(-1, start, stop - start).narrow(axis, after, kept)
             out.narrow(-1, start, stop - start).narrow(axis, before, kept).copy_(source)
@@ -102,24 +102,24 @@ def zero_margins(x: Tensor, axis: int, margin: int) -> None:
         x.narrow(axis, length - margin, margin).zero_()
 
 
-def _padded(x: Tensor, axis: int, shift_size: int, dilation: int) -> Tensor:
+def _pad_and_join(x: Tensor, axis: int, shift_size: int, dilation: int) -> Tensor:
     moved = []
     for start, stop, offset in _groups(x.shape[-1], shift_size, dilation):
-        before, after = _rims(offset, x.shape[axis])
+        before, after = _margins(offset, x.shape[axis])
         kept = x[..., start:stop].narrow(axis, after, x.shape[axis] - before - after)
         moved.append(F.pad(kept, (0, 0) * (-axis - 1) + (before, after)))
     return torch.cat(moved, -1)
 
 
 def _groups(channels: int, shift_size: int, dilation: int) -> list[tuple[int, int, int]]:
-    """(first channel, end, offset) of every group."""
+    """Return (first channel, end, offset) of every group."""
     size = ceil(channels / shift_size)
     starts = range(0, channels, size)
     return [(c, min(c + size, channels), (g - shift_size // 2) * dilation) for g, c in enumerate(starts)]
 
 
-def _rims(offset: int, length: int) -> tuple[int, int]:
-    """How many positions before and after the moved content are zero."""
+def _margins(offset: int, length: int) -> tuple[int, int]:
+    """Return the number of zero positions before and after the moved content."""
     return min(max(offset, 0), length), min(max(-offset, 0), length)
 
 
@@ -128,9 +128,9 @@ def _channels_last(norm: nn.GroupNorm, x: Tensor) -> Tensor:
 
 
 def check_shift(mixer: str, dim: int, grid: Grid, shift_size: int, dilation: int = 1) -> None:
-    """Raises ShapeError where `dim` channels cannot move by `shift_size` different offsets in a plane.
+    """Raise ShapeError where `dim` channels cannot move by `shift_size` different offsets in a plane.
 
-    Fewer groups than offsets would silently drop the largest ones to one side (the released code does).
+    With fewer groups than offsets, the largest offsets to one side would be missing (as in the released code).
     """
     if grid.extra:
         raise ShapeError(f"{mixer} moves content in a plane and pool: cls adds a token; use pool: avg")
@@ -143,7 +143,7 @@ def check_shift(mixer: str, dim: int, grid: Grid, shift_size: int, dilation: int
         sizes = [size for size in range(1, min(shift_size, dim + 1), 2) if _fits(dim, size)][-10:]
         raise ShapeError(
             f"{mixer}: width {dim} makes {_group_count(dim, shift_size)} channel groups, not {shift_size}, "
-            f"which would leave out offsets; widths that fit: {_listed(widths)}; shift sizes that fit: {_listed(sizes)}"
+            f"which would leave out offsets; widths that fit: {_list(widths)}; shift sizes that fit: {_list(sizes)}"
         )
 
 
@@ -155,5 +155,5 @@ def _group_count(dim: int, shift_size: int) -> int:
     return ceil(dim / ceil(dim / shift_size))
 
 
-def _listed(numbers: list[int]) -> str:
+def _list(numbers: list[int]) -> str:
     return ", ".join(map(str, numbers))

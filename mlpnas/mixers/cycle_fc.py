@@ -13,7 +13,7 @@ from mlpnas.spec import Grid
 
 
 class CycleFc(nn.Module):
-    """Channels read from neighbours at offsets that cycle through them, linears mix them; both axes, then weighted.
+    """Channels read from neighbours at cycling offsets and mixed by linears; both axes, then weighted.
 
     x: (B, H, W, C) -> (B, H, W, C).
 
@@ -43,7 +43,7 @@ class CycleFc(nn.Module):
 
 
 def cycle_shift(x: Tensor, axis: int, cycle: int) -> Tensor:
-    """Channel c takes what stands ((c + cycle // 2) % cycle) - cycle // 2 positions on along `axis`, zeros outside.
+    """Return x with channel c read ((c + cycle // 2) % cycle) - cycle // 2 positions on along `axis`, zeros outside.
 
     With a cycle of 3 the offsets are 0, 1, -1, 0, 1, -1, ...
 
@@ -52,12 +52,12 @@ def cycle_shift(x: Tensor, axis: int, cycle: int) -> Tensor:
         axis: ROWS or COLUMNS.
     """
     if torch.compiler.is_compiling():  # compilers fuse pad and where, and mistreat slices that are written in place
-        return _padded(x, axis, cycle)
+        return _pad_and_join(x, axis, cycle)
     return _Shift.apply(x, axis, cycle, 1)
 
 
 class _Shift(torch.autograd.Function):
-    """Slice copies, 2 to 4 times faster than `_padded`; the gradient is the opposite shift, so nothing is saved."""
+    """A shift by slice copies, 2 to 4 times faster than `_pad_and_join`; the gradient is the opposite shift."""
 
     generate_vmap_rule = True
 
@@ -68,7 +68,7 @@ class _Shift(torch.autograd.Function):
             return out  # costing is faster without the copies
         zero_margins(out, axis, cycle // 2)
         for first, offset in enumerate(_offsets(cycle)):
-            before, after, kept = _rims(sign * offset, x.shape[axis])
+            before, after, kept = _margins(sign * offset, x.shape[axis])
             source = x[..., first::cycle].narrow(axis, after, kept)
             out[..., first::cycle].narrow(axis, before, kept).copy_(source)
         return out
@@ -82,23 +82,23 @@ class _Shift(torch.autograd.Function):
         return _Shift.apply(grad, ctx.axis, ctx.cycle, -ctx.sign), None, None, None
 
 
-def _padded(x: Tensor, axis: int, cycle: int) -> Tensor:
+def _pad_and_join(x: Tensor, axis: int, cycle: int) -> Tensor:
     place = torch.arange(x.shape[-1], device=x.device) % cycle
     out = x
     for first, offset in enumerate(_offsets(cycle)):
-        before, after, kept = _rims(offset, x.shape[axis])
+        before, after, kept = _margins(offset, x.shape[axis])
         moved = F.pad(x.narrow(axis, after, kept), (0, 0) * (-axis - 1) + (before, after))
         out = torch.where(place == first, moved, out)
     return out
 
 
 def _offsets(cycle: int) -> list[int]:
-    """Where the channels of one cycle read, relative to their own position."""
+    """Return the positions that the channels of one cycle read from, relative to their own."""
     return [(place + cycle // 2) % cycle - cycle // 2 for place in range(cycle)]
 
 
-def _rims(offset: int, length: int) -> tuple[int, int, int]:
-    """How many positions before and after are zero, because they read outside, and how many are not."""
+def _margins(offset: int, length: int) -> tuple[int, int, int]:
+    """Return the number of zero positions before and after, which read outside, and of the others."""
     before, after = min(max(-offset, 0), length), min(max(offset, 0), length)
     return before, after, length - before - after
 

@@ -7,7 +7,7 @@ from mlpnas.spec import Grid
 
 
 class DepthwiseConv(nn.Module):
-    """A convolution of each channel on its own, with bias, over a rim of zeros. x: (B, H, W, C) -> (B, H, W, C).
+    """A convolution of each channel on its own, with bias, with zero padding. x: (B, H, W, C) -> (B, H, W, C).
 
     Raises:
         ShapeError: an even kernel, a dilation below 1, or tokens beside the plane.
@@ -25,8 +25,8 @@ class DepthwiseConv(nn.Module):
             )
         if dilation < 1:
             raise ShapeError(f"depthwise_conv: dilation must be at least 1, got {dilation}")
-        rim = dilation * (kernel_size // 2)
-        self.conv = nn.Conv2d(dim, dim, kernel_size, padding=rim, dilation=dilation, groups=dim)
+        padding = dilation * (kernel_size // 2)
+        self.conv = nn.Conv2d(dim, dim, kernel_size, padding=padding, dilation=dilation, groups=dim)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv(x.movedim(-1, 1)).movedim(1, -1)

@@ -8,7 +8,7 @@ from mlpnas.spec import Grid
 
 
 class DiagonalShift(nn.Module):
-    """Channel groups move along one diagonal, linears mix them; both diagonals in parallel. x: (B, H, W, C) -> same.
+    """Channel groups moved along one diagonal, mixed by linears; both diagonals in parallel. x: (B, H, W, C) -> same.
 
     Raises:
         ShapeError: an even shift size, fewer channel groups than `shift_size`, or tokens beside the plane.

@@ -9,7 +9,7 @@ from mlpnas.spec import Grid
 
 
 class Gmlp(nn.Module):
-    """A whole gMLP branch, int(dim * ratio) hidden channels of which half gate the others; set mlp_ratio: 0 with it.
+    """A full gMLP branch: half of int(dim * ratio) hidden channels gate the other half; set mlp_ratio: 0 with it.
 
     x: (B, *tokens, C) -> the same shape.
 
@@ -25,7 +25,7 @@ class Gmlp(nn.Module):
         if hidden < 2 or hidden % 2:
             raise ShapeError(
                 f"gmlp: width {dim} x ratio {ratio} gives {hidden} hidden channels, which must split in two halves; "
-                f"even whole ratios always do"
+                f"even integer ratios always do"
             )
         self.expand = nn.Linear(dim, hidden)
         self.gate = SpatialGate(hidden // 2, grid.tokens)

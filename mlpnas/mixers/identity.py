@@ -6,7 +6,7 @@ from mlpnas.spec import Grid
 
 
 class Identity(nn.Identity):
-    """x -> x, in any layout."""
+    """The identity, in any layout."""
 
     def __init__(self, dim: int, grid: Grid) -> None:
         super().__init__()

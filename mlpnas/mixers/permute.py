@@ -10,7 +10,7 @@ from mlpnas.spec import Grid
 
 
 class Permute(nn.Module):
-    """Rows change places with channel segments and a linear over the channels mixes them; columns alike; then weighted.
+    """Rows exchanged with channel segments and mixed by a linear over the channels; columns alike; then weighted.
 
     A side of n positions takes n segments of dim / n channels, as in every published model.
     x: (B, H, W, C) -> (B, H, W, C).
@@ -32,13 +32,13 @@ class Permute(nn.Module):
         self.project = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        vertical = _permuted(self.vertical(_permuted(x, 1)), 1)
-        horizontal = _permuted(self.horizontal(_permuted(x, 2)), 2)
+        vertical = _permute(self.vertical(_permute(x, 1)), 1)
+        horizontal = _permute(self.horizontal(_permute(x, 2)), 2)
         return self.project(self.reweight(vertical, horizontal, self.pointwise(x)))
 
 
-def _permuted(x: Tensor, axis: int) -> Tensor:
-    """The positions along `axis` change places with as many segments of the channels; twice is nothing."""
+def _permute(x: Tensor, axis: int) -> Tensor:
+    """Exchange the positions along `axis` with as many segments of the channels; twice gives `x` again."""
     return x.unflatten(3, (x.shape[axis], -1)).transpose(axis, 3).flatten(3)
 
 

@@ -10,7 +10,7 @@ from mlpnas.spec import Grid
 class Pooling(nn.Module):
     """The mean of the `pool_size` x `pool_size` tokens around each, less the token itself, which the residual adds.
 
-    At the rim the mean is over the tokens that are there. x: (B, H, W, C) -> (B, H, W, C).
+    At the margin the mean is over fewer tokens. x: (B, H, W, C) -> (B, H, W, C).
 
     Raises:
         ShapeError: a pool size that is even or below 3, or tokens beside the plane.

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mlpnas.errors import ShapeError
-from mlpnas.mixers._windows import check, padded
+from mlpnas.mixers._windows import check, pad_to_windows
 from mlpnas.spec import Grid
 
 KERNELS = (1, 3)  # of the convolutions beside the matrices, in training
@@ -45,7 +45,7 @@ class RepMlp(nn.Module):
         self.local = nn.ModuleList(() if deployed else (_Local(kernel, share_sets) for kernel in KERNELS))
 
     def forward(self, x: Tensor) -> Tensor:
-        plane = padded(x, self.partition)
+        plane = pad_to_windows(x, self.partition)
         partitions = _cut(plane, self.partition)
         mixed = self.linear(partitions)
         if self.norm is not None:

@@ -31,7 +31,7 @@ class TokenGlu(nn.Module):
         self.contract = nn.Linear(hidden // 2, grid.tokens)
 
     def init_weights(self) -> None:
-        """The gate starts at SiLU(1) everywhere, as in timm."""
+        """Start the gate at SiLU(1) everywhere, as in timm."""
         gate = slice(self.expand.out_features // 2, None)
         nn.init.normal_(self.expand.weight[gate], std=1e-6)
         nn.init.ones_(self.expand.bias[gate])

@@ -20,5 +20,5 @@ class TokenLinear(nn.Module):
 
 
 def over_tokens(linear: nn.Linear, x: Tensor) -> Tensor:
-    """`linear` along the tokens of (B, N, C); no transposed copy is made, 1.1 to 1.4 times faster on a CPU."""
+    """Apply `linear` along the tokens of (B, N, C), without a transposed copy: 1.1 to 1.4 times faster on a CPU."""
     return torch.baddbmm(linear.bias[:, None], linear.weight.expand(x.shape[0], -1, -1), x)

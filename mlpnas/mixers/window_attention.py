@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mlpnas.errors import ShapeError
-from mlpnas.mixers._windows import Sides, cut, padded
+from mlpnas.mixers._windows import Sides, cut, pad_to_windows
 from mlpnas.mixers.attention import attend, count_heads, join_heads, split_heads
 from mlpnas.spec import Grid
 
@@ -68,7 +68,7 @@ class WindowAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[1:3]
-        x = padded(x, self.window)
+        x = pad_to_windows(x, self.window)
         plane = (x.shape[1], x.shape[2])
         windows = _windows(self._roll(x, -1), self.window)
         query, key, value = split_heads(self.qkv(windows), self.heads)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mlpnas.mixers._windows import cut, padded
+from mlpnas.mixers._windows import cut, pad_to_windows
 from mlpnas.mixers.attention import count_heads
 from mlpnas.spec import Grid
 
@@ -43,7 +43,7 @@ class WindowMlp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         (top, bottom), (left, right) = map(_margins, self.window, self.shift)
-        cells = padded(F.pad(x, (0, 0, left, right, top, bottom)) if any(self.shift) else x, self.window)
+        cells = pad_to_windows(F.pad(x, (0, 0, left, right, top, bottom)) if any(self.shift) else x, self.window)
         return self._mix(cells)[:, top : top + x.shape[1], left : left + x.shape[2]].contiguous()
 
     def _mix(self, x: Tensor) -> Tensor:

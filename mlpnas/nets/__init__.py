@@ -1,1 +1,1 @@
-"""From an ArchSpec to an `nn.Module`. `plan` lists the pieces; `network` builds them, `mlpnas.costs` measures them."""
+"""The network of an ArchSpec: `plan` lists its pieces, `network` builds them, and `mlpnas.costs` measures them."""

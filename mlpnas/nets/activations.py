@@ -6,5 +6,5 @@ from mlpnas.spec import Activation
 
 
 def activation(name: Activation) -> nn.Module:
-    """The module of an activation that has no parameters."""
+    """Return the module of an activation that has no parameters."""
     return {"none": nn.Identity, "relu": nn.ReLU, "gelu": nn.GELU}[name]()

@@ -10,7 +10,7 @@ from mlpnas.spec import Grid, Layer
 
 
 class Residual(nn.Module):
-    """x + drop_path(scale(body(norm(x))))."""
+    """A residual branch: x + drop_path(scale(body(norm(x))))."""
 
     def __init__(self, norm: nn.Module, body: nn.Module, scale: nn.Module) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class LayerScale(nn.Module):
 
 
 class DropPath(nn.Module):
-    """Stochastic depth (arXiv:1603.09382): in training, drops the branch for a `rate` of the images."""
+    """Stochastic depth (arXiv:1603.09382): in training, the branch is dropped for a `rate` of the images."""
 
     def __init__(self, rate: float = 0.0) -> None:
         super().__init__()

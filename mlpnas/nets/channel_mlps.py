@@ -10,7 +10,7 @@ from mlpnas.spec import Layer
 
 
 class Mlp(nn.Module):
-    """GELU between the linears."""
+    """Two linears with GELU between them."""
 
     def __init__(self, dim: int, ratio: float) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class Mlp(nn.Module):
 
 
 class BatchNormMlp(nn.Module):
-    """A batch norm behind each linear, whose bias it replaces (RepMLPNet, arXiv:2112.11081, section 3.4)."""
+    """A batch norm after each linear, whose bias it replaces (RepMLPNet, arXiv:2112.11081, section 3.4)."""
 
     def __init__(self, dim: int, ratio: float) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class GluMlp(nn.Module):
         self.contract = nn.Linear(hidden // 2, dim)
 
     def init_weights(self) -> None:
-        """The gate starts as a constant."""
+        """Start the gate as a constant."""
         gate = slice(len(self.expand.weight) // 2, None)
         nn.init.normal_(self.expand.weight[gate], std=1e-6)
         nn.init.ones_(self.expand.bias[gate])
@@ -65,7 +65,7 @@ CHANNEL_MLPS = {"mlp": Mlp, "batch_norm_mlp": BatchNormMlp, "glu_mlp": GluMlp}
 
 
 def channel_mlp(layer: Layer, dim: int, ratio: float) -> nn.Module:
-    """Raises UnknownName, SpecError or ShapeError where no channel MLP answers to the layer or fits."""
+    """Return a channel MLP; raises UnknownName, SpecError or ShapeError for one that does not exist or fit."""
     return create("channel MLP", CHANNEL_MLPS, layer, dim, ratio)
 
 

@@ -13,36 +13,38 @@ from mlpnas.spec import ArchSpec, Layer, Stage
 
 @runtime_checkable
 class Reparameterised(Protocol):
-    """A module with a second form, on the same device and in the same type, that computes the same in eval mode."""
+    """A module with a second form that computes the same in eval mode, on the same device and in the same type."""
 
-    def deployed(self) -> nn.Module: ...
+    def deployed(self) -> nn.Module:
+        """Return the second form."""
+        ...
 
 
 def deploy(module: nn.Module) -> nn.Module:
-    """A copy in eval mode that computes the same with fewer layers: RepMLP's convolutions fold into its matrix.
+    """Return a copy in eval mode that computes the same with fewer layers: RepMLP's convolutions become its matrix.
 
-    Every module inside that has a method `deployed` is replaced by what that returns; others stay as they are. The
-    `spec` of a network follows, so it can be built and costed in this form.
+    Every module inside that has a method `deployed` is replaced by what that returns; the others stay. The `spec` of a
+    network changes with it, so that it can be built and costed in this form.
     """
-    return _replaced(deepcopy(module)).eval()
+    return _replace(deepcopy(module)).eval()
 
 
-def _replaced(module: nn.Module) -> nn.Module:
+def _replace(module: nn.Module) -> nn.Module:
     if isinstance(module, Reparameterised):
         return module.deployed()
     for name, child in module.named_children():
-        setattr(module, name, _replaced(child))
+        setattr(module, name, _replace(child))
     if isinstance(module, Network):
-        module.spec = deployed(module.spec)
+        module.spec = deploy_spec(module.spec)
     return module
 
 
-def deployed(spec: ArchSpec) -> ArchSpec:
-    """The architecture of `deploy(build(spec))`; `spec` itself where nothing in it can be re-parameterised."""
-    return replace(spec, stages=tuple(map(_deployed, spec.stages)))
+def deploy_spec(spec: ArchSpec) -> ArchSpec:
+    """Return the architecture of `deploy(build(spec))`; `spec` itself where nothing in it can be re-parameterised."""
+    return replace(spec, stages=tuple(map(_deploy_stage, spec.stages)))
 
 
-def _deployed(stage: Stage) -> Stage:
+def _deploy_stage(stage: Stage) -> Stage:
     option = getattr(find("mixers", stage.mixer.name), "reparameterised", None)
     if option is None:
         return stage

@@ -1,4 +1,4 @@
-"""How the input of a stage is made from the output of the stage before."""
+"""Downsampling: the input of a stage from the output of the stage before."""
 
 from torch import Tensor, nn
 
@@ -54,7 +54,7 @@ class Conv(nn.Module):
 
 
 class Keep(nn.Identity):
-    """Leaves the tokens as they are."""
+    """Tokens as they are."""
 
     def __init__(self, source: int, target: int, norm_layer: Layer) -> None:
         super().__init__()
@@ -69,5 +69,5 @@ DOWNSAMPLES = {"merge": Merge, "conv": Conv, "none": Keep}
 
 
 def downsample(layer: Layer, source: int, target: int, norm_layer: Layer) -> nn.Module:
-    """Raises UnknownName, SpecError or ShapeError where no downsample answers to the layer or fits the widths."""
+    """Return a downsample; raises UnknownName, SpecError or ShapeError for one that does not exist or fit."""
     return create("downsample", DOWNSAMPLES, layer, source, target, norm_layer)

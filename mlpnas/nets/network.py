@@ -1,4 +1,4 @@
-"""ArchSpec -> nn.Module."""
+"""The network of an ArchSpec, as an nn.Module."""
 
 from collections import OrderedDict
 from typing import Any
@@ -33,7 +33,7 @@ def build(spec: ArchSpec, drop_path: float = 0.0) -> "Network":
 
 
 class Network(nn.Module):
-    """Stem, stages of residual blocks, head. The state between them is (batch, height, width, channels).
+    """A stem, stages of residual blocks, a head. The state between them is (batch, height, width, channels).
 
     Inputs may have another height and width than the spec's, as long as no weights belong to one grid (see
     `plan.resolution`) and `spec.stride` divides them.

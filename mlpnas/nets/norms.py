@@ -8,14 +8,14 @@ from mlpnas.spec import Layer
 
 
 class LayerNorm(nn.LayerNorm):
-    """Statistics per token."""
+    """A norm with statistics per token."""
 
     def __init__(self, dim: int, *, eps: float = 1e-6) -> None:
         super().__init__(dim, eps)
 
 
 class GroupNorm(nn.GroupNorm):
-    """One group: statistics over all tokens and channels of an image."""
+    """A norm of one group: statistics over all tokens and channels of an image."""
 
     def __init__(self, dim: int, *, eps: float = 1e-5) -> None:
         super().__init__(1, dim, eps)
@@ -25,7 +25,7 @@ class GroupNorm(nn.GroupNorm):
 
 
 class BatchNorm(nn.BatchNorm1d):
-    """Statistics per channel over the batch and all tokens."""
+    """A norm with statistics per channel, over the batch and all tokens."""
 
     def __init__(self, dim: int, *, eps: float = 1e-5) -> None:
         super().__init__(dim, eps)
@@ -35,7 +35,7 @@ class BatchNorm(nn.BatchNorm1d):
 
 
 class Affine(nn.Module):
-    """scale * x + shift, no statistics (ResMLP, arXiv:2105.03404, section 3)."""
+    """A norm without statistics, scale * x + shift (ResMLP, arXiv:2105.03404, section 3)."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -47,6 +47,8 @@ class Affine(nn.Module):
 
 
 class NoNorm(nn.Identity):
+    """No norm."""
+
     def __init__(self, dim: int) -> None:
         super().__init__()
 
@@ -55,5 +57,5 @@ NORMS = {"layer": LayerNorm, "group": GroupNorm, "batch": BatchNorm, "affine": A
 
 
 def norm(layer: Layer, dim: int) -> nn.Module:
-    """Raises UnknownName or SpecError for a name or an option that no norm has."""
+    """Return a norm; raises UnknownName or SpecError for a name or an option that no norm has."""
     return create("norm", NORMS, layer, dim)

@@ -1,4 +1,4 @@
-"""From a Layer (a name with options) to the module it names."""
+"""Modules of Layers, which are names with options."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -129,7 +129,7 @@ def blocks(stage: Stage, grid: Grid) -> tuple[Block, ...]:
 
 def first_and_second(stage: Stage, grid: Grid) -> tuple[Block, Block]:
     """Return the two blocks that a stage repeats in turn."""
-    return _block(stage, stage.mixer, grid), _block(stage, _alternated(stage.mixer), grid)
+    return _block(stage, stage.mixer, grid), _block(stage, _alternate(stage.mixer), grid)
 
 
 def _block(stage: Stage, mixer: Layer, grid: Grid) -> Block:
@@ -142,7 +142,7 @@ def _block(stage: Stage, mixer: Layer, grid: Grid) -> Block:
     return block
 
 
-def _alternated(mixer: Layer) -> Layer:
+def _alternate(mixer: Layer) -> Layer:
     option = getattr(find("mixers", mixer.name), "alternating", None)
     if option is None or option in dict(mixer.options):
         return mixer

@@ -4,7 +4,7 @@ from time import perf_counter
 
 import torch
 
-from mlpnas.nets.deploy import deployed
+from mlpnas.nets.deploy import deploy_spec
 from mlpnas.nets.network import build
 from mlpnas.spec import ArchSpec
 
@@ -20,7 +20,7 @@ def seconds_per_image(spec: ArchSpec, device: str) -> tuple[float, ...]:
 
     The network is the deployed form (see nets/deploy.py), as an export is.
     """
-    network = build(deployed(spec)).to(device).eval()
+    network = build(deploy_spec(spec)).to(device).eval()
     image = torch.zeros(1, spec.channels, *spec.image, device=device)
     for _ in range(_WARM_UP):
         network(image)

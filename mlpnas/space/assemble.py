@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from mlpnas.costs import Cost, piece_cost, stage_cost
 from mlpnas.errors import ShapeError
 from mlpnas.nets.plan import downsample_piece, head_piece, level_piece, stem_piece
-from mlpnas.spec import ArchSpec, Grid, Stage, Stem, halved
+from mlpnas.spec import ArchSpec, Grid, Stage, Stem, halve
 
 _STAGE_FIELDS = {"width_factor", *(field.name for field in fields(Stage))}
 
@@ -74,7 +74,7 @@ class Assembly:
             grid = spec.grids()[0]
             cost = piece_cost(stem_piece(spec, grid))
         else:
-            grid = halved(state.grid, number + 1) if stage.downsample.name != "none" else state.grid
+            grid = halve(state.grid, number + 1) if stage.downsample.name != "none" else state.grid
             cost = piece_cost(downsample_piece(state.width, stage, state.grid))
         cost += stage_cost(stage, grid)
         if level := level_piece(spec, number, stage, grid):

@@ -1,1 +1,1 @@
-"""How a network is trained: recipe, loop, augmentation, schedule, and the choice of a proxy."""
+"""The training of networks: recipe, loop, augmentation, schedule, and the choice of a proxy."""

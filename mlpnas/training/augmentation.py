@@ -1,4 +1,4 @@
-"""Crop and flip on whole batches of uint8 tensors: 25 times the images per second of PIL on files."""
+"""Crop and flip of batches of uint8 tensors: 25 times the images per second of PIL on files."""
 
 import torch
 import torch.nn.functional as F

@@ -154,14 +154,14 @@ def _sizes(specs: Sequence[ArchSpec], data: Survey, aim: _Aim) -> list[int | Non
     """Return input sizes, largest first; None is the declared one. The images fill them without being enlarged much."""
     declared = max(max(spec.image) for spec in specs)
     least = max(min(max(spec.image), _SMALLEST_GRID * spec.stem.patch) for spec in specs)
-    most = max(ceil(_filled(specs[0], data) * aim.more_pixels), least)
+    most = max(ceil(_largest_filled(specs[0], data) * aim.more_pixels), least)
     step = 32
     sizes = {least, *range(ceil(least / step) * step, most + step, step)}
     allowed = sorted((size for size in sizes if size < declared), reverse=True)
     return [None, *allowed] if most >= declared else list(allowed)
 
 
-def _filled(spec: ArchSpec, data: Survey) -> float:
+def _largest_filled(spec: ArchSpec, data: Survey) -> float:
     """Return the longer side of the input that the largest images fill without being enlarged."""
     return max(spec.image) * min(stored / side for stored, side in zip(data.largest, spec.image, strict=True))
 
@@ -218,9 +218,9 @@ def _explain(
     pixels = f"input {size} (declared {declared})" if size else f"input {declared} as declared"
     width = f"widths x {recipe.width_scale:g}" if recipe.width_scale != 1 else "full width"
     each = f"about {duration(mean(seconds))} a trial ({duration(min(seconds))} to {duration(max(seconds))})"
-    whole = duration(mean(seconds) * ceil(trials / max(workers, 1)))
+    total = duration(mean(seconds) * ceil(trials / max(workers, 1)))
     return [
         f"proxy: {pixels}, {width}, {recipe.epochs} epochs of {count:,} images (of {data.images['train']:,}), "
         f"{recipe.precision}, batch {recipe.batch_size}",
-        f"predicted on {device_name(device)}: {each}; {trials} trials on {workers} workers: {whole}",
+        f"predicted on {device_name(device)}: {each}; {trials} trials on {workers} workers: {total}",
     ]

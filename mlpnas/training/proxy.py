@@ -19,15 +19,15 @@ def proxy(spec: ArchSpec, *, input_size: int | None, width_scale: float) -> Arch
 
     The longer side of the input is the smallest from `input_size` (None: the declared one) up that the grids allow,
     the other one the nearest to its proportion. All widths shrink by one factor, the one nearest to `width_scale` that
-    keeps them whole and proportional, keeps the number of heads, and can be built.
+    keeps them integers in proportion, keeps the number of heads, and can be built.
 
     Raises:
         ShapeError: no size fits.
     """
-    resized = _resized(spec, input_size)
+    resized = _resize(spec, input_size)
     if width_scale == 1:
         return resized
-    for scaled in _scaled(resized, width_scale):
+    for scaled in _scale(resized, width_scale):
         try:
             cost(scaled)
         except ShapeError:
@@ -36,13 +36,13 @@ def proxy(spec: ArchSpec, *, input_size: int | None, width_scale: float) -> Arch
     return resized
 
 
-def _resized(spec: ArchSpec, input_size: int | None) -> ArchSpec:
+def _resize(spec: ArchSpec, input_size: int | None) -> ArchSpec:
     if input_size is None:
         return spec
     for size in _sizes(spec, input_size):
         try:
             grids = spec.at(size).grids()
-            stages = tuple(_fitted(stage, grid) for stage, grid in zip(spec.stages, grids, strict=True))
+            stages = tuple(_fit(stage, grid) for stage, grid in zip(spec.stages, grids, strict=True))
             resized = replace(spec, input_size=size, stages=stages)
             cost(resized)  # some mixers fit few grids
         except ShapeError:
@@ -60,7 +60,7 @@ def _sizes(spec: ArchSpec, longer: int) -> Iterator[int | tuple[int, int]]:
         yield side if height == width else (sides[0], sides[1])
 
 
-def _fitted(stage: Stage, grid: Grid) -> Stage:
+def _fit(stage: Stage, grid: Grid) -> Stage:
     """Return the stage with options that must divide the grid (windows) lowered to the next value that does."""
     fitted = {
         name: next(size for size in range(value, 0, -1) if all(n <= size or n % size == 0 for n in grid[:2]))
@@ -69,21 +69,21 @@ def _fitted(stage: Stage, grid: Grid) -> Stage:
     return replace(stage, mixer=_with(stage.mixer, fitted))
 
 
-def _scaled(spec: ArchSpec, scale: float) -> Iterator[ArchSpec]:
-    """Yield `spec` with its widths times unit / whole, the factor nearest to `scale` first."""
-    whole = gcd(*(stage.width for stage in spec.stages))
+def _scale(spec: ArchSpec, scale: float) -> Iterator[ArchSpec]:
+    """Yield `spec` with its widths times unit / common, the factor nearest to `scale` first."""
+    common = gcd(*(stage.width for stage in spec.stages))
     followers = [value for stage in spec.stages for value in _values(stage.mixer, "scales_with_width").values()]
-    step = lcm(*(whole // gcd(whole, value) for value in followers))
+    step = lcm(*(common // gcd(common, value) for value in followers))
     narrowest = min(stage.width for stage in spec.stages)
-    least = whole * min(NARROWEST, narrowest) / narrowest
-    units = [unit for unit in range(step, max(round(whole * scale), whole) + step, step) if unit >= least]
-    for unit in sorted(units, key=lambda unit: abs(log(unit / (whole * scale)))):
-        yield replace(spec, stages=tuple(_narrowed(stage, unit, whole) for stage in spec.stages))
+    least = common * min(NARROWEST, narrowest) / narrowest
+    units = [unit for unit in range(step, max(round(common * scale), common) + step, step) if unit >= least]
+    for unit in sorted(units, key=lambda unit: abs(log(unit / (common * scale)))):
+        yield replace(spec, stages=tuple(_narrow(stage, unit, common) for stage in spec.stages))
 
 
-def _narrowed(stage: Stage, unit: int, whole: int) -> Stage:
-    scaled = {name: value * unit // whole for name, value in _values(stage.mixer, "scales_with_width").items()}
-    return replace(stage, width=stage.width * unit // whole, mixer=_with(stage.mixer, scaled))
+def _narrow(stage: Stage, unit: int, common: int) -> Stage:
+    scaled = {name: value * unit // common for name, value in _values(stage.mixer, "scales_with_width").items()}
+    return replace(stage, width=stage.width * unit // common, mixer=_with(stage.mixer, scaled))
 
 
 def _values(mixer: Layer, attribute: str) -> dict[str, Any]:

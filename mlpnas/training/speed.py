@@ -76,14 +76,14 @@ def timings(networks: Sequence[ArchSpec], task: Task, batch: int, device: str) -
     Raises:
         DataError: the cache folder cannot be made.
     """
-    known = _remembered(device)
+    known = _read_cache(device)
     rows = []
-    for network in _picked(networks, batch, device):
+    for network in _pick(networks, batch, device):
         images = _images(network, batch, device)
         key = f"{network.key}@{images}"
         if key not in known:
             known[key] = _time_or_none(network, task, images, device)
-            _remember(device, known)
+            _write_cache(device, known)
         if (steps := known[key]) is not None:
             scale = estimate(network, batch, device) / estimate(network, images, device)
             rows.append((network, {precision: scale * seconds for precision, seconds in steps.items()}))
@@ -92,8 +92,8 @@ def timings(networks: Sequence[ArchSpec], task: Task, batch: int, device: str) -
 
 def known_timings(networks: Sequence[ArchSpec], task: Task, batch: int, device: str) -> Timings:
     """Return what `timings` returns if all of it is remembered, and otherwise none; takes no time."""
-    known = _remembered(device)
-    keys = [f"{network.key}@{_images(network, batch, device)}" for network in _picked(networks, batch, device)]
+    known = _read_cache(device)
+    keys = [f"{network.key}@{_images(network, batch, device)}" for network in _pick(networks, batch, device)]
     return timings(networks, task, batch, device) if all(key in known for key in keys) else Timings(device)
 
 
@@ -105,7 +105,7 @@ def _timings(rows: Sequence[tuple[ArchSpec, Mapping[str, float]]], batch: int, d
     )
 
 
-def _picked(networks: Sequence[ArchSpec], batch: int, device: str) -> list[ArchSpec]:
+def _pick(networks: Sequence[ArchSpec], batch: int, device: str) -> list[ArchSpec]:
     """Return the networks in the middle of equal parts of all, ordered by their estimates, each once."""
     ordered = sorted(dict.fromkeys(networks), key=lambda network: (estimate(network, batch, device), network.key))
     count = min(_TIMED, len(ordered))
@@ -158,7 +158,7 @@ def synchronise(device: str) -> None:
         torch.cuda.synchronize(device)
 
 
-def _remembered(device: str) -> dict[str, Any]:
+def _read_cache(device: str) -> dict[str, Any]:
     """Return the seconds in each precision by network and number of images; None for one that cannot be trained."""
     known = cache.read_json(_file(device)) or {}
     steps = known.get("steps")
@@ -173,7 +173,7 @@ def _are_seconds(value: Any) -> bool:
     )
 
 
-def _remember(device: str, steps: Mapping[str, Any]) -> None:
+def _write_cache(device: str, steps: Mapping[str, Any]) -> None:
     kept = dict(list(steps.items())[-_KEPT:])
     with suppress(OSError):  # it is measured again
         cache.write_json(_file(device), {"device": device_name(device), "torch": torch.__version__, "steps": kept})

@@ -1,4 +1,4 @@
-"""What the training loop asks of a task: the data in batches, a loss, and an evaluation. Tasks are in mlpnas/tasks/."""
+"""The protocol of tasks: data in batches, a loss and an evaluation, for the training loop. See mlpnas/tasks/."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace

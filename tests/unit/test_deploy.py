@@ -15,7 +15,7 @@ from mlpnas.costs import cost
 from mlpnas.errors import ShapeError
 from mlpnas.exporters import export, fresh
 from mlpnas.mixers.rep_mlp import RepMlp
-from mlpnas.nets.deploy import deploy, deployed
+from mlpnas.nets.deploy import deploy, deploy_spec
 from mlpnas.nets.network import build
 from mlpnas.objectives import Candidate, measure
 from mlpnas.plugins import find, names, options
@@ -105,7 +105,7 @@ def test_a_network_computes_the_same_and_is_built_from_its_spec() -> None:
     assert not any(module.training for module in folded.modules())
     with torch.no_grad():
         assert_same(folded(images(SPEC)), network(images(SPEC)))
-    assert folded.spec == deployed(SPEC) != SPEC
+    assert folded.spec == deploy_spec(SPEC) != SPEC
     again = build(folded.spec).double().eval()
     again.load_state_dict(folded.state_dict())
     with torch.no_grad():
@@ -128,13 +128,13 @@ def test_the_trained_network_stays_as_it_was() -> None:
 def test_deployed_is_the_end() -> None:
     folded = deploy(trained(build(SPEC)))
     again = deploy(folded)
-    assert again.spec == folded.spec == deployed(deployed(SPEC))
+    assert again.spec == folded.spec == deploy_spec(deploy_spec(SPEC))
     assert all(torch.equal(value, again.state_dict()[name]) for name, value in folded.state_dict().items())
 
 
 def test_networks_that_hold_nothing_to_fold_keep_their_spec() -> None:
     spec = replace(SPEC, stages=SPEC.stages[2:])
-    assert deployed(spec) == deploy(build(spec)).spec == spec
+    assert deploy_spec(spec) == deploy(build(spec)).spec == spec
 
 
 def test_a_network_inside_another_module_folds() -> None:
@@ -142,12 +142,12 @@ def test_a_network_inside_another_module_folds() -> None:
     folded = deploy(whole)
     with torch.no_grad():
         assert_same(folded(images(SPEC)), whole(images(SPEC)))
-    assert folded[0].spec == deployed(SPEC)
+    assert folded[0].spec == deploy_spec(SPEC)
 
 
 @pytest.mark.parametrize("name", [model.name for model in MODELS])
 def test_costs_of_the_deployed_form_are_upstream_s(name: str) -> None:
-    found, upstream = cost(deployed(find_published(name).spec)), find_measured(name, "deploy")
+    found, upstream = cost(deploy_spec(find_published(name).spec)), find_measured(name, "deploy")
     assert upstream is not None
     assert (found.params, found.macs) == (upstream.params, upstream.macs)
 
@@ -211,7 +211,7 @@ def test_export_writes_the_deployed_form(tmp_path: Path) -> None:
     card = (tmp_path / "out" / "README.md").read_text()
     assert model.origin in card
     assert "deployed=true" in card
-    assert ArchSpec.loads((tmp_path / "out" / "spec.json").read_text()) == deployed(SPEC)
+    assert ArchSpec.loads((tmp_path / "out" / "spec.json").read_text()) == deploy_spec(SPEC)
     network, batch = trained(fresh(SPEC, seed=7)), images(SPEC, torch.float32)
     loaded = mlpnas.load(tmp_path / "out")
     with torch.no_grad():

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mlpnas.errors import ShapeError
 from mlpnas.mixers.axial_shift import COLUMNS, ROWS
-from mlpnas.mixers.cycle_fc import CycleFc, _padded, cycle_shift
+from mlpnas.mixers.cycle_fc import CycleFc, _pad_and_join, cycle_shift
 from mlpnas.published import cycle_mlp, find
 from mlpnas.spec import ArchSpec, Grid, Layer
 from tests.support import released_vip
@@ -86,7 +86,7 @@ def test_the_shift_is_its_definition_however_it_runs(axis: int, cycle: int) -> N
                 read = x[..., channel].select(axis + 1, place + offset)
                 expected[..., channel].select(axis + 1, place).copy_(read)
     assert torch.equal(cycle_shift(x, axis, cycle), expected)
-    assert torch.equal(_padded(x, axis, cycle), expected)
+    assert torch.equal(_pad_and_join(x, axis, cycle), expected)
     assert torch.equal(torch.vmap(lambda image: cycle_shift(image, axis, cycle))(x), expected)
 
 

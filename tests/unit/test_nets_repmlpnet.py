@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mlpnas.checkpoints._fit import fill
 from mlpnas.mixers.rep_mlp import RepMlp
-from mlpnas.nets.deploy import deployed
+from mlpnas.nets.deploy import deploy_spec
 from mlpnas.nets.network import Network, build
 from mlpnas.plugins import options
 from mlpnas.published import find
@@ -161,7 +161,7 @@ def filled(spec: ArchSpec, weights: Weights) -> Network:
 
 def check(spec: ArchSpec, is_deployed: bool, batch: int) -> None:
     weights = drawn(spec, is_deployed)
-    network = filled(deployed(spec) if is_deployed else spec, weights)
+    network = filled(deploy_spec(spec) if is_deployed else spec, weights)
     images = torch.randn(batch, 3, *spec.image, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     with torch.no_grad():
         assert gap(network(images), repmlpnet(images, weights, spec)) < 1e-10
@@ -213,7 +213,7 @@ def test_names_of_mmpretrain_lead_to_the_same_tensors() -> None:
 def test_every_model_takes_the_released_tensors(name: str, is_deployed: bool) -> None:
     spec = find(name).spec
     with torch.device("meta"):
-        network = build(deployed(spec) if is_deployed else spec)
+        network = build(deploy_spec(spec) if is_deployed else spec)
         released = {key: torch.empty(shape) for key, shape in shapes(spec, is_deployed)}
     fill(network, released, KEYS, name)
 
