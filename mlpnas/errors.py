@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from mlpnas.plain_text import masked, quoted, shortened, visible
+from mlpnas.plain_text import masked, plural, quoted, shortened, visible
 
 
 class MlpnasError(Exception):
@@ -86,10 +86,9 @@ class SpaceError(MlpnasError):
 
     def __init__(self, source: str, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(problems, key=lambda problem: (problem.line, problem.path)))
-        count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
         rows = [f"  {problem}" for problem in self.problems[:SHOWN]]
         more = [f"  and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-        super().__init__("\n".join([f"{shortened(source)}: {count}", *rows, *more]))
+        super().__init__("\n".join([f"{shortened(source)}: {plural(len(problems), 'problem')}", *rows, *more]))
 
 
 class TextError(MlpnasError):

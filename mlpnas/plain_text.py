@@ -76,6 +76,11 @@ def _mask_option(found: re.Match[str]) -> str:
     return f"{mark}{name}={value if name.lower() in _HARMLESS else _HIDDEN}"
 
 
+def plural(number: float, noun: str) -> str:
+    """Return a number of things in words: 1 trial, 2,000 trials."""
+    return f"{number:,.0f} {noun}" + "s" * (number != 1)
+
+
 def spreadsheet_cell(text: str) -> str:
     """Return text that a spreadsheet does not compute: a formula gets an apostrophe before it."""
     return f"'{text}" if text.lstrip().startswith(_FORMULA) or text[:1] in tuple("\t\r\n") else text

@@ -8,6 +8,7 @@ from shlex import quote
 from mlpnas import published
 from mlpnas.commands._opened import open_run
 from mlpnas.errors import RunError
+from mlpnas.plain_text import plural
 from mlpnas.record import Record
 from mlpnas.remote import is_remote
 from mlpnas.run import Run, locate
@@ -83,5 +84,5 @@ def find_one(text: str, size: str | None = None) -> Model:
     """
     models = find(text, size)
     if len(models) != 1:
-        raise RunError(f"{text}: {len(models)} trials; give one of them as RUN:TRIAL, or RUN:best")
+        raise RunError(f"{text}: {plural(len(models), 'trial')}; give one of them as RUN:TRIAL, or RUN:best")
     return models[0]

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from mlpnas.commands._terminal import say
+from mlpnas.plain_text import plural
 from mlpnas.plugins import shipped
 
 app = typer.Typer(help="Check, show and sample a space file.", no_args_is_help=True)
@@ -22,7 +23,8 @@ def check(file: File) -> None:
     from mlpnas.space import SearchSpace
 
     space = SearchSpace.load(file)
-    say(f"{space.source}: fine, {len(space.questions)} questions, {space.tables.count():,.0f} architectures")
+    found = plural(len(space.questions), "question"), plural(space.tables.count(), "architecture")
+    say(f"{space.source}: fine, {', '.join(found)}")
 
 
 @app.command()

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from mlpnas.commands._terminal import say
+from mlpnas.plain_text import plural
 
 
 def study(
@@ -25,4 +26,4 @@ def study(
 
     found = Run(run)
     count = copy_study(found, to)
-    say(f"{count} trials of {found.place} -> {to}, study {found.path.name}")
+    say(f"{plural(count, 'trial')} of {found.place} -> {to}, study {found.path.name}")

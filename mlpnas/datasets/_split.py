@@ -18,7 +18,7 @@ def split(labels: Indices, parts: Mapping[str, int], seed: int) -> tuple[Indices
 
     Args:
         labels: those of all images, part after part.
-        parts: number of images in "train" and, where they exist, "val" and "test", in this order.
+        parts: number of images in "train" and, if they exist, "val" and "test", in this order.
         seed: seed of a val part that is split off train. A missing test part is split off with a fixed seed.
     """
     ends = np.cumsum(list(parts.values()))

@@ -10,6 +10,7 @@ from mlpnas.datasets._content import Content
 from mlpnas.datasets._decode import used_size
 from mlpnas.datasets._scan import Size
 from mlpnas.datasets._split import Indices
+from mlpnas.plain_text import plural
 
 _MOST_CLASSES = 10
 
@@ -142,5 +143,4 @@ def _skips(skipped: Sequence[tuple[str, str]]) -> Iterator[str]:
         reasons = Counter(reason for _, reason in skipped).most_common()
         listed = "; ".join(f"{count:,}: {reason}" for reason, count in reasons[:5])
         more = f"; and {sum(count for _, count in reasons[5:]):,} for other reasons" if reasons[5:] else ""
-        files = "1 file" if len(skipped) == 1 else f"{len(skipped):,} files"
-        yield f"{files} skipped, {skipped[0][0]} the first ({listed}{more})"
+        yield f"{plural(len(skipped), 'file')} skipped, {skipped[0][0]} the first ({listed}{more})"

@@ -18,6 +18,7 @@ from mlpnas.evaluators._failures import outcome_of
 from mlpnas.job import TIME_LIMIT, Job, Note, Outcome, Step, Waiting
 from mlpnas.nets.network import build
 from mlpnas.objectives import Candidate, describe, measure
+from mlpnas.plain_text import plural
 from mlpnas.plugins import find
 from mlpnas.record import EpochRow
 from mlpnas.remote import is_remote, retry_writing
@@ -88,8 +89,9 @@ class _Attempt:
         except _FATAL:
             raise
         except TimeIsUp:
-            count = f"{epochs} epoch" + "s" * (epochs != 1)
-            outcome = Outcome("failed", error=f"{TIME_LIMIT} {self.job.time_limit:g}s reached after {count}")
+            outcome = Outcome(
+                "failed", error=f"{TIME_LIMIT} {self.job.time_limit:g}s reached after {plural(epochs, 'epoch')}"
+            )
         except Exception as error:  # whatever an architecture does wrong is a finding about it
             outcome = outcome_of(error)
         yield outcome  # not inside `except`: the error holds on to the network's memory

@@ -11,6 +11,7 @@ from markupsafe import escape
 
 from mlpnas import pareto
 from mlpnas.objectives import Objective, describe
+from mlpnas.plain_text import plural
 from mlpnas.record import EpochRow, Record
 from mlpnas.report.front_chart import hover, mixer_colours
 from mlpnas.report.style import ACCENT, EDGE, OTHER, axis, figure, scale, shades
@@ -82,7 +83,7 @@ def by_mixer(run: Run) -> go.Figure | None:
         kept = sum(record.trial in on_front for record in records)
         chart.add_box(
             y=[value[record.trial] for record in records],
-            name=f"{escape(mixer)}<br>{len(records)} trial{'s' * (len(records) != 1)}<br>{kept} on the front",
+            name=f"{escape(mixer)}<br>{plural(len(records), 'trial')}<br>{kept} on the front",
             boxpoints="all",
             jitter=0.5,
             pointpos=0,

@@ -7,6 +7,7 @@ from functools import cache
 from mlpnas import published
 from mlpnas.costs import cost
 from mlpnas.errors import MlpnasError
+from mlpnas.plain_text import plural
 from mlpnas.published import Published
 from mlpnas.record import Record
 from mlpnas.run import Run
@@ -44,7 +45,7 @@ def describe_counting(run: Run) -> str:
     own, printed = run.records[0].architecture(), ArchSpec(())
     if (own.channels, own.classes) == (printed.channels, printed.classes):
         return ""
-    channels = f"{own.channels} channel" + "s" * (own.channels != 1)
+    channels = plural(own.channels, "channel")
     return f"; their MACs are counted for {own.classes} classes and {channels}, like those of the trials"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mlpnas.named import word
+from mlpnas.plain_text import plural
 from mlpnas.record import Record
 from mlpnas.report.front_chart import mixer_colours
 from mlpnas.report.published import Neighbour, published_name
@@ -141,7 +142,7 @@ def settings(run: Run) -> dict[str, dict[str, str]]:
         "sampler": str(asked.sampler),
         "fidelity": f"epochs {', '.join(map(str, decided.fidelity))}" if decided.fidelity else "",
         "seed": str(asked.seed),
-        "backend": f"{asked.backend}, {decided.workers} worker{'s' * (decided.workers != 1)}" if asked.backend else "",
+        "backend": f"{asked.backend}, {plural(decided.workers, 'worker')}" if asked.backend else "",
     }
     groups = {"Search": search} | {
         title: {str(key).replace("_", " "): _plain(value) for key, value in given.items()}

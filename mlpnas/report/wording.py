@@ -8,6 +8,7 @@ from mlpnas import plugins
 from mlpnas.errors import UnknownName
 from mlpnas.named import Scalar, word
 from mlpnas.objectives import describe
+from mlpnas.plain_text import plural
 from mlpnas.record import FAILURES
 from mlpnas.run import Run
 from mlpnas.spec import ArchSpec, Grid, Layer, Stage
@@ -116,7 +117,7 @@ def data_name(run: Run) -> str:
 def tally(run: Run) -> str:
     """Say how the search went, without repeats: `24 trials, 2 failed, 3m 40s`."""
     ends = Counter(record.status for record in run.records if record.origin != "duplicate")
-    parts = [f"{ends.total()} trial" + ("s" if ends.total() != 1 else "")]
+    parts = [plural(ends.total(), "trial")]
     counts = {
         "failed": sum(ends[s] for s in FAILURES),
         "stopped early": ends["stopped"],

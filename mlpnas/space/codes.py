@@ -1,6 +1,6 @@
 """Answers as numbers: one row per architecture, one column per question.
 
-A code is the index of the answer among the question's labels, and -1 where the question is not asked.
+A code is the index of the answer among the question's labels, and -1 if the question is not asked.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from mlpnas.named import word
+from mlpnas.plain_text import plural
 from mlpnas.space.space import Budget, SearchSpace
 from mlpnas.space.tables import Window
 from mlpnas.space.tree import Choose, Fields, LayerNode, Node
@@ -21,8 +22,8 @@ def lines(space: SearchSpace, budget: Budget = None) -> Iterator[str]:
         UnitError, BudgetError: a budget that cannot be read or met.
     """
     limits = space.window(budget)
-    yield f"{space.name}: {len(space.questions)} questions, {space.size:,} sets of answers"
-    yield f"{space.tables.count():,.0f} architectures can be built"
+    yield f"{space.name}: {plural(len(space.questions), 'question')}, {plural(space.size, 'set')} of answers"
+    yield f"{plural(space.tables.count(), 'architecture')} can be built"
     for quantity in ("macs", "params"):
         low, high = space.tables.range(quantity)
         yield f"  {quantity:<7} {show(low, quantity)} to {show(high, quantity)}"
@@ -46,7 +47,7 @@ def _inside(space: SearchSpace, limits: Window) -> Iterator[str]:
         if quantity != "peak_bytes":
             count = space.tables.count(quantity, low, high)
             share = count / space.tables.count()
-            yield f"  within {show(high, quantity)}: {count:,.0f} architectures ({share:.2%})"
+            yield f"  within {show(high, quantity)}: {plural(count, 'architecture')} ({share:.2%})"
 
 
 def _histogram(space: SearchSpace) -> Iterator[str]:
