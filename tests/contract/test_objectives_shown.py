@@ -1,5 +1,6 @@
 """Every objective is shown by what its one file says: on the progress line, on the front, in the report, as a curve."""
 
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,22 +29,9 @@ stem: {patch: 2}
 width: {choose: [16, 24]}
 stages: {count: 1, each: {depth: {choose: [1, 2]}, mixer: {choose: [token_linear]}}}
 """
-TOP2 = '''"""Share of val images whose class is among the two highest logits, after the last epoch."""
-
-from mlpnas.objectives._classification import Classification
-
-
-class Top2(Classification):
-    label = "top-2"
-    column = "top2_share"
-
-    def count(self, batch):
-        return batch.count_hits(best=2)
-
-    def value(self, total):
-        hits, images = total.tolist()
-        return hits / images
-'''
+TOP2 = re.findall(
+    r"```python\n(.*?)```", (Path(__file__).parents[2] / "docs" / "add-a-metric.md").read_text(), re.DOTALL
+)[0]
 
 
 @pytest.fixture(scope="module", params=names("objectives"))
@@ -102,9 +90,9 @@ def test_a_new_trained_metric_is_one_file(
     best = run.best()
     assert run.manifest.decided.objectives[top2] == "maximize"
     # in the store, with the curve
-    assert {"top2_share", "val_loss", "top1"} <= {*run.epochs().column_names}
+    assert {"top2", "val_loss", "top1"} <= {*run.epochs().column_names}
     assert top2 in run.trials().column_names
-    curve = [row.values["top2_share"] for row in run.store.curves()[best.trial]]
+    curve = [row.values["top2"] for row in run.store.curves()[best.trial]]
     assert curve[-1] == best.values[top2] >= best.values["top1"]
     # on the progress line, on the front
     assert f"best: trial {best.trial}, {100 * curve[-1]:.1f} % top-2, " in told

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import given
@@ -52,3 +54,16 @@ def test_curves_keep_every_metric(tmp_path: Path) -> None:
     for curve in (row, older):
         store.append_curve([curve])
     assert store.curves() == {0: [row], 1: [older]}
+
+
+def test_curves_of_an_earlier_version_go_on_in_new_parts(tmp_path: Path) -> None:
+    folder = tmp_path / "epochs"
+    folder.mkdir()
+    row = {"trial": 0, "epoch": 1, "train_loss": 1.0, "val_loss": 2.0, "top1": 0.3, "seconds": 0.1, "top5": 0.9}
+    pq.write_table(pa.Table.from_pylist([row | {"learning_rate": 1e-3}]), folder / "part-000000-000000.parquet")
+    store = Store(tmp_path)
+    store.append_curve([epoch_row(0, 2, mask_ap=0.25)])
+    expected = {0: [epoch_row(0, 1, val_loss=2.0, top1=0.3, top5=0.9), epoch_row(0, 2, mask_ap=0.25)]}
+    assert store.curves() == expected
+    store.epochs.compact()
+    assert Store(tmp_path).curves() == expected
