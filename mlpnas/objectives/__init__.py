@@ -18,6 +18,7 @@ guesses at the accuracy, to be measured beside the objectives of a search (see `
 Importing an objective that does not compute with tensors loads no torch, so that what is shown of a run is shown soon.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -26,13 +27,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from mlpnas.errors import UnknownName
 from mlpnas.plugins import class_name, find, names
-from mlpnas.units import NUMBER, Format
+from mlpnas.units import NUMBER, PERCENT, Format
 
 if TYPE_CHECKING:
     from mlpnas.costs import Cost
     from mlpnas.datasets import Dataset
     from mlpnas.record import EpochRow
     from mlpnas.spec import ArchSpec
+    from mlpnas.training.predictions import Counts, Predictions
     from mlpnas.training.recipe import Recipe
     from mlpnas.training.task import Task
 
@@ -110,6 +112,26 @@ class Metric(Objective):
 
     def measure(self, candidate: Candidate) -> float:
         return candidate.trained[self.column]
+
+
+class Classification(Metric):
+    """A share of val, counted by the evaluation after every epoch."""
+
+    direction = "maximize"
+    unit = "share"
+    format = PERCENT
+    tasks = ("classify",)
+
+    @abstractmethod
+    def count(self, batch: "Predictions") -> "Counts":
+        """Return counts of a batch, which are added up over all batches."""
+
+    @abstractmethod
+    def value(self, total: "Counts") -> float:
+        """Return the share, made of the sum of all counts."""
+
+    def reference(self, limit: float | None) -> float | None:
+        return 0.0
 
 
 class Expense(Objective):

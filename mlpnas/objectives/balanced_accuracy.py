@@ -3,7 +3,7 @@
 A rare class counts like any other: always guessing one of N classes gets 1 / N.
 """
 
-from mlpnas.objectives._classification import Classification
+from mlpnas.objectives import Classification
 from mlpnas.training.predictions import Counts, Predictions
 
 

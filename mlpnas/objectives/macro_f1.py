@@ -1,6 +1,6 @@
 """Mean over the classes of val of F1, the harmonic mean of precision and recall, after the last epoch."""
 
-from mlpnas.objectives._classification import Classification
+from mlpnas.objectives import Classification
 from mlpnas.training.predictions import Counts, Predictions
 
 

@@ -1,6 +1,6 @@
 """Share of val images whose class has the highest logit, after the last epoch."""
 
-from mlpnas.objectives._classification import Classification
+from mlpnas.objectives import Classification
 from mlpnas.training.predictions import Counts, Predictions
 
 

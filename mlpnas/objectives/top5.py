@@ -1,6 +1,6 @@
 """Share of val images whose class is among the five highest logits, after the last epoch."""
 
-from mlpnas.objectives._classification import Classification
+from mlpnas.objectives import Classification
 from mlpnas.training.predictions import BEST, Counts, Predictions
 
 

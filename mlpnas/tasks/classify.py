@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mlpnas.datasets import Dataset, Survey
-from mlpnas.objectives._classification import Classification
+from mlpnas.objectives import Classification
 from mlpnas.plugins import find, names
 from mlpnas.spec import ArchSpec, Layer
 from mlpnas.training.batches import ImageBatches

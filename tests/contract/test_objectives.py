@@ -38,7 +38,7 @@ def test_an_objective_says_all_about_itself(name: str) -> None:
     assert objective.label
     assert isinstance(objective.format, Format)
     assert objective.needs_training is bool(objective.column)
-    assert set(objective.tasks) <= {"classify"}
+    assert set(objective.tasks) <= {*names("tasks")}
     assert set(objective.extras) <= set(NAMES)
     assert describe(name) is objective
 

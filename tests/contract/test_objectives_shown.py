@@ -29,9 +29,8 @@ stem: {patch: 2}
 width: {choose: [16, 24]}
 stages: {count: 1, each: {depth: {choose: [1, 2]}, mixer: {choose: [token_linear]}}}
 """
-TOP2 = re.findall(
-    r"```python\n(.*?)```", (Path(__file__).parents[2] / "docs" / "add-a-metric.md").read_text(), re.DOTALL
-)[0]
+GUIDE = (Path(__file__).parents[2] / "docs" / "add-a-metric.md").read_text(encoding="utf-8")
+TOP2 = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)[0]
 
 
 @pytest.fixture(scope="module", params=names("objectives"))
