@@ -47,16 +47,18 @@ def _with_scores(run: "Run", names: tuple[str, ...]) -> "list[Record]":
 
     from mlpnas.datasets import DataRef, load
     from mlpnas.objectives import Candidate, measure
+    from mlpnas.tasks import task_of
     from mlpnas.training.recipe import Recipe
 
-    data, device = load(DataRef.from_json(run.manifest.decided.data)), "cuda" if torch.cuda.is_available() else "cpu"
+    ref, device = DataRef.from_json(run.manifest.decided.data), "cuda" if torch.cuda.is_available() else "cpu"
+    task, data = task_of(ref), load(ref)
     scored, done = [], run.done()
     for number, record in enumerate(done, 1):
         if stderr.isatty():
             print(end=f"\r{number} of {len(done)} trials", file=stderr, flush=True)
         recipe = Recipe.loads(record.recipe) if record.recipe else Recipe.from_json(run.manifest.decided.recipe)
-        values = measure(names, Candidate(run.spec(record), device, recipe=recipe, data=data, seed=record.seed))
-        scored.append(replace(record, values={**record.values, **values}))
+        candidate = Candidate(run.spec(record), device, task=task, recipe=recipe, data=data, seed=record.seed)
+        scored.append(replace(record, values={**record.values, **measure(names, candidate)}))
     if stderr.isatty():
         say(file=stderr)
     return scored

@@ -12,6 +12,7 @@ from mlpnas.objectives import Candidate, describe, is_score, measure
 from mlpnas.plugins import find, names
 from mlpnas.record import EpochRow
 from mlpnas.spec import ArchSpec, Layer, Stage, Stem
+from mlpnas.tasks import task_of
 from mlpnas.training.recipe import Recipe
 from mlpnas.units import FORMATS, Format
 
@@ -23,7 +24,8 @@ SCORES = [name for name in NAMES if is_score(name)]
 
 
 def candidate(row: EpochRow | None = None) -> Candidate:
-    return Candidate(SPEC, row=row, recipe=Recipe(), data=load(resolve("digits")))
+    data = resolve("digits")
+    return Candidate(SPEC, row=row, task=task_of(data), recipe=Recipe(), data=load(data))
 
 
 def test_the_ones_that_the_project_promises() -> None:

@@ -10,6 +10,7 @@ from mlpnas.manifest import Manifest
 from mlpnas.objectives import Candidate, measure
 from mlpnas.space.codes import Codes, decode
 from mlpnas.space.space import SearchSpace
+from mlpnas.tasks import task_of
 from mlpnas.training.recipe import Recipe
 
 
@@ -32,15 +33,12 @@ class Scorer:
     def _measure(self, codes: Codes) -> Mapping[str, float]:
         key = codes.tobytes()
         if key not in self._known:
-            data, recipe = (
-                load(DataRef.from_json(self.manifest.decided.data)),
-                Recipe.from_json(self.manifest.decided.recipe),
-            )
+            ref, recipe = DataRef.from_json(self.manifest.decided.data), Recipe.from_json(self.manifest.decided.recipe)
+            task, data = task_of(ref), load(ref)
             spec = self.space.spec(decode(self.space.questions, codes))
             try:
-                self._known[key] = measure(
-                    self.names, Candidate(spec, recipe=recipe, data=data, seed=self.manifest.asked.seed)
-                )
+                candidate = Candidate(spec, task=task, recipe=recipe, data=data, seed=self.manifest.asked.seed)
+                self._known[key] = measure(self.names, candidate)
             except Exception:  # its worker will report the error if it is ever tried
                 self._known[key] = {}
         return self._known[key]
