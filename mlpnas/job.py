@@ -107,5 +107,5 @@ def step_to_json(step: Step) -> dict[str, Any]:
 
 
 def step_from_json(data: Mapping[str, Any]) -> Step | None:
-    """Return the step of `step_to_json` in `data`, whatever else that holds; None where there is none."""
+    """Return the step of `step_to_json` in `data`, whatever else that holds; None if there is none."""
     return next((step_class(**data[kind]) for kind, step_class in _KINDS.items() if kind in data), None)

@@ -91,7 +91,7 @@ class Option(Generic[Given, Value]):
             vars(instance)[self.name] = self._read(value)
 
     def show_default(self) -> str:
-        """Return the default as a person types it; "" where there is none to speak of."""
+        """Return the default as a person types it; "" if there is none to speak of."""
         if self.default in (None, "", (), False):
             return ""
         return ",".join(map(str, self.default)) if isinstance(self.default, tuple) else str(self.default)

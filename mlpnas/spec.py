@@ -172,7 +172,7 @@ class ArchSpec:
 
     @classmethod
     def loads(cls, text: str) -> "ArchSpec":
-        """Read what `dumps` returns; raises SpecError where `text` is not the JSON of an architecture."""
+        """Read what `dumps` returns; raises SpecError if `text` is not the JSON of an architecture."""
         try:
             data = parse_json(text)
         except TextError as error:

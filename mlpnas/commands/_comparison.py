@@ -14,7 +14,7 @@ from mlpnas.spec import ArchSpec
 
 @dataclass(frozen=True)
 class Row:
-    """One published model in one form. `upstream` is None where its implementation was not measured."""
+    """One published model in one form; `upstream` is None if its implementation was not measured."""
 
     model: Published
     form: Form

@@ -94,7 +94,7 @@ class Live(Lines):
         return Group(self._bar(), line, best)
 
     def _bar(self) -> str:
-        """Draw how far the search is; not by colours alone."""
+        """Draw the progress of the search, readable without colours."""
         width = min(60, self.console.width)
         done = round(width * min(1.0, self.state.finished / max(1, self.state.trials)))
         return "\u2588" * done + "\u2591" * (width - done)

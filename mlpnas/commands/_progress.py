@@ -57,7 +57,7 @@ class State:
                 self.has_ended = True
 
     def _end(self, trial: Event) -> None:
-        self.last.pop(trial["trial"], None)  # the latest stands last
+        self.last.pop(trial["trial"], None)  # so that the latest comes last
         self.last[trial["trial"]] = dict(trial)
         if trial["status"] == "done" and (self.best is None or self._worth(trial) > self._worth(self.best)):
             self.best = trial
@@ -75,7 +75,7 @@ class State:
 
     @property
     def ended(self) -> list[dict[str, Any]]:
-        """The trials that have ended, as they stand; one that stopped may be promoted yet."""
+        """The records of ended trials; a stopped one may still be promoted."""
         return list(self.last.values())
 
     @property

@@ -66,7 +66,7 @@ def _row(place: str) -> dict[str, Any]:
             "hypervolume": run.hypervolume(),
             "set_aside": run.set_aside(),
         }
-    except Exception as error:  # whatever a run is like, the others are listed
+    except Exception as error:  # one bad run must not hide the others
         why = str(error) if isinstance(error, MlpnasError) else f"cannot be read ({type(error).__name__}: {error})"
         return {"name": remote.file_name(place), "created": "", "error": why}
 

@@ -129,7 +129,7 @@ def _gpus() -> Iterator[Finding]:
 
 
 def _nvidia_driver() -> str:
-    """Return the version of the NVIDIA driver, or "" where there is none."""
+    """Return the version of the NVIDIA driver, or "" if there is none."""
     command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=10)

@@ -23,7 +23,7 @@ class Jobs(Protocol):
     def resume_command(self) -> str: ...
 
     def next_job(self) -> Job | None:
-        """Return the next job, or None where there is none now; then `is_over` says whether one will come."""
+        """Return the next job, or None if there is none now; then `is_over` says whether one will come."""
         ...
 
     def is_over(self) -> bool:

@@ -165,7 +165,7 @@ def _weights(network: nn.Module, proxy: ArchSpec, recipe: Recipe) -> bytes:
 
 
 def _write_or_wait(target: str, content: bytes) -> Generator[Waiting, None, str]:
-    """Write a file, and wait while the disk is full; return `target`, or "" where a remote place does not answer.
+    """Write a file, and wait while the disk is full; return `target`, or "" if a remote place does not answer.
 
     A result is worth more than its weights.
     """

@@ -56,7 +56,7 @@ class Decided:
     notes: tuple[str, ...] = ()
 
     def check(self) -> None:
-        """Raise ValueError where fields of the right types make no sense."""
+        """Raise ValueError if fields of the right types make no sense."""
         if not self.objectives:
             raise ValueError("decided.objectives: needs at least one")
         if unknown := set(self.objectives.values()) - {"maximize", "minimize"}:
@@ -85,7 +85,7 @@ class Found:
     machine: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self) -> None:
-        """Raise ValueError where fields of the right types make no sense."""
+        """Raise ValueError if fields of the right types make no sense."""
         if any(name not in _IMAGE or not 0 < number <= 10**6 for name, number in self.image.items()):
             raise ValueError("found.image: expected whole numbers of channels and classes")
         images = self.data.get("images")
@@ -117,7 +117,7 @@ class Manifest:
     found: Found = field(default_factory=Found)
 
     def search_space(self, source: str = "space.yaml") -> "SearchSpace":
-        """Return the space as it was searched; `source` names it in messages. Raises SpaceError where it is none."""
+        """Return the space as it was searched; `source` names it in messages. Raises SpaceError if it is none."""
         from mlpnas.space.space import SearchSpace
 
         return SearchSpace(self.space_text, source, **self.found.image)

@@ -35,7 +35,7 @@ _INNER: Mapping[str, Mapping[str, Any]] = {  # what the fields hold that have no
 
 
 def read_fields(cls: type, data: Any, path: str = "") -> dict[str, Any]:
-    """Return values by the annotations of `cls`; raises ValueError where a field is missing or of another type."""
+    """Return values by the annotations of `cls`; raises ValueError if a field is missing or of another type."""
     if not isinstance(data, dict):
         raise ValueError(f"{path.rstrip('.')}: expected a mapping, got {quoted(data)}")
     kinds, found = get_type_hints(cls), {}
@@ -51,7 +51,7 @@ def read_fields(cls: type, data: Any, path: str = "") -> dict[str, Any]:
 
 
 def read(kind: Any, data: Any, path: str) -> Any:
-    """Return `data` as a value of the annotation `kind`; raises ValueError where it is none."""
+    """Return `data` as a value of the annotation `kind`; raises ValueError if it is none."""
     if data is _MISSING or (data is None and type(None) in get_args(kind)):
         return None
     if kind is SearchOptions:
@@ -90,7 +90,7 @@ def read_options(data: Any) -> SearchOptions:
 
 
 def _check_plain(data: Any, path: str, depth: int) -> None:
-    """Raise ValueError where JSON data nest too deep or hold numbers that a computer does not."""
+    """Raise ValueError if JSON data nest too deep or hold numbers that a computer does not."""
     if depth == 0:
         raise ValueError(f"{path}: lists and mappings stand in each other more than {_DEEPEST} deep")
     for item in (*data, *data.values()) if isinstance(data, dict) else data if isinstance(data, list) else ():

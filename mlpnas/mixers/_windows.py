@@ -28,7 +28,7 @@ def _shift(side: int, window: int) -> int:
 
 
 def check(mixer: str, option: str, grid: Grid, window: int, least: int = 1) -> None:
-    """Raise ShapeError where `window` does not divide the grid, naming those from `least`, or for extra tokens."""
+    """Raise ShapeError if `window` does not divide the grid, naming those from `least`, or for extra tokens."""
     if grid.extra:
         raise ShapeError(f"{mixer} cuts a plane into {option}s and pool: cls adds a token; use pool: avg")
     if not _divides(window, grid):

@@ -33,7 +33,7 @@ class Attention(nn.Module):
 
 
 def count_heads(mixer: str, dim: int, head_dim: int) -> int:
-    """Return the number of heads; raises ShapeError where they do not fill `dim`."""
+    """Return the number of heads; raises ShapeError if they do not fill `dim`."""
     if head_dim < 1 or dim % head_dim:
         fitting = ", ".join(str(size) for size in range(1, dim + 1) if dim % size == 0)
         raise ShapeError(f"{mixer}: head_dim {head_dim} does not divide width {dim}; those that do: {fitting}")

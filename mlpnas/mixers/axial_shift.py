@@ -128,7 +128,7 @@ def _channels_last(norm: nn.GroupNorm, x: Tensor) -> Tensor:
 
 
 def check_shift(mixer: str, dim: int, grid: Grid, shift_size: int, dilation: int = 1) -> None:
-    """Raise ShapeError where `dim` channels cannot move by `shift_size` different offsets in a plane.
+    """Raise ShapeError if `dim` channels cannot move by `shift_size` different offsets in a plane.
 
     With fewer groups than offsets, the largest offsets to one side would be missing (as in the released code).
     """

@@ -56,7 +56,7 @@ class RepMlp(nn.Module):
 
     @torch.no_grad()
     def deployed(self) -> "RepMlp":
-        """Return a module that computes the same as this one in eval mode; itself where it is deployed already."""
+        """Return a module that computes the same as this one in eval mode; itself if it is deployed already."""
         if self.norm is None:
             return self
         weight, bias = self.norm.fold(self.linear.weight)

@@ -90,7 +90,7 @@ class WindowAttention(nn.Module):
 
 
 def _check_constants(grid: Grid, window: Sides, shift: Sides) -> None:
-    """Raise ShapeError where the tables of all pairs of tokens of a window would fill a computer's memory."""
+    """Raise ShapeError if the tables of all pairs of tokens of a window would fill a computer's memory."""
     tokens = window[0] * window[1]
     if tokens > _MOST_TOKENS:
         raise ShapeError(

@@ -40,7 +40,7 @@ def _replace(module: nn.Module) -> nn.Module:
 
 
 def deploy_spec(spec: ArchSpec) -> ArchSpec:
-    """Return the architecture of `deploy(build(spec))`; `spec` itself where nothing in it can be re-parameterised."""
+    """Return the architecture of `deploy(build(spec))`; `spec` itself if nothing in it can be re-parameterised."""
     return replace(spec, stages=tuple(map(_deploy_stage, spec.stages)))
 
 

@@ -34,7 +34,7 @@ class Piece:
     dtype: torch.dtype = torch.float32
 
     def build(self) -> nn.Module:
-        """Raises ShapeError, SpecError or UnknownName where it cannot be built."""
+        """Raises ShapeError, SpecError or UnknownName if it cannot be built."""
         return self.make(*self.arguments)
 
 
@@ -60,7 +60,7 @@ class Plan:
 
 
 def plan(spec: ArchSpec) -> Plan:
-    """List the pieces of `spec`; raises ShapeError where the grids do not fit, UnknownName for an unknown plug-in."""
+    """List the pieces of `spec`; raises ShapeError if the grids do not fit, UnknownName for an unknown plug-in."""
     grids, stages = spec.grids(), spec.stages
     return Plan(
         stem_piece(spec, grids[0]),
@@ -94,7 +94,7 @@ def downsample_piece(width: int, target: Stage, grid: Grid) -> Piece:
 
 
 def level_piece(spec: ArchSpec, number: int, stage: Stage, grid: Grid) -> Piece | None:
-    """Return what the head of `spec` computes on a stage (number from 0), or None where it reads the last one alone."""
+    """Return what the head of `spec` computes on a stage (number from 0), or None if it reads the last one alone."""
     if not has_levels(spec.head):
         return None
     return Piece(_level, (spec.head, number, stage.width, grid, spec.classes, stage.norm), (*grid.shape, stage.width))

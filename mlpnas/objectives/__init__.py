@@ -97,7 +97,7 @@ class Objective:
         raise NotImplementedError
 
     def reference(self, limit: float | None) -> float | None:
-        """Return a value that is worse than all others, given the run's upper limit; None where there is none."""
+        """Return a value that is worse than all others, given the run's upper limit; None if there is none."""
         return None
 
     def objection(self, classes: int) -> str:

@@ -34,7 +34,7 @@ class Score(Objective):
         """Return a number (); the network is this call's own. `loss` computes its mean loss on `inputs`, (B, ...)."""
 
     def measure(self, candidate: Candidate) -> float:
-        """Measure the proxy in float32, as the trial's seed initialises it; NaN where no finite number comes out.
+        """Measure the proxy in float32, as the trial's seed initialises it; NaN if no finite number comes out.
 
         Raises:
             ValueError: the candidate has no task, no recipe or no data.

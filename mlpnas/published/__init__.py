@@ -79,7 +79,7 @@ def find(name: str) -> Published:
 
 
 @cache
-def _measured() -> Mapping[tuple[str, str], Measured]:
+def _all_measured() -> Mapping[tuple[str, str], Measured]:
     with Path(__file__).with_name("measured.csv").open(encoding="utf-8", newline="") as file:
         return {
             (row["name"], row["form"]): Measured(row["upstream"], int(row["params"]), int(row["macs"]))
@@ -89,7 +89,7 @@ def _measured() -> Mapping[tuple[str, str], Measured]:
 
 def find_measured(name: str, form: Form = "train") -> Measured | None:
     """Return the upstream counts of a published model; None if it was not measured in that form."""
-    return _measured().get((name, form))
+    return _all_measured().get((name, form))
 
 
 def find_spec(text: str) -> ArchSpec:

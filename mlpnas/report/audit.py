@@ -17,7 +17,7 @@ _WHY = {
 
 
 def audit_run(run: Run, records: Sequence[Record]) -> list[Audit]:
-    """Audit the scores that finished trials hold, after macs and params; return nothing where there are no scores."""
+    """Audit the scores that finished trials hold, after macs and params; return nothing if there are no scores."""
     held = [name for name in scores() if any(name in record.values for record in records)]
     objective = trained_objective(run)
     return audit_records(records, objective, describe(objective).direction, held) if held else []

@@ -36,7 +36,7 @@ class Canvas:
         return np.array([_CHARACTER * len(text), _LINE])
 
     def place_beside(self, place: Offset, text: str, *, up: bool = True) -> Offset | None:
-        """Return where to write a text beside a dot, and keep that place; None where there is none.
+        """Return where to write a text beside a dot, and keep that place; None if there is none.
 
         Args:
             up: try above the dot first, else below.

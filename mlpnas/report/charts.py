@@ -109,7 +109,7 @@ def _users(records: Sequence[Record]) -> dict[str, list[Record]]:
 def curves(run: Run, rows: Mapping[int, Sequence[EpochRow]], best: int = 10) -> go.Figure | None:
     """Draw the first trained objective by epoch: of the front's `best` trials, over those that were stopped early.
 
-    Return None where there are no curves.
+    Return None if there are no curves.
     """
     name, way = next(iter(run.manifest.decided.objectives.items()))
     trained = trained_objective(run)
@@ -140,7 +140,7 @@ def curves(run: Run, rows: Mapping[int, Sequence[EpochRow]], best: int = 10) -> 
 
 
 def _axis_values(curve: Iterable[EpochRow], shown: type[Objective]) -> list[float | None]:
-    """Return an objective by epoch as it is drawn; None where an epoch has no value."""
+    """Return an objective by epoch as it is drawn; None if an epoch has no value."""
     values = [row.values.get(shown.column) for row in curve]
     return [None if value is None else value * shown.format.scale for value in values]
 

@@ -23,7 +23,7 @@ class Domain(Protocol):
     """Questions, and what answers cost. A SearchSpace is a domain, a complete table too.
 
     Architectures are answers (question path -> label) or codes (see mlpnas/space/codes.py). Every method with a
-    window returns what lies inside it; `sample`, `samples` and `fit` raise BudgetError where nothing does.
+    window returns what lies inside it; `sample`, `samples` and `fit` raise BudgetError if nothing does.
     """
 
     @property
@@ -72,5 +72,5 @@ class Scorer(Protocol):
     def names(self) -> Sequence[str]: ...
 
     def __call__(self, codes: Codes) -> Mapping[str, Floats]:
-        """Return (n,) of each name, for codes (n, questions); NaN where one cannot be measured."""
+        """Return (n,) of each name, for codes (n, questions); NaN if one cannot be measured."""
         ...

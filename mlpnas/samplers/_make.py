@@ -67,7 +67,7 @@ def _from_object(
 
 
 def _try_out(sampler: InsideBudget) -> None:
-    """Ask for three proposals; raises RunError where the sampler fails."""
+    """Ask for three proposals; raises RunError if the sampler fails."""
     study = RunStudy(sampler)
     for number in range(_TRIES):
         sample = study.ask(number).sample

@@ -66,12 +66,12 @@ def _tree(space: SearchSpace) -> Iterator[str]:
     yield from _node(space.network, 1)
     texts = [list(_node(stage, 1)) for stage in space.stages]
     for number, text in enumerate(texts, 1):
-        same = [other for other in range(1, number) if _unnumbered(texts[other - 1]) == _unnumbered(text)]
+        same = [other for other in range(1, number) if _without_factors(texts[other - 1]) == _without_factors(text)]
         yield f"stage {number}" + (f": as stage {same[0]}" if same else "")
         yield from [] if same else text
 
 
-def _unnumbered(text: list[str]) -> list[str]:
+def _without_factors(text: list[str]) -> list[str]:
     return [line for line in text if "width_factor" not in line]
 
 

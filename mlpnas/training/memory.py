@@ -36,7 +36,7 @@ def heaviest(networks: Sequence[ArchSpec], batch: int) -> ArchSpec:
 
 
 def training_bytes(network: ArchSpec, task: Task, recipe: Recipe, data: Dataset, device: str) -> float:
-    """Return the bytes that a process needs on a GPU to train this proxy; infinity where it cannot.
+    """Return the bytes that a process needs on a GPU to train this proxy; infinity if it cannot.
 
     A short trial is run: its images in memory, one step at the recipe's batch size and precision, an evaluation.
     """

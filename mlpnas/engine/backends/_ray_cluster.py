@@ -75,7 +75,7 @@ def _on(node: str, function: Callable[..., Any], *arguments: Any) -> Any:
 
 @contextmanager
 def find_cluster(address: str) -> Iterator[Cluster]:
-    """Yield the cluster at `address`; raises RunError where none answers."""
+    """Yield the cluster at `address`; raises RunError if none answers."""
     with connect(address):
         yield Cluster()
 

@@ -17,7 +17,7 @@ from mlpnas.training import memory
 
 
 def check(options: SearchOptions) -> None:
-    """Raise RunError where options contradict each other, or cannot be had on any machine."""
+    """Raise RunError if options contradict each other, or cannot be had on any machine."""
     backend = _backend(options)
     if options.gpus_per_trial is not None and not 0 <= options.gpus_per_trial <= 1:
         raise RunError(

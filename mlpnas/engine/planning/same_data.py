@@ -12,7 +12,7 @@ _NAMED = 3  # classes in a message
 
 
 def check(manifest: Manifest) -> None:
-    """Raise DataError where the data are gone, RunError where they differ from those that the run began with."""
+    """Raise DataError if the data are gone, RunError if they differ from those that the run began with."""
     facts = manifest.found.data
     if not manifest.decided.data or "fingerprint" not in facts:
         return

@@ -16,7 +16,7 @@ class FolderGone(RunError):
     """The run folder was moved or deleted while it was searched.
 
     Attributes:
-        now: where it is now, or None where that is unknown.
+        now: where it is now, or None if that is unknown.
     """
 
     def __init__(self, path: Path, now: Path | None) -> None:
@@ -56,7 +56,7 @@ class HeldFolder:
         finalize(self, os.close, self._file)
 
     def check(self) -> None:
-        """Raise FolderGone where another folder, or none, is at its path, ManifestGone where it holds no manifest."""
+        """Raise FolderGone if another folder, or none, is at its path, ManifestGone if it holds no manifest."""
         try:
             is_there = os.path.samestat(os.stat(self.path), self._status)
         except (FileNotFoundError, NotADirectoryError):
@@ -92,7 +92,7 @@ def new_folder(run: str | Path | None, space: str) -> Path:
 
 
 def check_is_new(folder: Path, space_text: str | None = None) -> None:
-    """Raise RunError where a folder holds more than a search leaves that was killed before it began.
+    """Raise RunError if a folder holds more than a search leaves that was killed before it began.
 
     Args:
         space_text: the text of the space that is to be searched; None: not known yet.

@@ -88,7 +88,7 @@ class Lease:
                 self._write()
 
     def _read(self) -> Mapping[str, Any] | None:
-        """Return the lease that is there, or None where there is no valid one."""
+        """Return the lease that is there, or None if there is no valid one."""
         try:
             held = json.loads(remote.read_bytes(self._file))
             renewed = float(held["renewed"])

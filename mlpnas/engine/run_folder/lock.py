@@ -77,7 +77,7 @@ def _holder(file: TextIO) -> str:
 
 
 def _check_name(folder: Path, file: TextIO) -> None:
-    """Raise RunError where the file names a holder, unless that is an ended process of this machine."""
+    """Raise RunError if the file names a holder, unless that is an ended process of this machine."""
     if os.fstat(file.fileno()).st_size and not is_gone(name := _holder(file)):
         raise RunError(
             f"{folder}: {name} is searching here, or was killed (this file system knows no locks); if it is "

@@ -61,7 +61,7 @@ def _working_copy(uri: str, tell: Listener) -> Iterator["Publisher"]:
 
 
 def _check_is_run_or_empty(mirror: Mirror) -> None:
-    """Raise RunError where anything but a run is there: weights that no trial names would be deleted.
+    """Raise RunError if anything but a run is there: weights that no trial names would be deleted.
 
     A crash may have left the file of the space alone.
     """
@@ -82,7 +82,7 @@ class Publisher:
         self._next = 0.0
 
     def __call__(self, event: Mapping[str, Any]) -> None:
-        """Send, then pass the event on; raises RunError where another search has taken the run over."""
+        """Send, then pass the event on; raises RunError if another search has taken the run over."""
         if event["event"] in _SENT_AT and monotonic() >= self._next:
             self._send()
         self._tell(event)

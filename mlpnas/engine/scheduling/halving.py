@@ -40,7 +40,7 @@ class Halving:
         self._promoted |= {(trial, rung) for rung in self.rungs}
 
     def promote_next(self) -> tuple[int, int] | None:
-        """Promote the best trial that ranks high enough; return it and its next rung, or None where none does."""
+        """Promote the best trial that ranks high enough; return it and its next rung, or None if none does."""
         for rung, following, results in self._from_the_top():
             for best in self._best(results, following / rung):
                 if (best.trial, rung) not in self._promoted:
@@ -53,7 +53,7 @@ class Halving:
         return min(following for following in self.rungs if following > rung)
 
     def promote_best_stopped(self) -> tuple[int, int] | None:
-        """Promote the best stopped trial of the highest rung, however it ranks; None where none has stopped."""
+        """Promote the best stopped trial of the highest rung, however it ranks; None if none has stopped."""
         for rung, _, results in self._from_the_top():
             stopped = [result for result in results if (result.trial, rung) not in self._promoted]
             if stopped:

@@ -49,7 +49,7 @@ class Proposals:
         self._repeats = 0
 
     def next(self, taken: Container[str]) -> tuple[int, Proposal, str] | None:
-        """Return number, proposal and origin, or None where nothing new is left; it may repeat one of `taken`."""
+        """Return number, proposal and origin, or None if nothing new is left; it may repeat one of `taken`."""
         proposed = self._propose(taken)
         if proposed is None:
             return None

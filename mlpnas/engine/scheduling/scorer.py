@@ -22,7 +22,7 @@ class Scorer:
         self._known: dict[bytes, Mapping[str, float]] = {}
 
     def __call__(self, codes: Codes) -> dict[str, NDArray[np.float64]]:
-        """Return (n,) values of each score for codes (n, questions); NaN where a score cannot be measured.
+        """Return (n,) values of each score for codes (n, questions); NaN if a score cannot be measured.
 
         Raises:
             DataError: the data set is gone.
