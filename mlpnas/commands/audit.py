@@ -1,4 +1,4 @@
-"""mlpnas audit: what the zero-cost scores of a run were worth."""
+"""mlpnas audit: compare the zero-cost scores of a run with its trained accuracies."""
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -1,4 +1,4 @@
-"""mlpnas compare: networks side by side, or the trials of a run by what was decided."""
+"""mlpnas compare: show networks side by side, or the trials of a run by their answers."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""mlpnas dashboard: a run in optuna-dashboard."""
+"""mlpnas dashboard: serve a run in optuna-dashboard."""
 
 from typing import Annotated
 

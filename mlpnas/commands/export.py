@@ -1,4 +1,4 @@
-"""mlpnas export: a trial as a model to use elsewhere."""
+"""mlpnas export: write a trial as a model for use elsewhere."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""mlpnas front: the best trials of a run."""
+"""mlpnas front: print the best trials of a run."""
 
 import sys
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""mlpnas runs: the list of runs."""
+"""mlpnas runs: list the runs."""
 
 from pathlib import Path
 from typing import Annotated, Any

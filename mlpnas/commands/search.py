@@ -1,4 +1,4 @@
-"""mlpnas search: the main job."""
+"""mlpnas search: search architectures."""
 
 import shlex
 import sys

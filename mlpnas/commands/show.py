@@ -1,4 +1,4 @@
-"""mlpnas show: one network, part by part."""
+"""mlpnas show: show one network part by part."""
 
 from collections.abc import Mapping
 from math import inf

@@ -1,4 +1,4 @@
-"""mlpnas study: a run as a study of Optuna, for other tools."""
+"""mlpnas study: copy a run into a study of Optuna, for other tools."""
 
 from typing import Annotated
 

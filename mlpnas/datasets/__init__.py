@@ -98,7 +98,7 @@ class Dataset:
 
     @property
     def image(self) -> tuple[int, int]:
-        """(height, width) in pixels."""
+        """Height and width in pixels."""
         return self.pixels.shape[2], self.pixels.shape[3]
 
     @cached_property

@@ -32,7 +32,7 @@ class Assembly:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width) of the input in pixels."""
+        """Height and width of the input in pixels."""
         return ArchSpec((), **({"input_size": self.image["size"]} if "size" in self.image else {})).image
 
     def stage(self, number: int, values: Mapping[str, Any]) -> Stage:

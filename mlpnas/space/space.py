@@ -87,7 +87,7 @@ class SearchSpace:
         return _for_data(self.text, self.source, channels, classes) if self.left_out else self
 
     def with_head(self, spec: ArchSpec) -> ArchSpec:
-        """`spec` with the channels and classes that the architectures of this space have."""
+        """Return `spec` with the channels and classes of this space's architectures."""
         own = self.tables.networks[0].assembly.image
         return replace(spec, channels=own.get("channels", spec.channels), classes=own.get("classes", spec.classes))
 
