@@ -90,7 +90,7 @@ def hang(search: Search, chance: random.Random) -> None:
     search.wait("end of what hangs", lambda: killed() > before)
 
 
-WORKERS = ("ray::Evaluation", "ray::TuneWorker")  # the pool's and Tune's
+WORKERS = ("ray::Evaluation", "ray::TuneWorker", "ray::ResourceTrainable")  # the pool's, and Tune's idle or at work
 DISTURB = {"driver": kill_driver, "worker": kill_worker, "disk": fill_disk, "memory": eat_memory, "hang": hang}
 # half-second trials per disturbance, so that the search does not end before the last one
 TRIALS = {"driver": 7, "worker": 7, "disk": 14, "memory": 14, "hang": 70, "node": 14}
