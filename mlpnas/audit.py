@@ -122,7 +122,9 @@ def _bins(cost: Floats) -> Bins:
 
 def _taus(x: Floats, y: Floats, bins: Bins) -> Floats:
     """Return (1 + trials,) tau-b over the pairs inside a bin: of all trials, then without each one."""
-    sums = np.zeros((3, len(x)))  # agreements and pairs told apart by x and by y, of each trial with the others
+    sums = np.zeros(
+        (3, len(x))
+    )  # of each trial with the others: agreements, pairs that x distinguishes, pairs that y does
     for own in bins:
         by_x, by_y = _order(x[own]), _order(y[own])
         sums[:, own] = [pairs.sum(axis=1) for pairs in (by_x * by_y, abs(by_x), abs(by_y))]

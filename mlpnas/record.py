@@ -1,4 +1,4 @@
-"""The record of one trial, finished or not: plain data that the store writes and samplers are told."""
+"""The record of one trial, finished or not: plain data that the store writes and samplers receive."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

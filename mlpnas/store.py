@@ -250,7 +250,7 @@ class Store:
     def history(self) -> list[Record]:
         """Return every record in the order of writing, of the parts that can be used.
 
-        A trial has several records where it stopped at a fidelity and went on.
+        A trial that was promoted has several records.
         """
         return [_record(row) for row in self.trials.read().to_pylist()]
 

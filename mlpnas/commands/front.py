@@ -83,8 +83,8 @@ def _content(run: "Run", form: Form) -> bytes:
         case Form.table:
             return (plain(*_table(run)) + "\n").encode()
         case Form.json:
-            told = [{**row, "spec": run.spec(record).to_json()} for row, record in zip(rows, run.front(), strict=True)]
-            return (json.dumps(told, indent=2) + "\n").encode()
+            found = [{**row, "spec": run.spec(record).to_json()} for row, record in zip(rows, run.front(), strict=True)]
+            return (json.dumps(found, indent=2) + "\n").encode()
         case Form.csv:
             csv.write_csv(_arrow(run, [_safe(row) for row in rows]), file)
         case Form.parquet:

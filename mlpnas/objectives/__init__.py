@@ -9,6 +9,7 @@
         tasks = ("classify",)            # in which it exists; (): in all
         extras = ()                      # other objectives that are recorded with it
         column = "top5"                  # of the epochs table, if an evaluation measures it after every epoch
+        is_proportion = True             # a share of the val images, whose number says how sure it is
         def measure(self, candidate: Candidate) -> float: ...
         def reference(self, limit: float | None) -> float | None: ...   # worst value for the hypervolume, if any
 
@@ -91,6 +92,7 @@ class Objective:
     tasks: ClassVar[tuple[str, ...]] = ()
     extras: ClassVar[tuple[str, ...]] = ()
     column: ClassVar[str] = ""
+    is_proportion: ClassVar[bool] = False
 
     def measure(self, candidate: Candidate) -> float:
         """Return the number, in the unit."""

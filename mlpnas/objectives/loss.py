@@ -1,4 +1,4 @@
-"""Mean loss on val, after the last epoch: cross-entropy, where classes are told apart."""
+"""Mean loss on val, after the last epoch: cross-entropy for classifiers."""
 
 from mlpnas.objectives import Metric
 

@@ -7,6 +7,7 @@ from mlpnas.training.predictions import Counts, Predictions
 class Top1(Classification):
     label = "top-1"
     column = "top1"
+    is_proportion = True
 
     def count(self, batch: Predictions) -> Counts:
         return batch.count_hits(best=1)

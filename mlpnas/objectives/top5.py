@@ -7,6 +7,7 @@ from mlpnas.training.predictions import BEST, Counts, Predictions
 class Top5(Classification):
     label = "top-5"
     column = "top5"
+    is_proportion = True
 
     def count(self, batch: Predictions) -> Counts:
         return batch.count_hits(best=BEST)

@@ -14,7 +14,7 @@ from mlpnas.run import Run
 from mlpnas.spec import ArchSpec, Grid, Layer, Stage
 from mlpnas.units import PERCENT, duration
 
-_UNEVEN = 0.8  # top-1 of guessing, from which it is told
+_UNEVEN = 0.8  # top-1 of always guessing one class, above which it is said
 
 
 def label(name: str) -> str:
@@ -103,7 +103,7 @@ def answer(run: Run) -> str:
 
 
 def _guessing(run: Run, name: str) -> str:
-    """Return the top-1 of always answering the largest class, where that is much; beside other shares, too."""
+    """Return the top-1 of always answering the largest class if that is much; beside other shares, too."""
     chance = run.manifest.found.data.get("chance", 0.0)
     is_uneven = describe(name).format is PERCENT and isinstance(chance, float) and chance > _UNEVEN
     return f" ({text('top1', chance)} by always guessing the largest class)" if is_uneven else ""
@@ -128,16 +128,17 @@ def tally(run: Run) -> str:
 
 
 def certainty(run: Run) -> str:
-    """Say how far the best accuracy may be off by the choice of the validation images; "" if it is not known."""
+    """Say how far the best share of images may be off by their choice; "" if the first objective is no such share."""
     images = run.manifest.found.data.get("images")
     count = images.get("val", 0) if isinstance(images, Mapping) else 0
-    if not run.done() or not count or next(iter(run.manifest.decided.objectives)) != "top1":
+    name = next(iter(run.manifest.decided.objectives))
+    if not run.done() or not count or not describe(name).is_proportion:
         return ""
-    top1 = run.best().values["top1"]
-    # Wilson's interval, which does not claim to be sure where all or none are right
+    share = run.best().values[name]
+    # Wilson's interval, which is not empty for a share of 0 or 1
     z = 1.96
-    margin = z / (1 + z**2 / count) * (top1 * (1 - top1) / count + z**2 / (4 * count**2)) ** 0.5
+    margin = z / (1 + z**2 / count) * (share * (1 - share) / count + z**2 / (4 * count**2)) ** 0.5
     return (
-        f"With {count} validation images, top-1 is known to ± {100 * margin:.1f} points (95 % confidence); "
+        f"With {count} validation images, {label(name)} is known to ± {100 * margin:.1f} points (95 % confidence); "
         "the best of many is also picked by luck, so expect slightly less on test."
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-BEST = 5  # guesses that are told apart
+BEST = 5  # guesses whose order is known
 
 Counts = NDArray[np.int64] | NDArray[np.float64]
 

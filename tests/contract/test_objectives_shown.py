@@ -104,6 +104,7 @@ def test_a_new_trained_metric_is_one_file(
     # in the report: the answer, the axis of the front, the curve
     page = report_page.read(run)
     assert f"{100 * curve[-1]:.1f} % top-2 on digits val" in page.text
+    assert " validation images, top-2 is known to ± " in page.text
     assert page.figures["front"]["layout"]["yaxis"]["title"]["text"] == "top-2"
     assert page.figures["curves"]["layout"]["yaxis"]["title"]["text"] == "top-2 on val"
     assert report_page.traces(page, "curves")[f"trial {best.trial}"]["y"] == pytest.approx(curve)
