@@ -51,7 +51,7 @@ LAYER_NORM, NO_NORM = Layer("layer"), Layer("none")
 
 @dataclass(frozen=True)
 class Stem:
-    """What makes tokens from the input: by default patch embedding, a convolution of stride `patch`, norm, activation.
+    """The first layer, which makes tokens: by default patches, a convolution of stride `patch`, a norm, an activation.
 
     Attributes:
         patch: side of the input over the side of the first stage's grid.

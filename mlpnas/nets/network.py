@@ -45,7 +45,7 @@ class Network(nn.Module):
 
     def __init__(self, spec: ArchSpec) -> None:
         super().__init__()
-        self.spec, self._is_free = spec, resolution(spec) == "free"
+        self.spec, self._stride, self._is_free = spec, spec.stride, resolution(spec) == "free"
         pieces = plan(spec)
         with within("stem"):
             self.stem = pieces.stem.build()
@@ -90,9 +90,9 @@ class Network(nn.Module):
                 f"the network takes images of {_size(wanted)} (channels x height x width), "
                 f"got {_size(got)}; resize the images or build spec.at(size)"
             )
-        if got[1] % self.spec.stride or got[2] % self.spec.stride:
+        if got[1] % self._stride or got[2] % self._stride:
             raise ShapeError(
-                f"the network takes images whose sides are multiples of {self.spec.stride}, got {_size(got)} "
+                f"the network takes images whose sides are multiples of {self._stride}, got {_size(got)} "
                 "(channels x height x width); resize or pad the images"
             )
         return self.stem(inputs)

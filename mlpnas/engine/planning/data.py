@@ -25,7 +25,7 @@ class Data:
     """The data of a search, decoded.
 
     Attributes:
-        ref: with the size that they are decoded for. recipe: of the search, mirroring decided.
+        ref: with the size that they are decoded for. recipe: of the search, with mirroring decided.
         facts: for the manifest. notes: for people, before the search.
     """
 
@@ -39,7 +39,7 @@ def find_data(options: SearchOptions) -> tuple[DataRef, Survey]:
     """Return where the data are, and their survey.
 
     Raises:
-        DataError, MissingPackage: they cannot be read. RunError: not for the objectives.
+        DataError, MissingPackage: they cannot be read. RunError: they do not serve an objective.
     """
     ref = datasets.resolve(
         options.data or default_data(),
@@ -65,31 +65,31 @@ def default_data() -> str:
 def decode(
     ref: DataRef, image: tuple[int, int], recipe: Recipe, options: SearchOptions, specs: Sequence[ArchSpec]
 ) -> Data:
-    """Decode the data for networks that see at most `image` (height, width), and decide what was left to them.
+    """Decode the data for networks that see at most `image` (height, width), and decide what depends on them.
 
     Args:
         specs: architectures like those that will be tried.
     """
     ref = replace(ref, size=image)
     about, data = datasets.survey(ref), datasets.load(ref)
-    is_mirrored, told = _mirroring(options.flip if options.flip != "auto" else recipe.flip, ref, data)
+    is_mirrored, why = _decide_mirroring(options.flip if options.flip != "auto" else recipe.flip, ref, data)
     notes = (
         *about.notes,
-        *_seen(about, image),
-        told,
-        *_uneven(about, options.objectives),
-        *_misfits(specs[0], about, task_of(ref)),
+        *_note_enlarging(about, image),
+        why,
+        *_note_frequent_class(about, options.objectives),
+        *_note_contradictions(specs[0], about, task_of(ref)),
     )
     recipe = replace(recipe, flip="yes" if is_mirrored else "no")
     return Data(ref, recipe, _facts(about, data, is_mirrored), tuple(notes))
 
 
-def _seen(about: Survey, image: tuple[int, int]) -> Iterator[str]:
+def _note_enlarging(about: Survey, image: tuple[int, int]) -> Iterator[str]:
     if about.size != image:
-        yield f"networks see {image[0]}x{image[1]} pixels, so that images are blown up on their way into them"
+        yield f"networks see {image[0]}x{image[1]} pixels, so that images are enlarged for them"
 
 
-def _mirroring(asked: str, ref: DataRef, data: Dataset) -> tuple[bool, str]:
+def _decide_mirroring(asked: str, ref: DataRef, data: Dataset) -> tuple[bool, str]:
     """Return whether half of the training images are mirrored, and why."""
     if asked != "auto":
         return asked == "yes", f"training images are {'' if asked == 'yes' else 'not '}mirrored, as was asked"
@@ -101,7 +101,7 @@ def _mirroring(asked: str, ref: DataRef, data: Dataset) -> tuple[bool, str]:
     return is_on, f"{'half of the' if is_on else 'no'} training images are mirrored: {reason}; {other}"
 
 
-def _uneven(about: Survey, objectives: Sequence[str]) -> Iterator[str]:
+def _note_frequent_class(about: Survey, objectives: Sequence[str]) -> Iterator[str]:
     most = max(about.counts)
     share = most / sum(about.counts)
     if share > _UNEVEN:
@@ -113,7 +113,7 @@ def _uneven(about: Survey, objectives: Sequence[str]) -> Iterator[str]:
         )
 
 
-def _misfits(spec: ArchSpec, about: Survey, task: Task) -> Iterator[str]:
+def _note_contradictions(spec: ArchSpec, about: Survey, task: Task) -> Iterator[str]:
     """Yield a note for each value that the space states and the data contradict."""
     for name, stated, there in (
         ("classes", spec.classes, task.outputs(about)),
