@@ -1,4 +1,4 @@
-"""What a sampler has proposed and was told, as arrays."""
+"""The archive of a sampler's proposals and results, as arrays."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,20 +13,20 @@ from mlpnas.space.codes import Candidates, Codes, decode, encode
 from mlpnas.space.tables import Sample, Window
 from mlpnas.space.tree import Answers
 
-INFEASIBLE = ("diverged", "out_of_memory", "over_budget")  # the architecture's own fault; "failed" may be the machine's
-SIGN = {"maximize": 1.0, "minimize": -1.0}  # times a value: more is better
+INFEASIBLE = ("diverged", "out_of_memory", "over_budget")  # failures of the architecture; "failed" may be the machine's
+SIGN = {"maximize": 1.0, "minimize": -1.0}  # factor of a value after which more is better
 _RESULTS = ("done", "stopped")
 Floats = NDArray[np.float64]
-_DRAWS = 20
+_SAMPLES = 20
 _EDITS, _LOOKS = 4, 20
 
 
 class Archive:
-    """Architectures by codes: those that have results, those that are running, and all that were ever proposed.
+    """Architectures by codes: those with results, those running, and all that were ever proposed.
 
     Attributes:
         seen: the codes of every proposal and record, as bytes.
-        records: those with news and with answers, in the order they were told.
+        records: the records with answers, without duplicates, in the order of `tell`.
     """
 
     def __init__(self, domain: Domain, window: Window, objectives: Mapping[str, str]) -> None:
@@ -38,11 +38,11 @@ class Archive:
         self._running: dict[int, tuple[Codes, Mapping[str, float]]] = {}
 
     def encode(self, answers: Answers) -> Codes:
-        """(questions,)"""
+        """Return codes (questions,)."""
         return encode(self.domain.questions, [answers])[0]
 
     def build(self, codes: Codes, rng: np.random.Generator) -> Sample:
-        """The architecture of codes that lie inside the window."""
+        """Return the architecture of codes inside the window."""
         return self.domain.fit(decode(self.domain.questions, codes), self.window, rng)
 
     def propose(self, trial: int, sample: Sample) -> None:
@@ -61,29 +61,29 @@ class Archive:
 
     @property
     def proposed(self) -> int:
-        """How many architectures have results or are running."""
+        """Number of architectures with results or running."""
         return len(self.seen)
 
     def running(self, most: int) -> Candidates:
-        """The latest proposals without a result, `most` at most, in the order of proposing."""
+        """Return the latest proposals without a result, at most `most`, in the order of proposing."""
         rows = list(self._running.values())[-most:]
         costs = {name: np.array([costs[name] for _, costs in rows]) for name in self.domain.quantities}
-        return Candidates(self._stacked([codes for codes, _ in rows]), costs)
+        return Candidates(self._stack([codes for codes, _ in rows]), costs)
 
     @property
     def codes(self) -> Codes:
-        """(records, questions)"""
-        return self._stacked(self._codes)
+        """Codes of the records, (records, questions)."""
+        return self._stack(self._codes)
 
-    def _stacked(self, rows: list[Codes]) -> Codes:
+    def _stack(self, rows: list[Codes]) -> Codes:
         return np.array(rows, np.int16).reshape(len(rows), len(self.domain.questions))
 
     def values(self, name: str) -> Floats:
-        """(records,) of one objective or cost; nan where a record has none."""
+        """Return one objective or cost, (records,); nan if a record has none."""
         return np.array(self._column("values", name, lambda record: record.values.get(name, np.nan)), float)
 
     def _column(self, kind: str, name: str, of: Callable[[Record], Any]) -> list[Any]:
-        """One entry per record, looked up once."""
+        """Return one entry per record, computed once."""
         column = self._columns.setdefault((kind, name), [])
         column.extend(of(record) for record in self.records[len(column) :])
         return column
@@ -93,41 +93,41 @@ class Archive:
 
     @property
     def has_stopped(self) -> bool:
-        """Whether a trial was ever stopped early."""
+        """True if any trial was stopped early."""
         return any(record.status == "stopped" for record in self.records)
 
     def scores(self) -> Floats:
-        """(records, objectives), more is better; -inf in the rows of trials that did not finish well."""
+        """Return (records, objectives), more is better; -inf for trials that did not finish well."""
         points = np.stack([SIGN[to] * self.values(name) for name, to in self.objectives.items()], axis=1)
         done = np.isfinite(points).all(axis=1) & (self._statuses() == "done")
         return np.where(done[:, None], points, -np.inf)
 
     def known(self, objectives: Sequence[str], costs: Sequence[str]) -> NDArray[np.int64]:
-        """The records with these costs and a result: values of these objectives, or a failure of their own."""
+        """Return the rows with these costs and a result: values of these objectives, or their own failure."""
         valued = np.isfinite(np.stack([self.values(name) for name in objectives], axis=1)).all(axis=1)
         results, failures = (np.isin(self._statuses(), group) for group in (_RESULTS, INFEASIBLE))
         costed = np.asarray(np.stack([self.values(name) for name in costs], axis=1) > 0).all(axis=1)
         return np.flatnonzero(costed & ((valued & results) | failures))
 
     def fidelity(self) -> Floats:
-        """(records,) log of the share of the whole training that each has had; 0 but for those that were stopped."""
+        """Return the log of each record's share of full training, (records,); 0 unless it was stopped."""
         epochs = np.array(self._column("record", "epochs", lambda record: max(record.epochs, 1)), float)
         return np.where(self._statuses() == "stopped", np.log(epochs / epochs.max(initial=1.0)), 0.0)
 
     def is_seen(self, codes: Codes) -> NDArray[np.bool_]:
-        """(n,) for codes (n, questions)."""
+        """Return (n,) whether each of the codes (n, questions) was proposed before."""
         return np.array([row.tobytes() in self.seen for row in codes], bool)
 
     def unseen(self, rng: np.random.Generator) -> Sample:
-        """Uniform inside the window, something new where it is found."""
-        for _ in range(_DRAWS):
+        """Return a uniform sample inside the window, an unseen one if 20 tries find one."""
+        for _ in range(_SAMPLES):
             sample = self.domain.sample(rng, self.window)
             if self.encode(sample.answers).tobytes() not in self.seen:
                 break
         return sample
 
     def near(self, codes: Codes, rng: np.random.Generator) -> Sample:
-        """Something new with as few edits as can be; codes: (n, questions) to start from, one of them each time."""
+        """Return an unseen architecture with as few edits as possible of one of the codes (n, questions)."""
         for edits in range(1, _EDITS + 1):
             parents = codes[rng.integers(len(codes), size=_LOOKS)]
             found = self.domain.mutate(parents, [edits] * _LOOKS, self.window, rng).codes
@@ -138,6 +138,6 @@ class Archive:
 
 
 def front(scores: Floats) -> NDArray[np.int64]:
-    """The finite rows that no other beats; more is better."""
+    """Return the finite rows that no other dominates; more is better."""
     finite = np.flatnonzero(np.isfinite(scores).all(axis=1))
     return finite[on_front(scores[finite], ["maximize"] * scores.shape[1])]

@@ -6,9 +6,9 @@ from scipy.integrate import quad  # type: ignore[import-untyped]
 from scipy.optimize import check_grad
 from scipy.stats import t as student  # type: ignore[import-untyped]
 
-from mlpnas.samplers.known_cost.gaussian_process import GaussianProcess, Inputs, Layout, Pairs, Parameters, learned
+from mlpnas.samplers.known_cost.gaussian_process import GaussianProcess, Inputs, Layout, Pairs, Parameters, learn
 from mlpnas.samplers.known_cost.improvement import (
-    Staircase,
+    AttainmentCurve,
     expected_hypervolume_improvement,
     expected_improvement,
     heavy_tailed_improvement,
@@ -54,18 +54,18 @@ def test_covariance_is_the_formula() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_gradient_is_that_of_the_loss(seed: int, traits: int) -> None:
     inputs, outputs = _inputs(15, traits=traits), np.random.default_rng(seed).normal(size=15)
-    loss, vague = Pairs(LAYOUT, inputs, inputs).loss, np.linspace(0, 0.5, 15)
+    loss, variance = Pairs(LAYOUT, inputs, inputs).loss, np.linspace(0, 0.5, 15)
     at = _parameters(seed, traits).flat()
-    assert check_grad(lambda x: loss(x, outputs, vague)[0], lambda x: loss(x, outputs, vague)[1], at) < 1e-3
+    assert check_grad(lambda x: loss(x, outputs, variance)[0], lambda x: loss(x, outputs, variance)[1], at) < 1e-3
 
 
 def test_learns_which_question_matters() -> None:
     inputs = _inputs(80)._replace(fidelity=np.zeros(80))
     outputs = np.where(inputs.codes[:, 2] == 1, 1.0, -0.5)
-    found = learned(LAYOUT, inputs, outputs)
+    found = learn(LAYOUT, inputs, outputs)
     assert found.effects.argmax() == 2
     outputs = np.where((inputs.codes[:, 1] == 1) == (inputs.codes[:, 2] == 1), 1.0, -0.5)  # neither has one alone
-    assert set(learned(LAYOUT, inputs, outputs).weights.argsort()[:2]) == {0, 3}
+    assert set(learn(LAYOUT, inputs, outputs).weights.argsort()[:2]) == {0, 3}
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
@@ -74,7 +74,7 @@ def test_learns_at_which_cost_results_differ_most(sign: int) -> None:
     effects = [rng.normal(size=size + 1) for size in SIZES]  # the last: not asked
     outputs = np.sum([each[codes] for each, codes in zip(effects, inputs.codes.T, strict=True)], axis=0)
     outputs *= np.exp(sign * inputs.traits[:, 0]) / outputs.std()
-    parameters = learned(LAYOUT, inputs, outputs)
+    parameters = learn(LAYOUT, inputs, outputs)
     assert sign * parameters.growth > 0.5
     ends = Inputs(np.array([[0, 0, 3, 1]] * 2, np.int16), np.array([[-2.0], [2.0]]), np.zeros(2))
     cheap, dear = GaussianProcess(LAYOUT, parameters, inputs, outputs).predict(ends)[1]
@@ -98,7 +98,7 @@ def test_the_effect_of_an_answer_carries_over_to_other_stages(seed: int) -> None
 
     def gain(places: list[list[int]]) -> float:
         layout = Layout([3] * 4, places)
-        better, worse = GaussianProcess(layout, learned(layout, inputs, outputs), inputs, outputs).predict(asked)[0]
+        better, worse = GaussianProcess(layout, learn(layout, inputs, outputs), inputs, outputs).predict(asked)[0]
         return float(better - worse)
 
     assert gain([[0, 1, 2, 3]]) > 0.1
@@ -116,14 +116,14 @@ def test_predicts_what_it_was_told_and_doubts_the_rest() -> None:
     assert GaussianProcess(LAYOUT, parameters, inputs, outputs).predict(away)[1][0] > 3 * deviation.max()
 
 
-def test_what_is_vague_is_believed_less() -> None:
+def test_extra_variance_lowers_the_weight_of_a_point() -> None:
     inputs = _inputs(1)._replace(fidelity=np.zeros(1))
     processes = [
-        GaussianProcess(LAYOUT, Parameters.prior(LAYOUT, 1), inputs, np.array([-1.0]), np.array([vague]))
-        for vague in (0.0, 0.5)
+        GaussianProcess(LAYOUT, Parameters.prior(LAYOUT, 1), inputs, np.array([-1.0]), np.array([variance]))
+        for variance in (0.0, 0.5)
     ]
-    (clear, sure), (vague, unsure) = (process.predict(inputs) for process in processes)
-    assert clear[0] < vague[0] < 0
+    (clear, sure), (variance, unsure) = (process.predict(inputs) for process in processes)
+    assert clear[0] < variance[0] < 0
     assert sure[0] < unsure[0]
 
 
@@ -149,19 +149,19 @@ def test_where_little_is_left_to_gain_the_less_known_comes_first() -> None:
 
 
 def test_staircase_keeps_the_best_at_each_cost() -> None:
-    stairs = Staircase.of(np.array([3.0, 1.0, 2.0, 2.0]), np.array([0.4, 0.2, 0.6, 0.5]), worst=0.1)
-    assert stairs.costs.tolist() == [-np.inf, 1.0, 2.0]
-    assert stairs.levels.tolist() == [0.1, 0.2, 0.6]
-    assert stairs.at(np.array([0.5, 1.0, 9.0])).tolist() == [0.1, 0.2, 0.6]
+    curve = AttainmentCurve.of(np.array([3.0, 1.0, 2.0, 2.0]), np.array([0.4, 0.2, 0.6, 0.5]), worst=0.1)
+    assert curve.costs.tolist() == [-np.inf, 1.0, 2.0]
+    assert curve.levels.tolist() == [0.1, 0.2, 0.6]
+    assert curve.at(np.array([0.5, 1.0, 9.0])).tolist() == [0.1, 0.2, 0.6]
 
 
 @pytest.mark.parametrize("cost", [0.5, 1.5, 2.0, 4.0, 6.0])
 def test_expected_hypervolume_improvement_against_sampling(cost: float) -> None:
     rng = np.random.default_rng(1)
-    stairs = Staircase.of(np.array([1.0, 2.0, 4.0]), np.array([0.2, 0.6, 0.7]), worst=0.0)
+    curve = AttainmentCurve.of(np.array([1.0, 2.0, 4.0]), np.array([0.2, 0.6, 0.7]), worst=0.0)
     grid = np.linspace(0, 5, 2001)
-    levels = stairs.at(grid)
+    levels = curve.at(grid)
     drawn = rng.normal(0.5, 0.3, 2000)
     gains = [(np.maximum(value - levels, 0) * (grid >= cost)).mean() * 5 for value in drawn]
-    found = expected_hypervolume_improvement(np.array([0.5]), np.array([0.3]), np.array([cost]), stairs, 5.0)[0]
+    found = expected_hypervolume_improvement(np.array([0.5]), np.array([0.3]), np.array([cost]), curve, 5.0)[0]
     assert found == pytest.approx(np.mean(gains), abs=0.03)

@@ -106,7 +106,7 @@ def _rising(table) -> Archive:  # type: ignore[no-untyped-def]
 
 def test_of_ten_samples_nearly_the_lowest_is_bad(table) -> None:  # type: ignore[no-untyped-def]
     archive = _rising(table)
-    model = Model(archive, "top1", "macs", scale_from=10, far=0.75)
+    model = Model(archive, "top1", "macs", scale_from=10, clip_quantile=0.75)
     model.update(np.arange(10), archive.running(0))
     assert model.worst == pytest.approx((0.1 - 4.5) / np.arange(10).std())
 
@@ -114,7 +114,7 @@ def test_of_ten_samples_nearly_the_lowest_is_bad(table) -> None:  # type: ignore
 @pytest.mark.parametrize(("far", "apart"), [(1.0, 10), (0.75, 8), (0.5, 6)])
 def test_results_far_behind_the_best_are_not_told_apart(table, far: float, apart: int) -> None:  # type: ignore[no-untyped-def]
     archive = _rising(table)
-    model = Model(archive, "top1", "macs", scale_from=None, far=far)
+    model = Model(archive, "top1", "macs", scale_from=None, clip_quantile=far)
     model.update(np.arange(10), archive.running(0))
     assert len(np.unique(model.values)) == apart
     assert model.values.argmax() == 9

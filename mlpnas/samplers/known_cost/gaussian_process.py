@@ -3,13 +3,12 @@
     k(x, x') = (a exp(-sum_d w_d [x_d != x'_d]) exp(-v |f - f'|) + sum_d m_d [x_d = x'_d]
                 + sum_t b_t exp(-|c_t - c'_t|^2 / (2 l_t^2)) + min(|f|, |f'|)) exp(g (c_0 + c'_0)) + s [same trial]
 
-x: answers; that to a question has an effect of its own (m), and one together with the others (a, w). A question that
-only one of two architectures is asked is answered differently. c: traits, which are numbers (log cost first, then what
-scores say), and of every question that is asked at several places how often each answer was given: what a mixer does
-in one stage, it is likely to do in the others. f: log of the share of the whole training: what less training takes off
-all alike is a random walk in it, what it takes off each is the factor in v. g: how the spread of all this grows with
-the cost; below zero where cheap networks differ most. It and the logs of a, s, v, b, l, w and m are learned together:
-maximum a posteriori under normal priors, by L-BFGS with the exact gradient.
+x: answers; each has an effect of its own (m) and one together with the others (a, w). A question that is asked in only
+one of two architectures counts as answered differently. c: traits, which are numbers (log cost first, then scores), and
+for every question of several stages the counts of each answer, because a mixer probably has the same effect in each
+stage. f: log of the share of full training: its common effect is a random walk in f, its effect on single architectures
+the factor with v. g: growth of the spread with the cost, below zero if cheap networks differ most. It and the logs of
+a, s, v, b, l, w and m are learned together: maximum a posteriori under normal priors, by L-BFGS with exact gradients.
 """
 
 import re
@@ -31,22 +30,22 @@ from mlpnas.space.tree import Choose
 Floats = NDArray[np.float64]
 _LEAST_NOISE = 1e-6
 _WIDE = 1.0  # standard deviation of the priors, in natural logs
-_NARROW = 0.6  # of all but noise and fidelity: few results make one too sure of them
-_BOUND = 10.0  # of these standard deviations
-_UNIT = 0.15  # of growth, in the search for the parameters: on its scale the loss bends most
+_NARROW = 0.6  # for all but noise and fidelity, which few results would overfit
+_BOUND = 10.0  # in these standard deviations
+_UNIT = 0.15  # scale of growth in the optimisation, whose curvature is the largest
 _STEPS = 80
 _ENOUGH = 1e-5  # share of the loss that a step must gain
 
 
 class Layout(NamedTuple):
-    """sizes: number of labels of each question; places: numbers of those that are one, asked at several places."""
+    """Sizes (labels per question) and places (numbers of the same question in several stages)."""
 
     sizes: Sequence[int]
     places: Sequence[Sequence[int]] = ()
 
     @classmethod
     def of(cls, questions: Sequence[Choose]) -> "Layout":
-        """The same is asked where the labels are the same and the paths differ in digits alone."""
+        """Return the layout; questions are the same if their labels are and their paths differ only in digits."""
         found: dict[tuple[str, tuple[Scalar, ...]], list[int]] = {}
         for number, question in enumerate(questions):
             found.setdefault((re.sub(r"\d+", "", question.path), question.labels), []).append(number)
@@ -55,7 +54,7 @@ class Layout(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """codes: (n, questions); traits: (n, traits), log cost first; fidelity: (n,) in logs."""
+    """Inputs of the process: codes (n, questions), traits (n, traits) with log cost first, fidelity (n,) in logs."""
 
     codes: Codes
     traits: Floats
@@ -64,7 +63,7 @@ class Inputs(NamedTuple):
     def take(self, rows: NDArray[np.int64]) -> "Inputs":
         return Inputs(self.codes[rows], self.traits[rows], self.fidelity[rows])
 
-    def joined(self, other: "Inputs") -> "Inputs":
+    def join(self, other: "Inputs") -> "Inputs":
         return Inputs(
             np.concatenate([self.codes, other.codes]),
             np.concatenate([self.traits, other.traits]),
@@ -73,9 +72,9 @@ class Inputs(NamedTuple):
 
 
 class Parameters(NamedTuple):
-    """All but growth (g) in natural logs; heights (b), lengths (l): (trends,); weights (w), effects (m): (questions,)
+    """Parameters in natural logs, but for growth (g).
 
-    Trends are those of the traits, then those of the counts.
+    Heights (b) and lengths (l) are (trends,): traits, then counts; weights (w) and effects (m) are (questions,).
     """
 
     a: float
@@ -89,7 +88,7 @@ class Parameters(NamedTuple):
 
     @classmethod
     def prior(cls, layout: Layout, traits: int) -> "Parameters":
-        """The centre of the priors, for outputs of variance 1: two random architectures are nearly unrelated."""
+        """Return the centre of the priors for outputs of variance 1: random architectures are nearly unrelated."""
         questions, places = len(layout.sizes), len(layout.places)
         heights, lengths = [0.3] * traits + [1 / max(places, 1)] * places, [1.0] * (traits + places)
         weights, effects = [3 / questions] * questions, [0.5 / questions] * questions
@@ -97,8 +96,8 @@ class Parameters(NamedTuple):
         return cls(0.0, log(0.01), log(0.1), 0.0, *logs)
 
     @classmethod
-    def doubt(cls, layout: Layout, traits: int) -> Floats:
-        """(parameters,) standard deviations of the priors."""
+    def prior_deviation(cls, layout: Layout, traits: int) -> Floats:
+        """Return the standard deviations (parameters,) of the priors."""
         others = 1 + 2 * (traits + len(layout.places) + len(layout.sizes))
         return np.array([_NARROW, _WIDE, _WIDE, *[_NARROW] * others])
 
@@ -112,24 +111,29 @@ class Parameters(NamedTuple):
 
 
 class GaussianProcess:
-    """Conditioned on outputs of about zero mean and unit variance.
+    """A Gaussian process conditioned on outputs of about zero mean and unit variance.
 
     Args:
-        inputs, outputs: (n,) what is known.
-        vague: (n,) variance of an output beyond the noise.
+        inputs, outputs: (n,) the known points.
+        extra_variance: (n,) noise variance of an output beyond the common noise.
     """
 
     def __init__(
-        self, layout: Layout, parameters: Parameters, inputs: Inputs, outputs: Floats, vague: Floats | float = 0.0
+        self,
+        layout: Layout,
+        parameters: Parameters,
+        inputs: Inputs,
+        outputs: Floats,
+        extra_variance: Floats | float = 0.0,
     ) -> None:
         self.layout, self.parameters, self.inputs = layout, parameters, inputs
         covariance = Pairs(layout, inputs, inputs).covariance(parameters)
-        noise = np.exp(parameters.noise) + _LEAST_NOISE + vague
+        noise = np.exp(parameters.noise) + _LEAST_NOISE + extra_variance
         self._factor = cho_factor(covariance + noise * np.eye(len(outputs)), lower=True)
         self._solved = cho_solve(self._factor, outputs)
 
     def predict(self, inputs: Inputs) -> tuple[Floats, Floats]:
-        """Mean and standard deviation of an output, noise included, (n,) each: what is told is as noisy."""
+        """Return mean and standard deviation (n,) of an output including noise, like the observed ones."""
         across = Pairs(self.layout, self.inputs, inputs).covariance(self.parameters)
         explained = solve_triangular(self._factor[0], across, lower=True)
         parts = self.parameters
@@ -145,7 +149,7 @@ class Pairs:
     def __init__(self, layout: Layout, first: Inputs, second: Inputs) -> None:
         self.layout, self.traits = layout, first.traits.shape[1]
         self._costs = first.traits[:, 0], second.traits[:, 0]
-        self._starts = np.cumsum([0, *(size + 1 for size in layout.sizes)])  # one more: not asked
+        self._starts = np.cumsum([0, *(size + 1 for size in layout.sizes)])  # one more for not asked
         self._shapes = self._one_hot(first.codes), self._one_hot(second.codes)
         self._apart = np.abs(np.subtract.outer(first.fidelity, second.fidelity))
         self._drift = np.minimum.outer(-first.fidelity, -second.fidelity)
@@ -153,7 +157,7 @@ class Pairs:
         self._squares = np.array([cdist(one, two, "sqeuclidean") for one, two in zip(*both, strict=True)])
 
     def _features(self, inputs: Inputs, shapes: Floats) -> list[Floats]:
-        """(n, numbers) for each trend: a trait, or how often each answer was given, at random about 1 apart."""
+        """Return (n, numbers) for each trend: a trait, or counts of answers, scaled to a random distance of about 1."""
         found = list(inputs.traits.T[:, :, None])
         for places in self.layout.places:
             size = self.layout.sizes[places[0]]
@@ -163,50 +167,53 @@ class Pairs:
         return found
 
     def _one_hot(self, codes: Codes) -> Floats:
-        """(n, sum of sizes + 1)"""
+        """Return one-hot codes (n, sum of sizes + 1)."""
         found = np.zeros((len(codes), self._starts[-1]))
         np.put_along_axis(found, codes + 1 + self._starts[:-1], 1.0, axis=1)
         return found
 
     def covariance(self, parameters: Parameters) -> Floats:
-        """(first, second), without noise."""
+        """Return the covariance (first, second) without noise."""
         parts = self._similar(parameters) + self._smooth(parameters, self._trends(parameters))
-        return self._grown(parameters) * parts
+        return self._cost_factor(parameters) * parts
 
-    def _grown(self, parameters: Parameters) -> Floats:
-        """(first, second): the factor that the costs make."""
+    def _cost_factor(self, parameters: Parameters) -> Floats:
+        """Return the factor (first, second) of the costs."""
         first, second = (np.exp(parameters.growth * costs) for costs in self._costs)
         return np.outer(first, second)
 
     def _smooth(self, parameters: Parameters, trends: Floats) -> Floats:
-        """All but how similar two sets of answers are."""
-        return self._agreeing(np.exp(parameters.effects)) + trends.sum(axis=0) + self._drift
+        """Return the kernel's terms (first, second) of single effects, trends and fidelity."""
+        return self._agreed_weight(np.exp(parameters.effects)) + trends.sum(axis=0) + self._drift
 
-    def _agreeing(self, weights: Floats) -> Floats:
-        """(first, second): the sum of the weights of the questions that are answered alike."""
+    def _agreed_weight(self, weights: Floats) -> Floats:
+        """Return (first, second): the sum of the weights of the questions with equal answers."""
         first, second = self._shapes
         return (first * np.repeat(weights, np.diff(self._starts))) @ second.T
 
     def _similar(self, parameters: Parameters) -> Floats:
-        """The part of the kernel that answers together and fidelity make."""
+        """Return the kernel's term (first, second) of all answers together, with fidelity."""
         weights = np.exp(parameters.weights)
-        differ = weights.sum() - self._agreeing(weights)
+        differ = weights.sum() - self._agreed_weight(weights)
         return np.exp(parameters.a - np.maximum(differ, 0.0) - np.exp(parameters.fidelity) * self._apart)
 
     def _trends(self, parameters: Parameters) -> Floats:
-        """(trends, first, second): the parts that traits and counts make."""
+        """Return the kernel's terms (trends, first, second) of traits and counts."""
         lengths = np.exp(parameters.lengths)[:, None, None]
         return np.exp(parameters.heights[:, None, None] - self._squares / (2 * lengths**2))
 
-    def loss(self, flat: Floats, outputs: Floats, vague: Floats | float = 0.0) -> tuple[float, Floats]:
-        """Negative log posterior of the parameters, and its gradient; both sets are those of the outputs (n,)."""
+    def loss(self, flat: Floats, outputs: Floats, extra_variance: Floats | float = 0.0) -> tuple[float, Floats]:
+        """Return the negative log posterior and its gradient; both sets of inputs belong to the outputs (n,)."""
         parameters = Parameters.of(flat, len(self._squares))
-        prior, doubt = Parameters.prior(self.layout, self.traits), Parameters.doubt(self.layout, self.traits)
-        off = (flat - prior.flat()) / doubt
+        prior, deviation = (
+            Parameters.prior(self.layout, self.traits),
+            Parameters.prior_deviation(self.layout, self.traits),
+        )
+        off = (flat - prior.flat()) / deviation
         similar, trends = self._similar(parameters), self._trends(parameters)
-        grown, noise = self._grown(parameters), np.exp(parameters.noise)
+        grown, noise = self._cost_factor(parameters), np.exp(parameters.noise)
         covariance = grown * (similar + self._smooth(parameters, trends))
-        factor = cho_factor(covariance + (noise + _LEAST_NOISE + vague) * np.eye(len(outputs)), lower=True)
+        factor = cho_factor(covariance + (noise + _LEAST_NOISE + extra_variance) * np.eye(len(outputs)), lower=True)
         solved = cho_solve(factor, outputs)
         loss = outputs @ solved / 2 + np.log(np.diag(factor[0])).sum() + off @ off / 2
         lower = np.tril(dpotri(factor[0], lower=True)[0])
@@ -224,30 +231,30 @@ class Pairs:
             *(-np.exp(parameters.weights) * (through.sum() - self._agreement(through))),
             *(np.exp(parameters.effects) * self._agreement(inner)),
         ]
-        return float(loss), np.array(gradient) + off / doubt
+        return float(loss), np.array(gradient) + off / deviation
 
     def _agreement(self, pairs: Floats) -> Floats:
-        """(questions,): the sum of `pairs` (n, n) over those that answer the question alike."""
+        """Return (questions,): the sum of `pairs` (n, n) over those with equal answers to the question."""
         shape = self._shapes[0]
         return np.add.reduceat(((pairs @ shape) * shape).sum(axis=0), self._starts[:-1])
 
 
-def learned(layout: Layout, inputs: Inputs, outputs: Floats, vague: Floats | float = 0.0) -> Parameters:
-    """The most probable parameters.
+def learn(layout: Layout, inputs: Inputs, outputs: Floats, extra_variance: Floats | float = 0.0) -> Parameters:
+    """Return the most probable parameters.
 
     Raises:
-        LinAlgError: a covariance that cannot be factored.
+        LinAlgError: a covariance cannot be factored.
     """
     traits = inputs.traits.shape[1]
-    prior, doubt = Parameters.prior(layout, traits).flat(), Parameters.doubt(layout, traits)
+    prior, deviation = Parameters.prior(layout, traits).flat(), Parameters.prior_deviation(layout, traits)
     pairs, unit = Pairs(layout, inputs, inputs), np.ones_like(prior)
     unit[Parameters._fields.index("growth")] = _UNIT
 
     def loss(steps: Floats) -> tuple[float, Floats]:
-        found, gradient = pairs.loss(prior + unit * steps, outputs, vague)
+        found, gradient = pairs.loss(prior + unit * steps, outputs, extra_variance)
         return found, gradient * unit
 
-    furthest = _BOUND * doubt / unit
+    furthest = _BOUND * deviation / unit
     found = minimize(
         loss,
         np.zeros_like(prior),

@@ -1,4 +1,4 @@
-"""Exact expected improvement of an uncertain value, at a cost that is known."""
+"""Exact expected improvement of an uncertain value at a known cost."""
 
 from typing import NamedTuple
 
@@ -10,32 +10,32 @@ Floats = NDArray[np.float64]
 
 
 def expected_improvement(mean: Floats, deviation: Floats, best: Floats | float) -> Floats:
-    """E max(0, y - best) for normal y (Jones et al., Efficient Global Optimization, 1998)."""
+    """Return E max(0, y - best) for normal y (Jones et al., Efficient Global Optimization, 1998)."""
     scaled = (mean - best) / deviation
     density = np.exp(-(scaled**2) / 2) / np.sqrt(2 * np.pi)
     return deviation * (scaled * ndtr(scaled) + density)
 
 
 def heavy_tailed_improvement(mean: Floats, deviation: Floats, best: Floats | float) -> Floats:
-    """E max(0, y - best) for y of Student's t with 4 degrees of freedom, `deviation` its scale.
+    """Return E max(0, y - best) for y of Student's t with 4 degrees of freedom and scale `deviation`.
 
-    The robust choice of Lange, Little and Taylor (JASA 84, 1989). Close to the best it orders as the normal one does;
-    what seems hopeless keeps a chance, the more the less is known of it.
+    This is the robust choice of Lange, Little and Taylor (JASA 84, 1989). Near the best it ranks like the normal one;
+    candidates far below it keep a chance, which grows with their uncertainty.
     """
     scaled = (mean - best) / deviation
     density = 0.375 * (1 + scaled**2 / 4) ** -2.5
     return deviation * (scaled * stdtr(4, scaled) + (4 + scaled**2) / 3 * density)
 
 
-class Staircase(NamedTuple):
-    """The best value at each cost or less: levels[k] from costs[k] on; costs[0] is -inf."""
+class AttainmentCurve(NamedTuple):
+    """The best value at a cost or less: levels[k] from costs[k] on; costs[0] is -inf."""
 
     costs: Floats
     levels: Floats
 
     @classmethod
-    def of(cls, costs: Floats, values: Floats, worst: float) -> "Staircase":
-        """Through points; `worst` is the level before the first."""
+    def of(cls, costs: Floats, values: Floats, worst: float) -> "AttainmentCurve":
+        """Return the curve of points; `worst` is the level before the first."""
         order = np.lexsort((-values, costs))
         highest = np.maximum.accumulate(np.concatenate([[worst], values[order]]))
         rises = np.flatnonzero(np.diff(highest) > 0)
@@ -46,18 +46,18 @@ class Staircase(NamedTuple):
 
 
 def expected_hypervolume_improvement(
-    mean: Floats, deviation: Floats, costs: Floats, stairs: Staircase, dearest: float
+    mean: Floats, deviation: Floats, costs: Floats, curve: AttainmentCurve, highest_cost: float
 ) -> Floats:
-    """E of the area that a new point adds between the staircase and the cost `dearest`.
+    """Return the expected area that a new point adds between the curve and `highest_cost`.
 
-    As the cost c is known, the area is a sum of strips of known width: with the levels g_k on [t_k, t_k+1),
+    Because the cost c is known, the area is a sum of strips of known width: with the levels g_k on [t_k, t_k+1),
 
         sum_k max(0, t_k+1 - max(t_k, c)) E max(0, y - g_k).
 
     Args:
-        mean, deviation: (n,) of the uncertain value y, more is better.
-        costs: (n,) less is better.
+        mean, deviation: (n,) of the uncertain value y; more is better.
+        costs: (n,); less is better.
     """
-    ends = np.append(stairs.costs[1:], dearest)
-    widths = np.maximum(ends - np.maximum.outer(costs, stairs.costs), 0.0)
-    return (widths * expected_improvement(mean[:, None], deviation[:, None], stairs.levels)).sum(axis=1)
+    ends = np.append(curve.costs[1:], highest_cost)
+    widths = np.maximum(ends - np.maximum.outer(costs, curve.costs), 0.0)
+    return (widths * expected_improvement(mean[:, None], deviation[:, None], curve.levels)).sum(axis=1)

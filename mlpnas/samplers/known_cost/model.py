@@ -1,4 +1,4 @@
-"""What is believed of one uncertain objective, from the trials that were told and those that are running."""
+"""The model of one uncertain objective, from finished and running trials."""
 
 from collections.abc import Sequence
 
@@ -7,22 +7,22 @@ from numpy.typing import NDArray
 
 from mlpnas import audit
 from mlpnas.samplers._archive import SIGN, Archive, Floats
-from mlpnas.samplers.known_cost.gaussian_process import GaussianProcess, Inputs, Layout, Parameters, learned
-from mlpnas.samplers.known_cost.improvement import Staircase
+from mlpnas.samplers.known_cost.gaussian_process import GaussianProcess, Inputs, Layout, Parameters, learn
+from mlpnas.samplers.known_cost.improvement import AttainmentCurve
 from mlpnas.space.codes import Candidates
 
 Rows = NDArray[np.int64]
-_MODELLED = 400  # points: the work grows with the cube
-_LEARNED = 200  # of these are enough for the parameters, which take some twenty such fits
-_FEW = 0.1  # share of the results that lies below what counts as low
-_VAGUE = 0.5  # variance of what is that far behind
-_NEAR = 0.75  # share of them taken nearest to the front
-_PATIENCE = 10  # the parameters are learned anew after every tenth more results
-_FAR = 3.0  # standard deviations, beyond which a score says no more
+_MODELLED = 400  # points; the time grows with their cube
+_LEARNED = 200  # points for learning the parameters, which takes about twenty fits
+_FEW = 0.1  # quantile of a low result
+_CLIPPED_VARIANCE = 0.5  # extra noise variance of clipped results
+_NEAR = 0.75  # share of the points that are the nearest to the front
+_PATIENCE = 10  # parameters are learned again after a tenth more results
+_FAR = 3.0  # standard deviations at which scores are clipped
 
 
-def settled(count: int) -> int:
-    """Of so many results, how many the parameters are learned from: a tenth more each time."""
+def refit_at(count: int) -> int:
+    """Return the number of results at the last refit of the parameters, with `count` results now."""
     reached = 0
     while (following := reached + max(1, reached // _PATIENCE)) <= count:
         reached = following
@@ -30,17 +30,17 @@ def settled(count: int) -> int:
 
 
 class Model:
-    """One Gaussian process, in units of the objective's standard deviation; more is better.
+    """A Gaussian process in units of the objective's standard deviation; more is better.
 
     Args:
         cost: the quantity whose logarithm is an input.
-        scale_from: how many of the first results say what is bad; None: cost is no objective.
-        far: results beyond this quantile of how far one lies behind the best are not told apart; 1: all are.
+        scale_from: number of first results that define a low value; None: no cost is an objective.
+        clip_quantile: results are clipped at this quantile of the distance to the best; 1: none are.
         scores: names of values that are inputs too.
 
     Attributes:
-        values: (known rows,) what was observed.
-        whole: (known rows,) the same, but for trials that were stopped what is expected of them at full fidelity.
+        values: (known rows,) the observed results, clipped.
+        at_full_fidelity: (known rows,) the same, with predictions at full fidelity for stopped trials.
         worst: the lowest decile of the first results.
     """
 
@@ -50,64 +50,66 @@ class Model:
         objective: str,
         cost: str,
         scale_from: int | None,
-        far: float,
+        clip_quantile: float,
         scores: Sequence[str] = (),
     ) -> None:
         self.archive, self.objective, self.cost = archive, objective, cost
-        self.scale_from, self.far, self.scores = scale_from, far, scores
+        self.scale_from, self.clip_quantile, self.scores = scale_from, clip_quantile, scores
         self.layout = Layout.of(archive.domain.questions)
         self._learned: tuple[int, Parameters] | None = None
 
     def update(self, known: Rows, running: Candidates) -> None:
-        """Take in the archive's `known` rows and what is running.
+        """Fit the process to the archive's `known` rows and the running architectures.
 
         Raises:
-            LinAlgError: nothing can be learned from them.
+            LinAlgError: the parameters cannot be learned.
         """
         parameters = self._parameters(known)
         self._observe(known)
-        inputs, values, vague = self._points(_MODELLED)
-        self.process = GaussianProcess(self.layout, parameters, inputs, values, vague)
-        if len(running.codes):  # as what is expected of them: their neighbours become less uncertain, not better
-            more = self._at_full_fidelity(running)
+        inputs, values, variance = self._points(_MODELLED)
+        self.process = GaussianProcess(self.layout, parameters, inputs, values, variance)
+        if len(
+            running.codes
+        ):  # with their predictions as values: that lowers the uncertainty of neighbours, not their mean
+            more = self._inputs_of(running)
             expected, _ = self.process.predict(more)
-            values, vague = np.append(values, expected), np.append(vague, np.zeros(len(expected)))
-            self.process = GaussianProcess(self.layout, parameters, inputs.joined(more), values, vague)
-        self.whole = self.values.copy()
+            values, variance = np.append(values, expected), np.append(variance, np.zeros(len(expected)))
+            self.process = GaussianProcess(self.layout, parameters, inputs.join(more), values, variance)
+        self.at_full_fidelity = self.values.copy()
         stopped = np.flatnonzero(self._inputs.fidelity < 0)
         if len(stopped):
             further = self._inputs.take(stopped)._replace(fidelity=np.zeros(len(stopped)))
-            self.whole[stopped], _ = self.process.predict(further)
+            self.at_full_fidelity[stopped], _ = self.process.predict(further)
 
     def predict(self, candidates: Candidates) -> tuple[Floats, Floats]:
-        """Mean and standard deviation at full fidelity, (n,) each; the candidates' costs hold the scores, too."""
-        return self.process.predict(self._at_full_fidelity(candidates))
+        """Return mean and standard deviation at full fidelity, (n,) each; the candidates' costs hold the scores too."""
+        return self.process.predict(self._inputs_of(candidates))
 
-    def worth_asking(self, score: str, known: Rows) -> bool:
-        """Whether this score beats the cost among known trials of equal cost (mlpnas/audit.py)."""
+    def is_worth_asking(self, score: str, known: Rows) -> bool:
+        """Return whether this score beats the cost among known trials of equal cost (mlpnas/audit.py)."""
         finished = known[self.archive.fidelity()[known] == 0]
         columns = [self.archive.values(name)[finished] for name in (score, self.cost, self.objective)]
         return audit.usable(columns[0], columns[1], SIGN[self.archive.objectives[self.objective]] * columns[2])
 
-    def _at_full_fidelity(self, candidates: Candidates) -> Inputs:
-        traits = self._scaled(self._traits([candidates.costs[name] for name in (self.cost, *self.scores)]))
+    def _inputs_of(self, candidates: Candidates) -> Inputs:
+        traits = self._scale(self._traits([candidates.costs[name] for name in (self.cost, *self.scores)]))
         return Inputs(candidates.codes, traits, np.zeros(len(traits)))
 
     def _traits(self, columns: Sequence[Floats]) -> Floats:
-        """(n, traits) from the cost and the scores, (n,) each."""
+        """Return traits (n, traits) from the cost and the scores, (n,) each."""
         return np.stack([np.log(columns[0]), *columns[1:]], axis=1)
 
-    def _scaled(self, traits: Floats) -> Floats:
-        """In standard deviations; a score that could not be measured is like the average."""
+    def _scale(self, traits: Floats) -> Floats:
+        """Return traits in standard deviations; an unmeasured score counts as average."""
         scaled = (traits - self._middle) / self._spread
         scaled[:, 1:] = np.clip(np.nan_to_num(scaled[:, 1:]), -_FAR, _FAR)
         return scaled
 
     def _observe(self, known: Rows) -> None:
-        """Results in standard deviations, those of each fidelity around their own mean.
+        """Set the results in standard deviations, those of each fidelity around their own mean.
 
-        The far bad end is drawn in: how bad it is drowns what tells good from better. It is vague then: an answer that
-        was only seen in bad company may yet be a good one.
+        Very bad results are clipped, because their spread would dominate the fit. Clipped points get extra noise
+        variance: an answer seen only in bad architectures may still be good.
         """
         results = SIGN[self.archive.objectives[self.objective]] * self.archive.values(self.objective)[known]
         if not np.isfinite(results).any():
@@ -116,25 +118,25 @@ class Model:
         fidelity = self.archive.fidelity()[known]
         groups = [np.flatnonzero(fidelity == level) for level in np.unique(fidelity)]
         costs = self.archive.values(self.cost)[known]
-        self._vague = np.zeros(len(results))
+        self._extra_variance = np.zeros(len(results))
         for rows in groups:
-            drawn_in, too_bad, floor = self._drawn_in(results[rows], costs[rows])
-            self._vague[rows] = _VAGUE * too_bad
-            results[rows], worst = drawn_in - drawn_in.mean(), floor - drawn_in.mean()
+            clipped, is_clipped, low = self._clip(results[rows], costs[rows])
+            self._extra_variance[rows] = _CLIPPED_VARIANCE * is_clipped
+            results[rows], worst = clipped - clipped.mean(), low - clipped.mean()
         spread = results[max(groups, key=len)].std() or 1.0
         self.values, self.worst = results / spread, worst / spread
         traits = self._traits([self.archive.values(name)[known] for name in (self.cost, *self.scores)])
         self._middle, spreads = np.nanmean(traits, axis=0), np.nanstd(traits, axis=0)
         self._spread = np.where(spreads > 0, spreads, 1.0)
-        self._inputs = Inputs(self.archive.codes[known], self._scaled(traits), fidelity)
+        self._inputs = Inputs(self.archive.codes[known], self._scale(traits), fidelity)
 
-    def _drawn_in(self, results: Floats, costs: Floats) -> tuple[Floats, NDArray[np.bool_], float]:
-        """How far a result lies behind the best of its cost counts up to the quantile `far`.
+    def _clip(self, results: Floats, costs: Floats) -> tuple[Floats, NDArray[np.bool_], float]:
+        """Clip the distance of results to the best of their cost at `clip_quantile`.
 
-        Also returned: which results, failures not among them, lie further behind; the lowest decile.
+        Also return which results, without failures, were clipped, and the lowest decile.
 
-        Before that, nothing counts as worse than the lowest decile less what lies between it and the highest: one bad
-        network, alone at its cost, would be the best of it. Failures (-inf) stand at the end of both.
+        Results are first limited to the lowest decile minus the distance from it to the highest: a bad network that is
+        the only one at its cost would count as the best there. Failures (-inf) get the lowest value of both.
         """
         finite = np.isfinite(results)
         if not finite.any():
@@ -142,30 +144,30 @@ class Model:
         low, high = np.quantile(results[finite], [_FEW, 1 - _FEW])
         results = np.maximum(results, low - (high - low))
         first = results[finite][: self.scale_from]
-        stairs = Staircase.of(costs[finite], results[finite], first.min())
-        best = stairs.at(costs) if self.scale_from else results[finite].max()
+        curve = AttainmentCurve.of(costs[finite], results[finite], first.min())
+        best = curve.at(costs) if self.scale_from else results[finite].max()
         behind = best - results
-        far = np.quantile(behind[finite], self.far)
-        worst = np.quantile(first, _FEW, method="weibull")  # of ten, nearly the lowest: not biased where they are few
-        return best - np.minimum(behind, far), finite & (behind > far), float(worst)
+        limit = np.quantile(behind[finite], self.clip_quantile)
+        worst = np.quantile(first, _FEW, method="weibull")  # nearly the lowest of ten: unbiased for few results
+        return best - np.minimum(behind, limit), finite & (behind > limit), float(worst)
 
     def _parameters(self, known: Rows) -> Parameters:
-        """Learned from the first results as they were then, so that a resumed search learns the same."""
-        count = settled(len(known))
+        """Return the parameters, learned from the first results only, so that a resumed search learns the same."""
+        count = refit_at(len(known))
         if self._learned is None or self._learned[0] != count:
             self._observe(known[:count])
-            self._learned = count, learned(self.layout, *self._points(_LEARNED))
+            self._learned = count, learn(self.layout, *self._points(_LEARNED))
         return self._learned[1]
 
     def _points(self, most: int) -> tuple[Inputs, Floats, Floats]:
-        """What was observed, and how vague; of too much the points nearest to the front, and some of the others."""
+        """Return inputs, values and extra variance; of too many, those nearest to the front and some of the others."""
         count = len(self.values)
         if count <= most:
-            return self._inputs, self.values, self._vague
+            return self._inputs, self.values, self._extra_variance
         costs = self._inputs.traits[:, 0]
-        stairs = Staircase.of(costs, self.values, float(self.values.min()))
-        order = np.argsort(stairs.at(costs) - self.values, kind="stable")
+        curve = AttainmentCurve.of(costs, self.values, float(self.values.min()))
+        order = np.argsort(curve.at(costs) - self.values, kind="stable")
         near = int(_NEAR * most)
         others = np.linspace(near, count - 1, most - near).astype(np.int64)
         rows = np.sort(order[np.concatenate([np.arange(near), others])])
-        return self._inputs.take(rows), self.values[rows], self._vague[rows]
+        return self._inputs.take(rows), self.values[rows], self._extra_variance[rows]
