@@ -43,7 +43,7 @@ class ArchitectureSampler(BaseSampler):
 
     Attributes:
         archive: what was proposed and told.
-        shown: how many of the latest trials a study shows it beside the front; None: all.
+        shown: how many of the latest trials a study shows it beside the front; None: all of them.
         scorer: measures scores of architectures that were not tried; None: no scores are measured.
     """
 
@@ -68,6 +68,10 @@ class ArchitectureSampler(BaseSampler):
         A record with the origin duplicate ends its proposal without news.
         """
         self.archive.tell(record)
+
+    def translate(self, trial: FrozenTrial) -> FrozenTrial:
+        """Return a trial of the study as the sampler is to see it."""
+        return trial
 
     def params(self, answers: Answers) -> dict[str, Any]:
         """Return the parameters that a trial of Optuna holds of an architecture."""

@@ -17,14 +17,17 @@ from mlpnas.space.tree import Answers, Choose
 class Encoding:
     """Translates answers (question path -> label) to parameters of Optuna and back.
 
+    Args:
+        is_ordered: whether answers that are numbers become integers; else they are categories too.
+
     Attributes:
         distributions: of every question, asked or not, by its path.
         first: the parameters that stand for the first label of every question.
     """
 
-    def __init__(self, questions: Sequence[Choose]) -> None:
+    def __init__(self, questions: Sequence[Choose], *, is_ordered: bool = True) -> None:
         self._labels = {q.path: q.labels for q in questions}
-        self._ordered = {q.path: q.ordered for q in questions if q.ordered}
+        self._ordered = {q.path: q.ordered for q in questions if q.ordered and is_ordered}
         self.distributions: dict[str, BaseDistribution] = {
             q.path: IntDistribution(0, len(q.labels) - 1)
             if q.path in self._ordered

@@ -12,7 +12,7 @@ from mlpnas.plugins import choose
 from mlpnas.record import Record
 from mlpnas.samplers._base import ArchitectureSampler
 from mlpnas.samplers._domain import Domain
-from mlpnas.samplers._inside_budget import InsideBudget, is_static
+from mlpnas.samplers._inside_budget import Form, InsideBudget
 from mlpnas.samplers._study import RunStudy
 from mlpnas.search_options import PYTHON, SamplerObject
 from mlpnas.space.tables import Window
@@ -60,7 +60,7 @@ def _from_object(
         return asked
 
     def wrap(inner: BaseSampler) -> InsideBudget:
-        return InsideBudget(domain, window, objectives, seed, lambda seed: inner, is_flat=is_static(type(inner)))
+        return InsideBudget(domain, window, objectives, seed, lambda seed: inner, Form.of(type(inner), objectives))
 
     _try_out(wrap(copy.deepcopy(asked)))
     return wrap(asked)

@@ -1,6 +1,6 @@
 """RunStudy: the study of Optuna under a search, in memory, rebuilt from the records of its run."""
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from math import isfinite, nan
@@ -70,7 +70,7 @@ class RunStudy:
         trial = self.study.ask()
         trial.set_user_attr(NUMBER, number)
         before = self._storage.get_study_system_attrs(self._study_id)
-        with self._storage.showing(self._shown()):
+        with self._storage.showing(self._shown(), self.sampler.translate):
             params = trial.relative_params
         self.sampler.encoding.suggest(trial, params)
         self._running[number] = trial
@@ -161,21 +161,22 @@ class RunStudy:
 
 
 class _Storage(InMemoryStorage):
-    """Trials in memory, some of which can be hidden for a while."""
+    """Trials in memory; a sampler may see fewer of them, in another form."""
 
-    _shown: Container[int] | None = None
+    _see: Callable[[Sequence[FrozenTrial]], list[FrozenTrial]] = list
 
     @contextmanager
-    def showing(self, numbers: Container[int] | None) -> Iterator[None]:
-        """Show the trials with these numbers alone; None: all."""
-        self._shown = numbers
+    def showing(
+        self, numbers: Container[int] | None, translate: Callable[[FrozenTrial], FrozenTrial]
+    ) -> Iterator[None]:
+        """Show the trials with these numbers, None: all; each as it is translated."""
+        self._see = lambda trials: [translate(trial) for trial in trials if numbers is None or trial.number in numbers]
         try:
             yield
         finally:
-            self._shown = None
+            del self._see
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        trials = super().get_all_trials(study_id, deepcopy, states)
-        return trials if self._shown is None else [trial for trial in trials if trial.number in self._shown]
+        return self._see(super().get_all_trials(study_id, deepcopy, states))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from optuna.samplers import BaseSampler, NSGAIISampler
 
 from mlpnas.samplers._domain import Domain
-from mlpnas.samplers._inside_budget import STARTS, InsideBudget
+from mlpnas.samplers._inside_budget import STARTS, Form, InsideBudget
 from mlpnas.space.tables import Window
 
 
@@ -15,7 +15,8 @@ class Nsga2(InsideBudget):
     is_foreign = False
 
     def __init__(self, domain: Domain, window: Window, objectives: Mapping[str, str], seed: int) -> None:
-        super().__init__(domain, window, objectives, seed, _make, starts=STARTS, is_renewed=True)
+        form = Form.of(NSGAIISampler, objectives)
+        super().__init__(domain, window, objectives, seed, _make, form, starts=STARTS, is_renewed=True)
 
 
 def _make(seed: int) -> BaseSampler:

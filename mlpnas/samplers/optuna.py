@@ -8,7 +8,7 @@ from optuna.samplers import BaseSampler, CmaEsSampler, QMCSampler
 
 from mlpnas.errors import UnknownName
 from mlpnas.samplers._domain import Domain
-from mlpnas.samplers._inside_budget import InsideBudget, constructor, is_static, trials_shown
+from mlpnas.samplers._inside_budget import Form, InsideBudget, constructor
 from mlpnas.space.tables import Window
 
 
@@ -33,9 +33,9 @@ class Optuna(InsideBudget):
         if sampler not in known:
             raise UnknownName("sampler of Optuna", sampler, sorted(known))
         kind = known[sampler]
-        make, is_renewed = constructor(kind, options), not issubclass(kind, (CmaEsSampler, QMCSampler))
-        super().__init__(domain, window, objectives, seed, make, is_flat=is_static(kind), is_renewed=is_renewed)
-        self.shown = trials_shown(kind, objectives)
+        is_renewed = not issubclass(kind, (CmaEsSampler, QMCSampler))  # which keep no state that a resume can restore
+        form = Form.of(kind, objectives)
+        super().__init__(domain, window, objectives, seed, constructor(kind, options), form, is_renewed=is_renewed)
 
 
 def _is_sampler(kind: Any) -> bool:

@@ -9,7 +9,7 @@ from optuna.samplers import BaseSampler
 from mlpnas.errors import MissingPackage, RunError
 from mlpnas.plain_text import shortened
 from mlpnas.samplers._domain import Domain
-from mlpnas.samplers._inside_budget import InsideBudget, constructor
+from mlpnas.samplers._inside_budget import Form, InsideBudget, constructor
 from mlpnas.space.tables import Window
 
 
@@ -36,7 +36,7 @@ class Optunahub(InsideBudget):
     ) -> None:
         kind = _sampler_of(_load(package, ref, registry), package)
         make = constructor(kind, options, search_space=lambda: self.encoding.distributions)
-        super().__init__(domain, window, objectives, seed, make, is_flat=True)
+        super().__init__(domain, window, objectives, seed, make, Form())
 
 
 def _load(package: str, ref: str, registry: str) -> ModuleType:

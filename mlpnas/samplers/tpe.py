@@ -10,7 +10,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, TPESampler
 
 from mlpnas.samplers._domain import Domain
-from mlpnas.samplers._inside_budget import STARTS, InsideBudget, trials_shown
+from mlpnas.samplers._inside_budget import STARTS, Form, InsideBudget
 from mlpnas.space.tables import Window
 
 
@@ -20,8 +20,8 @@ class Tpe(InsideBudget):
     is_foreign = False
 
     def __init__(self, domain: Domain, window: Window, objectives: Mapping[str, str], seed: int) -> None:
-        super().__init__(domain, window, objectives, seed, _make, starts=STARTS, is_renewed=True)
-        self.shown = trials_shown(TPESampler, objectives)
+        form = Form.of(TPESampler, objectives)
+        super().__init__(domain, window, objectives, seed, _make, form, starts=STARTS, is_renewed=True)
 
 
 def _make(seed: int) -> BaseSampler:
