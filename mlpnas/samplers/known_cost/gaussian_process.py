@@ -96,7 +96,7 @@ class Parameters(NamedTuple):
         return cls(0.0, log(0.01), log(0.1), 0.0, *logs)
 
     @classmethod
-    def prior_deviation(cls, layout: Layout, traits: int) -> Floats:
+    def spread(cls, layout: Layout, traits: int) -> Floats:
         """Return the standard deviations (parameters,) of the priors."""
         others = 1 + 2 * (traits + len(layout.places) + len(layout.sizes))
         return np.array([_NARROW, _WIDE, _WIDE, *[_NARROW] * others])
@@ -205,10 +205,7 @@ class Pairs:
     def loss(self, flat: Floats, outputs: Floats, extra_variance: Floats | float = 0.0) -> tuple[float, Floats]:
         """Return the negative log posterior and its gradient; both sets of inputs belong to the outputs (n,)."""
         parameters = Parameters.of(flat, len(self._squares))
-        prior, deviation = (
-            Parameters.prior(self.layout, self.traits),
-            Parameters.prior_deviation(self.layout, self.traits),
-        )
+        prior, deviation = Parameters.prior(self.layout, self.traits), Parameters.spread(self.layout, self.traits)
         off = (flat - prior.flat()) / deviation
         similar, trends = self._similar(parameters), self._trends(parameters)
         grown, noise = self._cost_factor(parameters), np.exp(parameters.noise)
@@ -246,7 +243,7 @@ def learn(layout: Layout, inputs: Inputs, outputs: Floats, extra_variance: Float
         LinAlgError: a covariance cannot be factored.
     """
     traits = inputs.traits.shape[1]
-    prior, deviation = Parameters.prior(layout, traits).flat(), Parameters.prior_deviation(layout, traits)
+    prior, deviation = Parameters.prior(layout, traits).flat(), Parameters.spread(layout, traits)
     pairs, unit = Pairs(layout, inputs, inputs), np.ones_like(prior)
     unit[Parameters._fields.index("growth")] = _UNIT
 

@@ -68,9 +68,7 @@ class Model:
         self._observe(known)
         inputs, values, variance = self._points(_MODELLED)
         self.process = GaussianProcess(self.layout, parameters, inputs, values, variance)
-        if len(
-            running.codes
-        ):  # with their predictions as values: that lowers the uncertainty of neighbours, not their mean
+        if len(running.codes):  # predicted values lower the uncertainty of neighbours, not their mean
             more = self._inputs_of(running)
             expected, _ = self.process.predict(more)
             values, variance = np.append(values, expected), np.append(variance, np.zeros(len(expected)))
