@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from mlpnas.datasets import DataRef
 from mlpnas.engine.planning import placement, reference, sizing
 from mlpnas.engine.planning.data import decode, find_data
 from mlpnas.engine.planning.sizing import SizingRequest, TrialPlan
@@ -22,6 +23,7 @@ from mlpnas.samplers import make_sampler
 from mlpnas.search_options import SearchOptions, describe_call
 from mlpnas.space.space import SearchSpace
 from mlpnas.space.tables import SUMMED, Window
+from mlpnas.spec import ArchSpec
 from mlpnas.tasks import task_of
 from mlpnas.training.recipe import Recipe
 from mlpnas.training.speed import device_name
@@ -32,32 +34,32 @@ _LOOKED_AT = 16  # architectures that the proxy is chosen by
 
 def prepare(options: SearchOptions, folder: Path) -> Manifest:
     """Return the manifest of a new run; raises MlpnasError for the first thing that cannot be done as asked."""
-    options.space.limits(options.budget)
-    placement.check(options)
-    objectives = directions(options.objectives)
-    make_sampler(options.sampler, options.space, {}, objectives, options.seed)  # raises where it cannot be used
-    fidelity = rungs.parse(options.fidelity, objectives)
-    recipe = _recipe(options)
+    objectives = _check(options)
+    fidelity, scored = rungs.parse(options.fidelity, objectives), scores(",".join(options.scores))
     ref, about = find_data(options)
     space = options.space.for_data(about.channels, task_of(ref).outputs(about))
-    limits = space.limits(options.budget)
-    window = space.window(options.budget, options.fill)
+    limits, window = space.limits(options.budget), space.window(options.budget, options.fill)
     rng = np.random.default_rng(options.seed)
     some = [space.sample(rng, window).spec for _ in range(_LOOKED_AT)]
-    scored = scores(",".join(options.scores))
     asked = [*objectives, *limits, *scored]
-    with placement.machines(options) as devices:
-        nodes = devices.nodes
-        device = placement.choose_device(options, nodes)
-        at_once = placement.trials_at_once(options, nodes, placement.initial_share(options, device))
-        sharers = placement.most_sharers(options, nodes, asked)
-        wanted = SizingRequest(some, ref, recipe, device, options.trials.total(), at_once, sharers, fidelity)
-        size: TrialPlan = devices.call(sizing.plan_trials, wanted)
-    size = sizing.to_last_rung(size, fidelity) if fidelity else size
-    share = size.share if options.gpus_per_trial is None else options.gpus_per_trial
-    image = size.image if size.recipe.input_size else _largest_input(space, window)
-    data = decode(ref, image, size.recipe, options, some)
-    scheduler, notes = placement.choose_scheduler(options, asked, size.seconds)
+    placed = _place(options, asked, some, ref, fidelity)
+    image = placed.plan.image if placed.plan.recipe.input_size else _largest_input(space, window)
+    data = decode(ref, image, placed.plan.recipe, options, some)
+    scheduler, notes = placement.choose_scheduler(options, asked, placed.plan.seconds)
+    decided = Decided(
+        workers=placed.workers,
+        device=placed.device,
+        gpus_per_trial=placed.share,
+        scheduler=scheduler,
+        objectives=objectives,
+        scores=scored,
+        limits=limits,
+        reference=reference.known_before(objectives, limits, space),
+        fidelity=fidelity,
+        recipe=data.recipe.to_json(),
+        data=data.ref.to_json(),
+        notes=(*data.notes, *placed.plan.notes, *notes),
+    )
     return Manifest(
         name=folder.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -66,22 +68,45 @@ def prepare(options: SearchOptions, folder: Path) -> Manifest:
         space_text=space.text,
         space_hash=space.hash,
         asked=options,
-        decided=Decided(
-            workers=0 if options.address and not options.workers else placement.trials_at_once(options, nodes, share),
-            device=device,
-            gpus_per_trial=share,
-            scheduler=scheduler,
-            objectives=objectives,
-            scores=scored,
-            limits=limits,
-            reference=reference.known_before(objectives, limits, space),
-            fidelity=fidelity,
-            recipe=data.recipe.to_json(),
-            data=data.ref.to_json(),
-            notes=(*data.notes, *size.notes, *notes),
-        ),
-        found=Found(space.image, data.facts, versions(), _machine(device, size.device)),
+        decided=decided,
+        found=Found(space.image, data.facts, versions(), _machine(placed.device, placed.plan.device)),
     )
+
+
+def _check(options: SearchOptions) -> dict[str, str]:
+    """Return the objectives and their directions, if nothing contradicts anything as far as can be known at once."""
+    options.space.limits(options.budget)
+    placement.check(options)
+    objectives = directions(options.objectives)
+    make_sampler(options.sampler, options.space, {}, objectives, options.seed)  # raises if it cannot be used
+    return objectives
+
+
+class _Placed(NamedTuple):
+    """A plan of trials and where they run: workers, 0 for as many as a cluster holds, and each one's share of a GPU."""
+
+    plan: TrialPlan
+    device: str
+    share: float
+    workers: int
+
+
+def _place(
+    options: SearchOptions, asked: Sequence[str], specs: Sequence[ArchSpec], ref: DataRef, fidelity: Sequence[int]
+) -> _Placed:
+    """Plan trials like those of `specs` on the machines that they will run on."""
+    recipe = options.recipe if isinstance(options.recipe, Recipe) else None
+    with placement.machines(options) as devices:
+        nodes = devices.nodes
+        device = placement.choose_device(options, nodes)
+        at_once = placement.trials_at_once(options, nodes, placement.initial_share(options, device))
+        sharers = placement.most_sharers(options, nodes, asked)
+        wanted = SizingRequest(specs, ref, recipe, device, options.trials.total(), at_once, sharers, fidelity)
+        plan: TrialPlan = devices.call(sizing.plan_trials, wanted)
+    plan = sizing.to_last_rung(plan, fidelity) if fidelity else plan
+    share = plan.share if options.gpus_per_trial is None else options.gpus_per_trial
+    workers = placement.trials_at_once(options, nodes, share)
+    return _Placed(plan, device, share, 0 if options.address and not options.workers else workers)
 
 
 def _largest_input(space: SearchSpace, window: Window) -> tuple[int, int]:
@@ -104,11 +129,6 @@ def directions(names: Sequence[str]) -> dict[str, str]:
     if not names or len(found) < len(names):
         raise RunError(f"--objectives {','.join(names)}: name each once, like top1,macs")
     return found
-
-
-def _recipe(options: SearchOptions) -> Recipe | None:
-    """Return the recipe that was asked for; None: it is to be chosen."""
-    return options.recipe if isinstance(options.recipe, Recipe) else None
 
 
 def versions() -> dict[str, str]:
