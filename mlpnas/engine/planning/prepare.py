@@ -92,7 +92,7 @@ class _Placed(NamedTuple):
 
 
 def _place(
-    options: SearchOptions, asked: Sequence[str], specs: Sequence[ArchSpec], ref: DataRef, fidelity: Sequence[int]
+    options: SearchOptions, asked: Sequence[str], specs: Sequence[ArchSpec], ref: DataRef, fidelity: tuple[int, ...]
 ) -> _Placed:
     """Plan trials like those of `specs` on the machines that they will run on."""
     recipe = options.recipe if isinstance(options.recipe, Recipe) else None
