@@ -1,4 +1,4 @@
-"""Who proposes: one file per sampler, found by name; each is a sampler of Optuna.
+"""Samplers: one file each, found by name; each is a sampler of Optuna.
 
 A sampler knows a tree of questions, costs and a window; nothing of networks, training or Ray.
 """

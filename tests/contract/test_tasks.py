@@ -1,4 +1,4 @@
-"""What every task keeps, whichever file it comes from, and what names a task."""
+"""The contract of every task, and of the sources and heads that name tasks."""
 
 from collections.abc import Iterator
 from dataclasses import replace
