@@ -123,7 +123,7 @@ def _enter_quantity(text: str, folder: Path) -> None:
 def _manifests(folder: Path) -> Sequence[str]:
     from tests.support.fake_runs import QUICK
 
-    QUICK.identified().write(folder)
+    QUICK.with_id().write(folder)
     return [(folder / "run.json").read_text()]
 
 

@@ -105,26 +105,26 @@ class Option(Generic[Given, Value]):
             raise RunError(f"{self.flag}: {error}") from None
 
 
-def declared(options: Any) -> Mapping[str, Option[Any, Any]]:
+def options_of(options: Any) -> Mapping[str, Option[Any, Any]]:
     """Return every option of a class of options, or of an instance, by name."""
     cls = options if isinstance(options, type) else type(options)
     return {field.name: getattr_static(cls, field.name) for field in fields(cls)}
 
 
-def given(options: Any) -> Mapping[str, Any]:
+def given_values(options: Any) -> Mapping[str, Any]:
     """Return the options that were given, each as it was read."""
     return dict(vars(options))
 
 
 def merge(before: Options, after: Options) -> Options:
     """Return options with all that was given in either; `after` goes first."""
-    return type(before)(**{**given(before), **given(after)})
+    return type(before)(**{**given_values(before), **given_values(after)})
 
 
-def recorded(options: Any) -> dict[str, Any]:
+def options_to_json(options: Any) -> dict[str, Any]:
     """Return what a manifest keeps: the options that were given, as JSON, by name."""
-    known = declared(options)
-    return {name: plain(value) for name, value in given(options).items() if known[name].is_recorded}
+    known = options_of(options)
+    return {name: plain(value) for name, value in given_values(options).items() if known[name].is_recorded}
 
 
 def plain(value: Any) -> Any:
@@ -141,8 +141,8 @@ def check_fixed(options: Any, before: Any, decided: Any) -> None:
         RunError: fixed options differ; a line for each.
     """
     wrong = []
-    for name, value in given(options).items():
-        option, earlier = declared(options)[name], getattr(before, name)
+    for name, value in given_values(options).items():
+        option, earlier = options_of(options)[name], getattr(before, name)
         if option.on_resume == FIXED and not option.is_same(value, earlier, decided):
             wrong.append(
                 f"{_show_given(option, value, earlier)}: this run was searched {_show_before(option, value, earlier)}; "
@@ -180,7 +180,9 @@ def takes(options: Callable[P, Options]) -> Callable[[Callable[[Options], Result
 
 
 def _list_options(options: Any) -> str:
-    lines = (f"{name}: {_first_lower(option.help)}{_add_default(option)}" for name, option in declared(options).items())
+    lines = (
+        f"{name}: {_first_lower(option.help)}{_add_default(option)}" for name, option in options_of(options).items()
+    )
     return "\n        ".join(lines)
 
 

@@ -157,7 +157,7 @@ def _has_same_flip(given: str, before: str, decided: Any) -> bool:
     return given in (before, decided.recipe.get("flip"))
 
 
-def _listed(kind: str) -> str:
+def _list_names(kind: str) -> str:
     return ", ".join(names(kind))
 
 
@@ -206,7 +206,7 @@ class SearchOptions:
     )
     data: Option[str | Path | None, str | None] = Option(
         None,
-        f"A path (folders, tables, archives) or a source: {_listed('datasets')}.",
+        f"A path (folders, tables, archives) or a source: {_list_names('datasets')}.",
         read=_read_place,
         on_resume=CHANGEABLE,
     )
@@ -228,14 +228,14 @@ class SearchOptions:
     )
     objectives: Option[str | Sequence[str], tuple[str, ...]] = Option(
         ("top1", "macs"),
-        f"The first decides what is best: {_listed('objectives')}.",
+        f"The first decides what is best: {_list_names('objectives')}.",
         read=texts,
         on_resume=FIXED,
         show=lambda values, other: ",".join(values),
     )
     sampler: Option[Any, Named | SamplerObject] = Option(
         Named("known_cost"),
-        f"Who proposes: {_listed('samplers')}; with options: random:stratify=true.",
+        f"Who proposes: {_list_names('samplers')}; with options: random:stratify=true.",
         read=_read_sampler,
         on_resume=FIXED,
         metavar="NAME[:OPTION=VALUE,...]",

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from mlpnas.kinds import FLAG, Number
-from mlpnas.options import Option, declared
+from mlpnas.options import Option, options_of
 
 Options = TypeVar("Options")
 
@@ -24,7 +24,7 @@ def from_options(kind: type[Options], json_help: str) -> Callable[[Callable[[Opt
             as_json = values.pop("as_json")
             function(kind(**values), as_json)
 
-        parameters = [_parameter(option) for option in declared(kind).values() if option.is_typed]
+        parameters = [_parameter(option) for option in options_of(kind).values() if option.is_typed]
         as_json = Annotated[bool, typer.Option("--json", help=json_help)]
         parameters.append(Parameter("as_json", Parameter.KEYWORD_ONLY, default=False, annotation=as_json))
         command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ from mlpnas.commands._from_options import from_options
 from mlpnas.commands._opened import report_set_aside
 from mlpnas.commands._terminal import say
 from mlpnas.exporters import ExportOptions
-from mlpnas.options import given
+from mlpnas.options import given_values
 
 
 @from_options(ExportOptions, json_help="One JSON object.")
@@ -20,7 +20,7 @@ def export(options: ExportOptions, as_json: bool) -> None:
 
     report_set_aside(options.run)
     record = options.run.pick(options.pick)
-    model, files = run_export(**given(options))
+    model, files = run_export(**given_values(options))
     if as_json:
         facts = {"run": options.run.place, "trial": record.trial, "key": model.spec.key, "to": str(options.to)}
         print(json.dumps(facts | {"files": files, "trained": model.is_trained, "weights": model.origin}))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mlpnas.commands._from_options import from_options
-from mlpnas.options import given
+from mlpnas.options import given_values
 from mlpnas.search_options import SearchOptions
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def search(options: SearchOptions, as_json: bool) -> None:
         try:
             from mlpnas.engine.search import search as run_search
 
-            run_search(**given(options), listener=view, command=shlex.join(["mlpnas", *sys.argv[1:]]))
+            run_search(**given_values(options), listener=view, command=shlex.join(["mlpnas", *sys.argv[1:]]))
         except KeyboardInterrupt:
             view.interrupted()
             raise typer.Exit(130) from None

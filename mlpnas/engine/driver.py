@@ -205,7 +205,7 @@ class Driver:
     def _update_reference(self, record: Record) -> None:
         if found := reference.found_by(record, self.run.manifest):
             manifest = self.run.manifest
-            self.run.manifest = manifest.deciding(reference={**manifest.decided.reference, **found})
+            self.run.manifest = manifest.with_decisions(reference={**manifest.decided.reference, **found})
             self.writer.write(partial(self.run.manifest.write, self.run.path))
 
     def _stops_before_crashes(self) -> list[tuple[int, int]]:

@@ -14,14 +14,14 @@ from mlpnas.engine.events import Listener, summary
 from mlpnas.engine.interrupt import interruptible
 from mlpnas.engine.planning.placement import placement_of
 from mlpnas.engine.planning.prepare import prepare
-from mlpnas.engine.planning.resume import resumed
+from mlpnas.engine.planning.resume import plan_resume
 from mlpnas.engine.run_folder.folder import HeldFolder, check_is_new, make_new, new_folder
 from mlpnas.engine.run_folder.lock import hold_lock
 from mlpnas.engine.run_folder.publish import mirrored
 from mlpnas.errors import RunError
 from mlpnas.files import clear_leftovers, write_text
 from mlpnas.manifest import Manifest
-from mlpnas.options import given, takes
+from mlpnas.options import given_values, takes
 from mlpnas.plugins import find
 from mlpnas.record import FAILURES
 from mlpnas.remote import reason
@@ -60,7 +60,7 @@ def search(options: SearchOptions) -> Run:
     with own_random_numbers():
         if options.resume:
             return _go_on(options)
-        if "space" not in given(options):
+        if "space" not in given_values(options):
             raise RunError("a search needs a space: --space quick, or the path of a space file")
         folder = new_folder(options.run, options.space.name)
         manifest = prepare(options, folder)
@@ -84,7 +84,7 @@ def _go_on(options: SearchOptions) -> Run:
     folder = Run(options.run).path
     with hold_lock(folder):
         existing = Run(folder)
-        manifest = resumed(existing, options)
+        manifest = plan_resume(existing, options)
         space = manifest.search_space(f"{existing.place}/space.yaml")
         backend = _backend(manifest)
         with backend.ready():
@@ -94,7 +94,7 @@ def _go_on(options: SearchOptions) -> Run:
 def _run(folder: Path, manifest: Manifest, space: SearchSpace, workers: Backend, listener: Listener) -> Run:
     clock, held = time.monotonic(), HeldFolder(folder)
     check_folders(folder)
-    manifest = manifest.identified()
+    manifest = manifest.with_id()
     with _begun_by_writing(folder):
         manifest.write(folder)  # first: a folder without it is no run, and it holds the space's text too
         write_text(folder / "space.yaml", manifest.space_text)

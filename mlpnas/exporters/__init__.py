@@ -10,7 +10,7 @@ from mlpnas.errors import ExportError, MlpnasError
 from mlpnas.exporters._model import CARD, ONNX, SPEC, WEIGHTS, Exporter, Model, fresh, with_weights
 from mlpnas.kinds import FLAG
 from mlpnas.named import Named
-from mlpnas.options import Option, given, takes
+from mlpnas.options import Option, given_values, takes
 from mlpnas.plugins import choose, find, names
 from mlpnas.spec import ArchSpec
 
@@ -73,7 +73,7 @@ def export(options: ExportOptions) -> tuple[Model, list[str]]:
     """
     from mlpnas.exporters._pick import model_of
 
-    missing = [name for name in ("run", "to") if name not in given(options)]
+    missing = [name for name in ("run", "to") if name not in given_values(options)]
     if missing:
         raise TypeError(f"export() needs {missing[0]}")
     exporters = _make_exporters(options.form)

@@ -13,7 +13,7 @@ from mlpnas.errors import MlpnasError, RunError
 from mlpnas.files import read_file, write_text
 from mlpnas.manifest._checked import read, read_fields, refuse_constant
 from mlpnas.manifest._earlier import nest
-from mlpnas.options import recorded
+from mlpnas.options import options_to_json
 from mlpnas.plain_text import masked, quoted, shortened
 from mlpnas.run_files import MANIFEST
 from mlpnas.search_options import SearchOptions
@@ -122,20 +122,20 @@ class Manifest:
 
         return SearchSpace(self.space_text, source, **self.found.image)
 
-    def deciding(self, **changes: Any) -> Self:
+    def with_decisions(self, **changes: Any) -> Self:
         """Return it with other decisions."""
         return replace(self, decided=replace(self.decided, **changes))
 
     def to_json(self) -> dict[str, Any]:
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
-        nested = {"asked": recorded(self.asked), "decided": asdict(self.decided), "found": asdict(self.found)}
+        nested = {"asked": options_to_json(self.asked), "decided": asdict(self.decided), "found": asdict(self.found)}
         return _without_credentials({**plain, **nested})
 
     def write(self, folder: Path) -> None:
         """Write run.json; credentials in URIs are masked."""
         write_text(folder / MANIFEST, json.dumps(self.to_json(), indent=2) + "\n")
 
-    def identified(self) -> Self:
+    def with_id(self) -> Self:
         """Return it with an identity, which all that is written from now on carries."""
         return self if self.id else replace(self, id=token_hex(8))
 

@@ -5,7 +5,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from mlpnas.options import declared
+from mlpnas.options import options_of
 from mlpnas.plain_text import quoted, shortened
 from mlpnas.search_options import SearchOptions
 
@@ -85,7 +85,7 @@ def read_options(data: Any) -> SearchOptions:
     if not isinstance(data, dict):
         raise ValueError(f"asked: expected a mapping, got {quoted(data)}")
     _check_plain(data, "asked", _DEEPEST)
-    known = declared(SearchOptions)
+    known = options_of(SearchOptions)
     return SearchOptions(**{name: value for name, value in data.items() if name in known and known[name].is_recorded})
 
 

@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 
 import mlpnas
 from mlpnas.commands._from_options import from_options
-from mlpnas.engine.planning.resume import resumed
+from mlpnas.engine.planning.resume import plan_resume
 from mlpnas.errors import MlpnasError, RunError
 from mlpnas.exporters import ExportOptions
 from mlpnas.kinds import Number
 from mlpnas.manifest import Manifest
 from mlpnas.named import Named
-from mlpnas.options import CHANGEABLE, FIXED, Option, check_fixed, declared, recorded, takes
+from mlpnas.options import CHANGEABLE, FIXED, Option, check_fixed, options_of, options_to_json, takes
 from mlpnas.run import Run
 from mlpnas.search_options import Count, SearchOptions
 from mlpnas.training.recipe import Recipe
@@ -86,11 +86,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _resumed(made: Path, **asked: Any) -> Manifest:
-    return resumed(Run(made), SearchOptions(**asked))
+    return plan_resume(Run(made), SearchOptions(**asked))
 
 
 def test_every_option_is_tried_here() -> None:
-    known = declared(SearchOptions)
+    known = options_of(SearchOptions)
     kinds = {kind: {n for n, option in known.items() if option.on_resume == kind} for kind in (FIXED, CHANGEABLE, "")}
     assert kinds == {FIXED: {*OTHER}, CHANGEABLE: {*CHANGED}, "": OF_ONE_CALL}
     assert {*OTHER} == {*SAME}
@@ -102,14 +102,14 @@ def test_every_option_is_tried_here() -> None:
 )
 def test_python_and_command_line_follow(options: Any, function: Any, command: str) -> None:
     typed = inspect.signature(getattr(__import__(f"mlpnas.commands.{command}", fromlist=["x"]), command)).parameters
-    for name, option in declared(options).items():
+    for name, option in options_of(options).items():
         assert inspect.signature(function).parameters[name].default is None
         assert f"{name}: " in function.__doc__
         if option.is_typed:
             info = typed[name].annotation.__metadata__[0]
             assert info.help.startswith(option.help)
             assert option.is_argument or info.default == option.flag
-    assert {*typed} == {name for name, option in declared(options).items() if option.is_typed} | {"as_json"}
+    assert {*typed} == {name for name, option in options_of(options).items() if option.is_typed} | {"as_json"}
 
 
 @pytest.mark.parametrize("name", OTHER)
@@ -117,7 +117,7 @@ def test_a_differing_fixed_option_is_refused_with_both_values(made: Path, name: 
     with pytest.raises(RunError) as refused:
         _resumed(made, **{name: OTHER[name]})
     message = str(refused.value)
-    assert message.startswith(declared(SearchOptions)[name].flag)
+    assert message.startswith(options_of(SearchOptions)[name].flag)
     assert "this run was searched with" in message
     assert message.endswith("leave it out, or start another --run")
 
@@ -161,7 +161,7 @@ def test_a_recipe_may_be_given_as_it_was_decided(made: Path) -> None:
     assert decided.flip in ("yes", "no")
     assert _resumed(made, flip=decided.flip, recipe=decided)
     longer = replace(manifest, asked=replace_option(manifest.asked, fidelity="epochs=1,4", recipe=decided))
-    staged = longer.deciding(fidelity=(1, 4), recipe=replace(decided, epochs=4).to_json())
+    staged = longer.with_decisions(fidelity=(1, 4), recipe=replace(decided, epochs=4).to_json())
     check_fixed(SearchOptions(recipe=RECIPE, fidelity="epochs=1, 4"), staged.asked, staged.decided)
     with pytest.raises(RunError, match="--recipe"):
         check_fixed(SearchOptions(recipe="smoke"), staged.asked, staged.decided)
@@ -219,7 +219,7 @@ def test_a_new_option_is_its_field_and_its_reader() -> None:
     assert CliRunner().invoke(app, ["--patience", "5"]).output == "5\n"
     assert (run(), run(patience=4)) == (3, 4)
     assert "patience: epochs without progress. Default: 3." in str(run.__doc__)
-    assert recorded(Options(patience=4)) == {"patience": 4}
+    assert options_to_json(Options(patience=4)) == {"patience": 4}
     with pytest.raises(RunError, match="--patience 4: this run was searched with 3; leave it out"):
         check_fixed(Options(patience=4), Options(), None)
     with pytest.raises(RunError, match="--patience: expected a whole number from 1 to 9; got 99"):

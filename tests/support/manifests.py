@@ -4,7 +4,7 @@ from dataclasses import fields
 from typing import Any
 
 from mlpnas.manifest import Decided, Found, Manifest
-from mlpnas.options import declared
+from mlpnas.options import options_of
 from mlpnas.search_options import SearchOptions
 
 
@@ -16,7 +16,7 @@ def manifest(name: str, **values: Any) -> Manifest:
     homes = {
         "decided": {field.name for field in fields(Decided)},
         "found": {field.name for field in fields(Found)},
-        "asked": {name for name, option in declared(SearchOptions).items() if option.on_resume} - {"space"},
+        "asked": {name for name, option in options_of(SearchOptions).items() if option.on_resume} - {"space"},
     }
     for key, value in values.items():
         part = next((part for part, names in homes.items() if key in names), "")

@@ -160,9 +160,9 @@ def test_credentials_are_neither_written_nor_shown(tmp_path: Path) -> None:
 
 
 def test_an_identity_stays(tmp_path: Path) -> None:
-    run = QUICK.identified()
+    run = QUICK.with_id()
     assert len(run.id) == 16
-    assert run.identified() == run
-    assert QUICK.identified().id != run.id
+    assert run.with_id() == run
+    assert QUICK.with_id().id != run.id
     run.write(tmp_path)
     assert Manifest.read(tmp_path).id == run.id

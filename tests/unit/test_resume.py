@@ -14,7 +14,7 @@ from PIL import Image
 import mlpnas
 from mlpnas.engine.devices import Node
 from mlpnas.engine.planning import placement
-from mlpnas.engine.planning.resume import resumed
+from mlpnas.engine.planning.resume import plan_resume
 from mlpnas.errors import DataError, MlpnasError, RunError
 from mlpnas.manifest import Manifest
 from mlpnas.run import Run
@@ -54,7 +54,7 @@ def made(images: Path, tmp_path: Path) -> Path:
 
 
 def _resume(run: Path, **asked: Any) -> Manifest:
-    return resumed(Run(run), SearchOptions(**asked))
+    return plan_resume(Run(run), SearchOptions(**asked))
 
 
 def test_changed_data_are_refused_with_the_change(made: Path, images: Path) -> None:

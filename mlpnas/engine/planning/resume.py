@@ -9,7 +9,7 @@ from mlpnas.engine.objectives import wanted_objectives
 from mlpnas.engine.planning import placement, same_data
 from mlpnas.errors import RunError
 from mlpnas.manifest import Manifest
-from mlpnas.options import FIXED, check_fixed, declared, given, merge
+from mlpnas.options import FIXED, check_fixed, given_values, merge, options_of
 from mlpnas.plugins import find
 from mlpnas.run import Run
 from mlpnas.search_options import SamplerObject, SearchOptions
@@ -17,7 +17,7 @@ from mlpnas.search_options import SamplerObject, SearchOptions
 _PLACEMENT = ("backend", "workers", "device", "gpus_per_trial", "address")
 
 
-def resumed(run: Run, asked: SearchOptions) -> Manifest:
+def plan_resume(run: Run, asked: SearchOptions) -> Manifest:
     """Return the manifest to go on with.
 
     Raises:
@@ -26,13 +26,13 @@ def resumed(run: Run, asked: SearchOptions) -> Manifest:
     """
     manifest = run.manifest
     before = manifest.asked
-    if "space" in given(asked):
+    if "space" in given_values(asked):
         before = merge(before, SearchOptions(space=manifest.search_space(f"{run.place}/space.yaml")))
     check_fixed(asked, before, manifest.decided)
     done = sum(record.origin != "duplicate" for record in run.records)
     goes_on = _options_to_go_on_with(manifest.asked, asked, done)
-    manifest = replace(manifest, asked=goes_on).deciding(data=_data(manifest, asked.data))
-    placed = _placed(run, manifest, {name for name in _PLACEMENT if name in given(asked)})
+    manifest = replace(manifest, asked=goes_on).with_decisions(data=_data(manifest, asked.data))
+    placed = _place_anew(run, manifest, {name for name in _PLACEMENT if name in given_values(asked)})
     same_data.check(placed)
     return placed
 
@@ -41,10 +41,10 @@ def _options_to_go_on_with(before: SearchOptions, asked: SearchOptions, done: in
     """Return fixed options as they were written, and changeable ones as they are given now; `time` counts anew."""
     news = {
         name: value
-        for name, value in given(asked).items()
-        if declared(asked)[name].on_resume != FIXED or isinstance(value, SamplerObject)
+        for name, value in given_values(asked).items()
+        if options_of(asked)[name].on_resume != FIXED or isinstance(value, SamplerObject)
     }
-    kept = {name: value for name, value in given(before).items() if name != "time"}
+    kept = {name: value for name, value in given_values(before).items() if name != "time"}
     options = SearchOptions(**{**kept, **news})
     return merge(options, SearchOptions(trials=options.trials.total(done)))
 
@@ -58,12 +58,12 @@ def _data(manifest: Manifest, place: str | None) -> Mapping[str, Any]:
     return replace(before, source=now.source, path=now.path).to_json()
 
 
-def _placed(run: Run, manifest: Manifest, changed: Set[str]) -> Manifest:
+def _place_anew(run: Run, manifest: Manifest, changed: Set[str]) -> Manifest:
     """Return the manifest with what the trials run on, which stays as it was as far as nothing of it has changed."""
     if not changed and manifest.decided.device == "cpu":
         return manifest
     share = min(manifest.decided.gpus_per_trial, 1.0)  # earlier versions reserved more, and never used them
-    manifest = manifest.deciding(gpus_per_trial=share)
+    manifest = manifest.with_decisions(gpus_per_trial=share)
     wanted = _wanted(manifest, changed)
     placement.check(wanted)
     with placement.machines(wanted) as devices:
@@ -79,7 +79,7 @@ def _placed(run: Run, manifest: Manifest, changed: Set[str]) -> Manifest:
         device = placement.choose_device(wanted, nodes)
         share = placement.initial_share(wanted, device)
         workers = placement.trials_at_once(wanted, nodes, share)
-    return manifest.deciding(
+    return manifest.with_decisions(
         device=device,
         gpus_per_trial=share,
         workers=0 if wanted.address and not wanted.workers else workers,

@@ -35,15 +35,15 @@ def check(manifest: Manifest) -> None:
 def _changes(facts: Mapping[str, Any], data: Survey) -> Iterator[str]:
     before, now = list(facts.get("classes", ())), list(data.classes)
     if new := [name for name in now if name not in before]:
-        yield f"new classes: {_listed(new)}"
+        yield f"new classes: {_list_names(new)}"
     if gone := [name for name in before if name not in now]:
-        yield f"classes that are gone: {_listed(gone)}"
+        yield f"classes that are gone: {_list_names(gone)}"
     images = facts.get("images")
     for part, count in images.items() if isinstance(images, Mapping) else ():
         if count != (there := data.images.get(part, 0)):
             yield f"{part}: {there} images, not {count}"
 
 
-def _listed(names: list[str]) -> str:
+def _list_names(names: list[str]) -> str:
     more = len(names) - _NAMED
     return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
