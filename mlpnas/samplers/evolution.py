@@ -17,7 +17,7 @@ from mlpnas.space.tables import Sample
 _STARTS = 10
 _POPULATION = 50
 _TOURNAMENT = 10
-_CROSSED = 0.5  # share of the children that have two parents
+_CROSSOVER = 0.5  # share of the children that have two parents
 
 
 class Evolution(ArchitectureSampler):
@@ -29,27 +29,27 @@ class Evolution(ArchitectureSampler):
 
     def _child(self, rng: np.random.Generator) -> Sample:
         scores = self.archive.scores()
-        living = np.flatnonzero(np.isfinite(scores).all(axis=1))[-_POPULATION:]
-        if not len(living):
+        population = np.flatnonzero(np.isfinite(scores).all(axis=1))[-_POPULATION:]
+        if not len(population):
             return self.archive.unseen(rng)
-        order, codes = ranked(scores[living]), self.archive.codes[living]
+        order, codes = rank(scores[population]), self.archive.codes[population]
         child = codes[[_parent(order, rng)]]
-        if rng.random() < _CROSSED:
-            child = self._crossed(child, codes[[_parent(order, rng)]], rng)
+        if rng.random() < _CROSSOVER:
+            child = self._cross(child, codes[[_parent(order, rng)]], rng)
         return self.archive.near(child, rng)
 
-    def _crossed(self, mother: Codes, father: Codes, rng: np.random.Generator) -> Codes:
+    def _cross(self, mother: Codes, father: Codes, rng: np.random.Generator) -> Codes:
         children = self.domain.cross(mother, father, self.window, rng).codes
         return children if len(children) else mother
 
 
 def _parent(order: NDArray[np.int64], rng: np.random.Generator) -> int:
-    """The best of a few; order: the members, best first."""
+    """Return the best of a few random members; order: the members, best first."""
     return int(order[rng.integers(len(order), size=_TOURNAMENT).min()])
 
 
-def ranked(scores: Floats) -> NDArray[np.int64]:
-    """Rows, best first: by non-dominated front, within one the lonelier first. scores: more is better."""
+def rank(scores: Floats) -> NDArray[np.int64]:
+    """Return the rows, best first: by non-dominated front, in a front by crowding distance. scores: more is better."""
     order: list[int] = []
     left = np.arange(len(scores))
     while len(left):
@@ -61,7 +61,7 @@ def ranked(scores: Floats) -> NDArray[np.int64]:
 
 
 def _crowding(scores: Floats) -> Floats:
-    """Sum over objectives of the gap between the two neighbours, in shares of the range; inf at the ends."""
+    """Return the sum over objectives of the gap between both neighbours, as a share of the range; inf at the ends."""
     distance = np.zeros(len(scores))
     for column in scores.T:
         order = np.argsort(column, kind="stable")

@@ -9,7 +9,7 @@ from mlpnas.plugins import find
 from mlpnas.record import Record
 from mlpnas.samplers import RunStudy, make_sampler
 from mlpnas.samplers._archive import Archive
-from mlpnas.samplers.evolution import ranked
+from mlpnas.samplers.evolution import rank
 from mlpnas.samplers.known_cost.model import Model
 
 BETTER = ["known_cost", "evolution", "local", "tpe", "nsga2"]
@@ -165,6 +165,6 @@ def test_stratified_samples_are_spread_over_cost(table) -> None:  # type: ignore
 
 def test_ranks_by_front_then_by_loneliness() -> None:
     scores = np.array([[0.0, 0.0], [1.0, 0.5], [0.5, 1.0], [0.9, 0.6], [0.2, 0.2]])
-    order = ranked(scores).tolist()
+    order = rank(scores).tolist()
     assert set(order[:2]) == {1, 2}
     assert order[2:] == [3, 4, 0]
