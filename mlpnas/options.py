@@ -40,6 +40,7 @@ class Option(Generic[Given, Value]):
             CHANGEABLE, it decides how long and where the search goes on; "": it is of one call, and not recorded.
         is_same: of a fixed option: takes the given value, the one before, and what the run decided.
         show: the value in a message that names another one too, which it also takes.
+        remedy: takes the value before; what to do on a resume instead of giving another one.
         flag: as typed, like --format; by default the field's name.
         metavar: what --help shows for the value.
         is_repeatable: the command line takes it several times.
@@ -57,6 +58,7 @@ class Option(Generic[Given, Value]):
         on_resume: str = "",
         is_same: Callable[[Any, Any, Any], bool] | None = None,
         show: Callable[[Any, Any], str] = lambda value, other: str(value),
+        remedy: Callable[[Any], str] = lambda before: "leave it out",
         flag: str = "",
         metavar: str | None = None,
         is_repeatable: bool = False,
@@ -66,7 +68,7 @@ class Option(Generic[Given, Value]):
         is_recorded: bool = True,
     ) -> None:
         self.default, self.help, self.kind, self.read = default, help, kind, read
-        self.on_resume, self.show, self.flag, self.metavar = on_resume, show, flag, metavar
+        self.on_resume, self.show, self.remedy, self.flag, self.metavar = on_resume, show, remedy, flag, metavar
         self.is_same = is_same or (lambda given, before, decided: bool(plain(given) == plain(before)))
         self.is_repeatable, self.is_argument = is_repeatable, is_argument
         self.is_required, self.is_typed = is_required, is_typed
@@ -146,7 +148,7 @@ def check_fixed(options: Any, before: Any, decided: Any) -> None:
         if option.on_resume == FIXED and not option.is_same(value, earlier, decided):
             wrong.append(
                 f"{_show_given(option, value, earlier)}: this run was searched {_show_before(option, value, earlier)}; "
-                "leave it out, or start another --run"
+                f"{option.remedy(earlier)}, or start another --run"
             )
     if wrong:
         raise RunError("\n".join(wrong))

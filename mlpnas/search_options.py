@@ -92,6 +92,7 @@ class SamplerObject:
     """A sampler that a Python program made; a manifest keeps only its class."""
 
     sampler: Any
+    name = PYTHON
 
     def to_json(self) -> Any:
         return {PYTHON: {"class": str(self)}}
@@ -238,6 +239,7 @@ class SearchOptions:
         f"Who proposes: {_list_names('samplers')}; with options: random:stratify=true.",
         read=_read_sampler,
         on_resume=FIXED,
+        remedy=lambda before: "give that object again" if before.name == PYTHON else "leave it out",
         metavar="NAME[:OPTION=VALUE,...]",
     )
     scores: Option[str | Sequence[str], tuple[str, ...]] = Option(

@@ -45,10 +45,12 @@ class ArchitectureSampler(BaseSampler):
         archive: what was proposed and told.
         shown: how many of the latest trials a study shows it beside the front; None: all of them.
         scorer: measures scores of architectures that were not tried; None: no scores are measured.
+        notes: for people, and for the manifest.
     """
 
     shown: int | None = None
     scorer: Scorer | None = None
+    notes: tuple[str, ...] = ()
 
     def __init__(self, domain: Domain, window: Window, objectives: Mapping[str, str], seed: int) -> None:
         self.domain, self.window, self.objectives, self.seed = domain, window, dict(objectives), seed

@@ -1,6 +1,7 @@
 """Any sampler of OptunaHub by its package, downloaded at a ref or loaded from a folder."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -34,9 +35,11 @@ class Optunahub(InsideBudget):
         registry: str = "",
         **options: Any,
     ) -> None:
-        kind = _sampler_of(_load(package, ref, registry), package)
+        module = _load(package, ref, registry)
+        kind = _sampler_of(module, package)
         make = constructor(kind, options, search_space=lambda: self.encoding.distributions)
         super().__init__(domain, window, objectives, seed, make, Form())
+        self.notes = (f"sampler optunahub:{package}: {_describe_source(module, ref, registry)}",)
 
 
 def _load(package: str, ref: str, registry: str) -> ModuleType:
@@ -52,6 +55,20 @@ def _load(package: str, ref: str, registry: str) -> ModuleType:
         place = f"in {registry}" if registry else f"at the ref {ref}"
         reason = shortened(f"{type(error).__name__}: {' '.join(str(error).split())}", 400)
         raise RunError(f"sampler optunahub:{package} cannot be loaded {place} ({reason})") from error
+
+
+def _describe_source(module: ModuleType, ref: str, registry: str) -> str:
+    """Return where a package is from, with the commit that its ref means now."""
+    if registry:
+        return f"of the folder {registry}"
+    import git
+
+    try:
+        repository = git.Repo(Path(str(module.__file__)).parent, search_parent_directories=True)
+    except git.GitError:  # without git, files are downloaded
+        return f"of the ref {ref}"
+    is_download = Path(repository.working_dir).name == ref
+    return f"of the ref {ref}, commit {repository.head.commit.hexsha}" if is_download else f"of the ref {ref}"
 
 
 def _sampler_of(module: ModuleType, package: str) -> type[BaseSampler]:

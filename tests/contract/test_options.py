@@ -167,6 +167,12 @@ def test_a_recipe_may_be_given_as_it_was_decided(made: Path) -> None:
         check_fixed(SearchOptions(recipe="smoke"), staged.asked, staged.decided)
 
 
+def test_a_run_with_a_sampler_object_asks_for_it_again(made: Path) -> None:
+    asked = replace_option(Run(made).manifest.asked, sampler=Named.of("python", **{"class": "GPSampler"}))
+    with pytest.raises(RunError, match=r"--sampler known_cost: .*; give that object again, or start another --run"):
+        check_fixed(SearchOptions(sampler="known_cost"), asked, None)
+
+
 def replace_option(options: SearchOptions, **changes: Any) -> SearchOptions:
     return SearchOptions(**{**vars(options), **changes})
 

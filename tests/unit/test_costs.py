@@ -172,7 +172,7 @@ def test_batch_norm_on_a_grid_of_one() -> None:
         (Stage(16, 1, Layer.of("attention", head_dim=5)), Grid(8, 8), ShapeError, "those that do: 1, 2, 4, 8, 16"),
         (Stage(32, 1, Layer("window_attention")), Grid(8, 8), ShapeError, "windows that fit: 2, 4, 8"),
         (Stage(32, 1, Layer("window_attention")), Grid(7, 7, 1), ShapeError, "pool: avg"),
-        (Stage(3, 1, Layer.of("gmlp", ratio=1)), Grid(8, 8), ShapeError, "even whole ratios"),
+        (Stage(3, 1, Layer.of("gmlp", ratio=1)), Grid(8, 8), ShapeError, "even integer ratios"),
         (Stage(4, 1, Layer.of("token_mlp", ratio=0.2)), Grid(8, 8), ShapeError, "must be at least 1"),
         (Stage(8, 1, SHIFT, mlp_ratio=0.1), Grid(8, 8), ShapeError, "at least 1, or the ratio 0"),
         (Stage(16, 1, Layer.of("axial_shift", shfit=3)), Grid(8, 8), SpecError, "it has shift_size, dilation"),

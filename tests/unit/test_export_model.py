@@ -75,7 +75,9 @@ def test_a_proxy_gives_its_architecture_with_fresh_weights(
     tmp_path: Path, declared: ArchSpec, changed: dict[str, float], said: str
 ) -> None:
     options = {"channels": 1, "classes": 10, "input_size": None, "width_scale": 1.0} | changed
-    run = run_with(tmp_path, proxy(declared, **options), declared)  # type: ignore[arg-type]
+    fidelity = {name: options.pop(name) for name in ("input_size", "width_scale")}
+    trained = proxy(replace(declared, **options), **fidelity)
+    run = run_with(tmp_path, trained, declared)
     found = model_of(run, trial(run))
     assert found.spec == declared
     assert not found.is_trained

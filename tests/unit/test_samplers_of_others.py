@@ -85,6 +85,25 @@ def test_a_package_of_optunahub_is_a_sampler(space: SearchSpace, tmp_path: Path)
         _search(space, name, 30)
 
 
+@pytest.mark.parametrize("has_git", [True, False])
+def test_the_commit_of_a_download_is_noted(
+    space: SearchSpace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_git: bool
+) -> None:
+    hub, git = pytest.importorskip("optunahub"), pytest.importorskip("git")
+    place = tmp_path / "main" / "samplers" / "walk"
+    place.mkdir(parents=True)
+    (place / "__init__.py").write_text(HUB)
+    commit = ""
+    if has_git:
+        repository = git.Repo.init(tmp_path / "main")
+        repository.index.add(["samplers/walk/__init__.py"])
+        commit = f", commit {repository.index.commit('walk').hexsha}"
+    load = hub.load_local_module
+    monkeypatch.setattr(hub, "load_module", lambda package, ref: load(package, registry_root=str(tmp_path / ref)))
+    made = make_sampler("optunahub:samplers/walk", space, {}, BOTH, 0)
+    assert made.notes == (f"sampler optunahub:samplers/walk: of the ref main{commit}",)
+
+
 class Broken(RandomSampler):
     """A sampler that cannot be used here."""
 

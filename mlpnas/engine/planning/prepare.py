@@ -34,7 +34,7 @@ _LOOKED_AT = 16  # architectures that the proxy is chosen by
 
 def prepare(options: SearchOptions, folder: Path) -> Manifest:
     """Return the manifest of a new run; raises MlpnasError for the first thing that cannot be done as asked."""
-    objectives = _check(options)
+    objectives, sampler_notes = _check(options)
     fidelity, scored = rungs.parse(options.fidelity, objectives), scores(",".join(options.scores))
     ref, about = find_data(options)
     space = options.space.for_data(about.channels, task_of(ref).outputs(about))
@@ -58,7 +58,7 @@ def prepare(options: SearchOptions, folder: Path) -> Manifest:
         fidelity=fidelity,
         recipe=data.recipe.to_json(),
         data=data.ref.to_json(),
-        notes=(*data.notes, *placed.plan.notes, *notes),
+        notes=(*data.notes, *placed.plan.notes, *notes, *sampler_notes),
     )
     return Manifest(
         name=folder.name,
@@ -73,13 +73,12 @@ def prepare(options: SearchOptions, folder: Path) -> Manifest:
     )
 
 
-def _check(options: SearchOptions) -> dict[str, str]:
-    """Return the objectives and their directions, if nothing contradicts anything as far as can be known at once."""
+def _check(options: SearchOptions) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the objectives with their directions, and the sampler's notes, if nothing contradicts anything so far."""
     options.space.limits(options.budget)
     placement.check(options)
     objectives = directions(options.objectives)
-    make_sampler(options.sampler, options.space, {}, objectives, options.seed)  # raises if it cannot be used
-    return objectives
+    return objectives, make_sampler(options.sampler, options.space, {}, objectives, options.seed).notes
 
 
 class _Placed(NamedTuple):
