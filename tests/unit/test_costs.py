@@ -1,19 +1,14 @@
 """A cost is the sum of its pieces, measured on shapes alone: held against whole networks, torch's own counter, real
 tensors on the CPU and closed forms."""
 
-import json
 from dataclasses import astuple
-from pathlib import Path
 
 import pytest
 import torch
-import typer
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
-from typer.testing import CliRunner
 
 from mlpnas import costs
-from mlpnas.commands.cost import cost as command
 from mlpnas.costs import Cost, cost, cost_table, stage_cost
 from mlpnas.errors import ShapeError, SpecError, UnknownName
 from mlpnas.nets import meter
@@ -240,47 +235,6 @@ def test_the_meter_forgets_what_is_freed() -> None:
         for _ in range(3):
             torch.empty(100).add(1)
     assert counted.peak == 800
-
-
-def run(*arguments: str) -> str:
-    app = typer.Typer()
-    app.command()(command)
-    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return done.stdout
-
-
-def test_command_json() -> None:
-    measured = json.loads(run("as_mlp_t", "--json"))
-    assert list(measured) == ["params", "macs", "activation_bytes", "peak_bytes", "input_size"]
-    assert (measured["params"], measured["macs"], measured["input_size"]) == (28_282_696, 4_350_425_088, 224)
-
-
-def test_command_at_another_size() -> None:
-    measured = json.loads(run("as_mlp_t", "--size", "448", "--json"))
-    assert measured["input_size"] == 448
-    assert measured["macs"] - 768_000 == 4 * (4_350_425_088 - 768_000)
-
-
-def test_command_on_a_file(tmp_path: Path) -> None:
-    file = tmp_path / "mine.json"
-    file.write_text(SPECS["isotropic"].dumps())
-    output = run(str(file))
-    assert "64x32" in output
-    assert "MACs" in output
-
-
-def test_command_table() -> None:
-    output = run("as_mlp_t", "--table")
-    assert [line.split()[0] for line in output.splitlines()[1:]][:3] == ["stem", "stage", "downsample"]
-    assert "28,282,696" in output
-    parts = json.loads(run("as_mlp_t", "--table", "--json"))["table"]
-    assert sum(part["macs"] for part in parts) == 4_350_425_088
-
-
-def test_command_says_which_sizes_fit() -> None:
-    with pytest.raises(ShapeError, match="even grid"):
-        run("as_mlp_t", "--size", "100")
 
 
 def test_costs_need_no_weights() -> None:
