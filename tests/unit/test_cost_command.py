@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from mlpnas.commands.cost import cost as command
 from mlpnas.errors import ShapeError
-from mlpnas.spec import Layer
+from mlpnas.spec import ArchSpec, Layer, Stage, Stem
 
-GROUP, BATCH, AFFINE, NONE = Layer("group"), Layer("batch"), Layer("affine"), Layer("none")
+SPEC = ArchSpec((Stage(24, 2, Layer("gmlp"), mlp_ratio=0),), Stem(8), input_size=(64, 32), channels=1, classes=3)
 
 
 def run(*arguments: str) -> str:
@@ -36,7 +36,7 @@ def test_command_at_another_size() -> None:
 
 def test_command_on_a_file(tmp_path: Path) -> None:
     file = tmp_path / "mine.json"
-    file.write_text(SPECS["isotropic"].dumps())
+    file.write_text(SPEC.dumps())
     output = run(str(file))
     assert "64x32" in output
     assert "MACs" in output
