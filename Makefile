@@ -16,9 +16,10 @@ READY := .venv/ready-$(shell { cat pyproject.toml constraints.txt; $(PYTHON) -V;
 search: $(READY)
 	$(BIN)/mlpnas search $(SEARCH)
 
-# one thread for each of two processes: many threads in one process were slower by an order of magnitude
+# One thread for each of two processes: many threads in one process were slower by an order of magnitude. In the order of
+# the files, long searches come before many short tests, so that both processes end together.
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
