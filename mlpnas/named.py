@@ -76,7 +76,8 @@ class Named:
         return cls.of(name, **options)
 
     def to_json(self) -> Any:
-        return {self.name: dict(self.options)} if self.options else self.name
+        is_text = self.name and ":" not in self.name and not self.options  # so that `parse` reads it, too
+        return self.name if is_text else {self.name: dict(self.options)}
 
     def __str__(self) -> str:
         inner = ", ".join(f"{name}={word(value)}" for name, value in self.options)

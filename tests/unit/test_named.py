@@ -32,6 +32,15 @@ def test_a_text_that_is_no_name_with_options_is_refused(text: str) -> None:
         Named.parse(text)
 
 
+@given(
+    st.text(max_size=5) | st.sampled_from(["", ":", "a:b", "a:b=1"]), st.dictionaries(st.text(max_size=3), st.none())
+)
+def test_json_comes_back_by_either_reader(name: str, options: dict[str, None]) -> None:
+    written = Named.of(name, **options).to_json()
+    assert Named.from_json(written) == Named.of(name, **options)
+    assert not isinstance(written, str) or Named.parse(written) == Named(name)
+
+
 @given(st.text(max_size=40))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
