@@ -60,9 +60,13 @@ def _version(is_asked: bool) -> None:
 def main() -> None:
     """Run the console script `mlpnas`."""
     try:
-        with interruptible(last=True):
+        with interruptible(last=True) as interrupt:
             _run()
     except KeyboardInterrupt:
+        sys.exit(EXIT_CODE)
+    except ImportError:  # a package that swallows an interrupt of its import cannot be imported again
+        if not interrupt.is_requested:
+            raise
         sys.exit(EXIT_CODE)
 
 

@@ -109,3 +109,22 @@ with interruptible(last=True):
 
 def test_a_swallowed_interrupt_still_sets_the_exit_code() -> None:
     assert subprocess.run([sys.executable, "-c", SWALLOWING]).returncode == 130
+
+
+REIMPORT = """
+import signal
+from contextlib import suppress
+from mlpnas import cli
+def run():
+    with suppress(KeyboardInterrupt):
+        {interrupt}
+    raise ImportError("cannot load module more than once per process")
+cli._run = run
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(("interrupt", "code"), [("signal.raise_signal(signal.SIGINT)", 130), ("pass", 1)])
+def test_an_import_that_an_interrupt_broke_is_no_traceback(interrupt: str, code: int) -> None:
+    done = subprocess.run([sys.executable, "-c", REIMPORT.format(interrupt=interrupt)], capture_output=True, text=True)
+    assert (done.returncode, "Traceback" in done.stderr) == (code, code == 1)
