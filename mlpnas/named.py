@@ -4,6 +4,7 @@ As JSON and YAML: `"random"` or `{"random": {"stratify": true}}`; as a text: `ra
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -53,6 +54,19 @@ class Named:
                 if isinstance(name, str) and _is_options(options):
                     return cls(name, tuple(sorted((options or {}).items())))
         raise SpecError(f'expected "name" or {{"name": {{option: value}}}}, got {quoted(data)}')
+
+    @classmethod
+    def read(cls, value: Any) -> Self:
+        """Read a name with options as people give it: as a text, as a mapping, or read already.
+
+        Raises:
+            SpecError: it is none of these.
+        """
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, str):
+            return cls.parse(value)
+        return cls.from_json(dict(value) if isinstance(value, Mapping) else value)
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -103,12 +103,10 @@ class SamplerObject:
 
 
 def _read_sampler(value: Any) -> "Named | SamplerObject":
-    if isinstance(value, str):
-        return Named.parse(value)
-    if isinstance(value, Mapping):
-        return Named.from_json(dict(value))
-    if isinstance(value, (Named, SamplerObject)):
+    if isinstance(value, SamplerObject):
         return value
+    if isinstance(value, (str, Mapping, Named)):
+        return Named.read(value)
     if not hasattr(value, "sample_relative"):
         raise ValueError(f"expected a sampler's name, or a sampler of Optuna; got {quoted(value)}")
     return SamplerObject(value)

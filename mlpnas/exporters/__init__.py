@@ -1,6 +1,6 @@
 """Exports of a trial as a model to use elsewhere. One file of this folder is one form; `load` reads `folder`'s."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,10 +28,6 @@ def _read_run(value: "Run | str | Path") -> "Run":
     return value if isinstance(value, Run) else Run(value)
 
 
-def _read_form(value: Any) -> Named:
-    return Named.parse(value) if isinstance(value, str) else value
-
-
 @dataclass(frozen=True)
 class ExportOptions:
     """The options of `mlpnas export` and `mlpnas.export`, as they were read; see mlpnas/options.py."""
@@ -47,10 +43,10 @@ class ExportOptions:
         Path("model"), "Folder to write; made if missing.", read=Path, metavar="DIR", is_required=True
     )
     pick: Option[str | int, str] = Option("best", "Which trial.", read=str, metavar="best|knee|TRIAL")
-    form: Option[str | Named, Named] = Option(
+    form: Option[str | Mapping[str, Any] | Named, Named] = Option(
         Named("folder"),
         "What to write; with options: onnx:opset=20.",
-        read=_read_form,
+        read=Named.read,
         flag="--format",
         metavar="|".join((*names("exporters"), "all")),
     )

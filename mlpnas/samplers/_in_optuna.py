@@ -1,6 +1,6 @@
 """known_cost as a sampler for anybody's study of Optuna."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from threading import Lock
 from typing import Any
 
@@ -10,7 +10,6 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from mlpnas.costs import cost
 from mlpnas.errors import OptionError, ShapeError
 from mlpnas.record import Record
 from mlpnas.samplers._encoding import Encoding
@@ -107,17 +106,17 @@ class KnownCost(BaseSampler):
             return  # it has not been asked everything yet, or it is no architecture of this space
         self._known[trial.number] = trial.state
         try:
-            costs = self._costs(answers)
+            sample = Sample.of(answers, self.space.spec(answers))
         except ShapeError:
             return
         if not trial.state.is_finished():
-            inner.archive.propose(trial.number, Sample(answers, self.space.spec(answers), costs))
+            inner.archive.propose(trial.number, sample)
             return
         status, values = "failed", dict[str, float]()
         if trial.state == TrialState.COMPLETE and trial.values is not None:
             status = "over_budget" if any(violation > 0 for violation in trial.constraints.values()) else "done"
             values = dict(zip(inner.objectives, trial.values, strict=True))
-        inner.tell(Record(trial.number, "", "", answers, status, values={**values, **costs}))
+        inner.tell(Record(trial.number, "", "", answers, status, values={**values, **sample.costs}))
 
     def _answers(self, trial: FrozenTrial) -> dict[str, Any] | None:
         known = {path: param for path, param in trial.params.items() if path in self._encoding.distributions}
@@ -128,7 +127,3 @@ class KnownCost(BaseSampler):
             return self.space.answers(lambda question: answers[question.path])
         except KeyError:
             return None
-
-    def _costs(self, answers: Mapping[str, Any]) -> dict[str, float]:
-        found = cost(self.space.spec(dict(answers)))
-        return {name: float(getattr(found, name)) for name in self.space.quantities}

@@ -41,7 +41,7 @@ def make_sampler(
     asked = asked.sampler if isinstance(asked, SamplerObject) else asked
     if isinstance(asked, BaseSampler):
         return _from_object(asked, domain, window, objectives, seed)
-    named = Named.parse(asked) if isinstance(asked, str) else asked
+    named = Named.read(asked)
     if named.name == PYTHON:
         kind = dict(named.options).get("class")
         raise OptionError(f"the run was searched with an object of the class {kind}: give it again, as sampler=")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlpnas.costs import Cost
+from mlpnas.costs import Cost, cost
 from mlpnas.errors import BudgetError, ShapeError
 from mlpnas.named import Scalar
 from mlpnas.space.assemble import Assembly, State
@@ -44,6 +44,12 @@ class Sample:
     answers: Answers
     spec: ArchSpec
     costs: Mapping[str, float]
+
+    @classmethod
+    def of(cls, answers: Answers, spec: ArchSpec) -> "Sample":
+        """Return an architecture that comes from elsewhere, with its costs; raises ShapeError if it cannot be built."""
+        total = cost(spec)
+        return cls(answers, spec, {name: float(getattr(total, name)) for name in QUANTITIES})
 
 
 def is_inside(costs: Mapping[str, float], window: Window) -> bool:

@@ -177,6 +177,13 @@ def replace_option(options: SearchOptions, **changes: Any) -> SearchOptions:
     return SearchOptions(**{**vars(options), **changes})
 
 
+def test_a_format_is_a_text_or_a_mapping() -> None:
+    wanted = Named.of("onnx", opset=20)
+    assert [ExportOptions(form=form).form for form in ("onnx:opset=20", {"onnx": {"opset": 20}}, wanted)] == [
+        wanted
+    ] * 3
+
+
 def test_the_manifest_keeps_what_was_given_alone(made: Path) -> None:
     kept = json.loads((made / "run.json").read_text())["asked"]
     assert {*kept} == {*ASKED} - {"space"}

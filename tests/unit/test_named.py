@@ -22,6 +22,9 @@ SAME = [
 @pytest.mark.parametrize(("text", "yaml"), SAME)
 def test_a_text_and_a_mapping_mean_the_same(text: str, yaml: str) -> None:
     assert Named.parse(text) == Named.from_json(parse_yaml(yaml).plain())
+    assert (
+        Named.read(text) == Named.read(parse_yaml(yaml).plain()) == Named.read(Named.parse(text)) == Named.parse(text)
+    )
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,7 @@ def published_seeds(space: SearchSpace, window: Window, known: Container[str]) -
 
 def _sample(space: SearchSpace, name: str) -> Sample:
     spec = space.with_head(published.find(name).spec)
-    total = cost(spec)
-    costs = {quantity: float(getattr(total, quantity)) for quantity in space.quantities}
-    return Sample(space.find(spec) or {}, spec, costs)
+    return Sample.of(space.find(spec) or {}, spec)
 
 
 def _near_misses(space: SearchSpace, limits: Window) -> list[str]:
